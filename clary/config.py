@@ -1,0 +1,76 @@
+"""Every setting, once, with its default and its sentence. A setting `x` is read from CLARY_X."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from clary.errors import SettingsError
+from clary.names import DEFAULT_ROLE, role_arn
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def _setting(default: Any, sentence: str) -> Any:
+    return field(default=default, metadata={"sentence": sentence})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a server is started with."""
+
+    host: str = _setting("127.0.0.1", "The address to listen on; beyond loopback only with a root key of your own.")
+    port: int = _setting(4566, "The port to listen on; 0 takes a free one.")
+    data_dir: Path = _setting(Path("~/.clary"), "The folder that holds everything Clary remembers.")
+    database_url: str = _setting("", "Postgres URL for the control-plane state; empty means SQLite in the data folder.")
+    account: str = _setting("000000000000", "The AWS account that the keys belong to.")
+    region: str = _setting("us-east-1", "The region of requests that name none.")
+    access_key: str = _setting("test", "The root access key id.")
+    secret_key: str = _setting("test", "The root secret access key.")
+    strict_roles: bool = _setting(False, "Refuse a RoleArn that names no existing role.")
+    allow_unsandboxed: bool = _setting(False, "Run user code as a plain process where the kernel refuses namespaces.")
+    testing: bool = _setting(False, "Allow POST /_clary/reset and /moto-api/reset, which empty the data folder.")
+    job_cores: int = _setting(0, "Cores that all running jobs may share; 0 means all of the machine.")
+    job_memory_gib: float = _setting(0.0, "Memory in GiB that all running jobs may share; 0 means four fifths of it.")
+    max_request_mib: int = _setting(64, "The largest request body in MiB; S3 object bodies are not counted.")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser().absolute())
+        if self.host not in LOOPBACK and (self.access_key, self.secret_key) == ("test", "test"):
+            raise SettingsError(
+                f"host is {self.host!r}, which others can reach: set CLARY_ACCESS_KEY and CLARY_SECRET_KEY first"
+            )
+        if len(self.account) != 12 or not self.account.isdigit():
+            raise SettingsError(f"account must be 12 digits, not {self.account!r}")
+        if not 0 <= self.port <= 65535:
+            raise SettingsError(f"port must be 0 to 65535, not {self.port}")
+
+    @property
+    def default_role_arn(self) -> str:
+        """The role that exists at start."""
+        return role_arn(self.account, DEFAULT_ROLE)
+
+
+def load_settings(environment: Mapping[str, str] = os.environ, **given: Any) -> Settings:
+    """The settings from CLARY_* variables; what is given (and not None) wins over them."""
+    values: dict[str, Any] = {}
+    for row in fields(Settings):
+        text = environment.get(f"CLARY_{row.name.upper()}")
+        if text is not None:
+            values[row.name] = _parse(row.name, text, row.type)
+    values.update({name: value for name, value in given.items() if value is not None})
+    return replace(Settings(), **values)
+
+
+def _parse(name: str, text: str, kind: Any) -> Any:
+    if kind is bool:
+        if text.lower() in ("1", "true", "yes", "on"):
+            return True
+        if text.lower() in ("", "0", "false", "no", "off"):
+            return False
+        raise SettingsError(f"CLARY_{name.upper()} must be true or false, not {text!r}")
+    try:
+        return kind(text)
+    except ValueError:
+        raise SettingsError(f"CLARY_{name.upper()} must be a {kind.__name__}, not {text!r}") from None

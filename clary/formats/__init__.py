@@ -1,0 +1,1 @@
+"""Reading and writing the formats of training data, requests and artefacts."""

@@ -1,0 +1,1 @@
+"""One program in its own namespaces, root and limits."""

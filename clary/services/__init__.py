@@ -1,0 +1,1 @@
+"""A folder per AWS service, a file per resource."""

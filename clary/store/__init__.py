@@ -1,0 +1,1 @@
+"""Records, objects, logs and metrics; knows nothing of AWS's wire."""
