@@ -1,0 +1,71 @@
+"""What a job is: all that its folder's `job.json` must say to run it, after a restart too."""
+
+from typing import Literal
+
+import msgspec
+
+STOP_GRACE = 120.0  # seconds between SIGTERM and SIGKILL, as the API reference of StoppingCondition has it
+
+
+class ChannelSpec(msgspec.Struct, kw_only=True, frozen=True):
+    """One input channel."""
+
+    name: str
+    uri: str
+    source: Literal["S3Prefix", "ManifestFile", "AugmentedManifestFile"] = "S3Prefix"
+    distribution: Literal["FullyReplicated", "ShardedByS3Key"] = "FullyReplicated"
+    mode: Literal["File", "Pipe", "FastFile"] = "File"
+    content_type: str = ""
+    compression: Literal["None", "Gzip"] = "None"
+    record_wrapper: Literal["None", "RecordIO"] = "None"
+    shuffle_seed: int | None = None
+    attributes: list[str] = msgspec.field(default_factory=list)
+
+
+class MetricSpec(msgspec.Struct, frozen=True):
+    """A metric and the regular expression whose first group is its value in a log line."""
+
+    name: str
+    pattern: str
+
+
+class JobSpec(msgspec.Struct, kw_only=True, frozen=True):
+    """A job; exactly one of `algorithm` (a built-in) and `command` (argv) is given."""
+
+    id: str
+    """The ARN."""
+    account: str
+    region: str
+    name: str
+    algorithm: str = ""
+    command: list[str] = msgspec.field(default_factory=list)
+    hyperparameters: dict[str, str] = msgspec.field(default_factory=dict)
+    environment: dict[str, str] = msgspec.field(default_factory=dict)
+    channels: list[ChannelSpec] = msgspec.field(default_factory=list)
+    output_uri: str
+    """s3://bucket/prefix; the artefact is at <output_uri>/<name>/output/model.tar.gz."""
+    compression: Literal["GZIP", "NONE"] = "GZIP"
+    instance_type: str = "ml.m5.large"
+    instance_count: int = 1
+    volume_gib: int = 0
+    """What the channels in File mode may take; 0 sets no limit."""
+    max_seconds: int = 86_400
+    stop_grace: float = STOP_GRACE
+    network_isolation: bool = False
+    encrypt_between: bool = False
+    metrics: list[MetricSpec] = msgspec.field(default_factory=list)
+    log_group: str = "/aws/sagemaker/TrainingJobs"
+    metric_namespace: str = "/aws/sagemaker/TrainingJobs"
+    metric_dimensions: dict[str, str] = msgspec.field(default_factory=dict)
+    max_attempts: int = 1
+    """How often the job is started in all; a new attempt follows an internal error only."""
+    role: str = ""
+    cores: int = 0
+    """Cores for all hosts together; 0 takes what the instance type has. Capped by what the machine has."""
+    memory_gib: float = 0.0
+    """Memory for all hosts together; 0 takes what the instance type has. Capped likewise."""
+
+    @property
+    def hosts(self) -> list[str]:
+        """algo-1 .. algo-n, in the order of their numbers."""
+        return [f"algo-{number}" for number in range(1, self.instance_count + 1)]
