@@ -121,14 +121,13 @@ def _is_storage_error(error: BaseException | None) -> bool:
 
 
 def _engine(url: str, *, writes: bool) -> sa.Engine:
-    encoder, decoder = msgspec.json.Encoder(), msgspec.json.Decoder()
     options: dict[str, Any] = {
-        "json_serializer": lambda value: encoder.encode(value).decode(),
-        "json_deserializer": decoder.decode,
+        "json_serializer": _to_json,
+        "json_deserializer": msgspec.json.decode,
         "pool_use_lifo": True,
     }
-    if writes:
-        options |= {"pool_size": 1, "max_overflow": 0}
+    # As many readers as the server has threads: a request never waits for a connection on SQLite.
+    options |= {"pool_size": 1, "max_overflow": 0} if writes else {"pool_size": 8, "max_overflow": 56}
     if url.startswith("sqlite"):
         engine = sa.create_engine(url, connect_args={"isolation_level": None, "timeout": 30}, **options)
         _set_up_sqlite(engine, writes=writes)
@@ -138,6 +137,10 @@ def _engine(url: str, *, writes: bool) -> sa.Engine:
     if writes:
         _set_up_postgres_writer(engine)
     return engine
+
+
+def _to_json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _psycopg_url(url: str) -> str:
