@@ -1,6 +1,5 @@
 """What every algorithm is: a declaration (`Algorithm`) and an estimator; and what surrounds a fit (`Run`)."""
 
-import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from clary.algorithms.hyperparameters import Hyperparameters
+from clary.algorithms.log_lines import FIRST_PARTY, LogForm
 from clary.errors import ClientError
 from clary.formats import Batch, Sparse
 
@@ -40,6 +40,8 @@ class Channel:
     distributions: tuple[str, ...] = (REPLICATED, SHARDED)
     piped_types: tuple[str, ...] | None = None
     """None: the same as `content_types`."""
+    label_size: int | None = None
+    """The only `label_size` that a CSV content type may name; None: any."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,13 @@ class Algorithm:
     channels: tuple[Channel, ...]
     example: Example
     input_modes: tuple[str, ...] = ("File", "FastFile", "Pipe")
-    default_content_type: str = ""
-    """Of a channel that names none; empty: recordIO-protobuf is recognised by its magic number, else it is CSV."""
+    default_content_type: str = RECORDIO_PROTOBUF
+    """Of a channel that names none, as the SDK's `record_set` leaves it."""
     content_types: tuple[str, ...] = (CSV, JSON, JSON_LINES, RECORDIO_PROTOBUF)
     """What an endpoint accepts."""
+    responder: str = "clary.algorithms.inference:Responder"
+    """What answers an endpoint's requests, as module:class."""
+    log_form: LogForm = FIRST_PARTY
     max_instances: int | None = None
     gpu: Literal["no", "yes", "only"] = "no"
     image_versions: tuple[str, ...] = ("1", "latest")
@@ -121,8 +126,8 @@ class Estimator:
     """Base of the estimators, in scikit-learn's manner: the constructor stores, `fit` checks and learns.
 
     A subclass names its table in `table` and offers `fit(batches, y=None, *, <channel>=None, run=Run())` -> self,
-    `predict(x)`, `save(folder)` and the class method `load(folder)`. `batches` is a (n, d) array with `y` its labels, or
-    re-iterable batches (`as_batches` makes the one the other).
+    `predict(x)`, `save(folder)` and the class method `load(folder)`. `batches` is a (n, d) array with `y` its labels,
+    or re-iterable batches (`as_batches` makes the one the other).
     """
 
     table: ClassVar[Hyperparameters]
@@ -167,6 +172,9 @@ class Estimator:
     def load(cls, folder: Path) -> Self:
         """The estimator that was saved in a folder."""
         raise NotImplementedError
+
+    answer_name: ClassVar[str] = "predictions"
+    """The member of a JSON answer that holds the rows."""
 
     def respond(self, batch: Batch) -> Mapping[str, Any]:
         """An endpoint's answer to a batch: member -> one value a row. Here `predict` as `score`."""
@@ -216,8 +224,3 @@ def as_features(x: Any) -> np.ndarray | Sparse:
 
 def _as_column(values: Any) -> np.ndarray | None:
     return None if values is None else np.asarray(values, dtype=np.float32)
-
-
-def log_of(algorithm: str) -> logging.Logger:
-    """The logger of an algorithm; the train entry point gives it the real container's line form."""
-    return logging.getLogger(f"clary.algorithms.{algorithm}")

@@ -31,26 +31,44 @@ class Hyperparameter:
         """The value of a text or of a Python value; ValueError with the rest of a sentence where it is wrong."""
         if isinstance(given, str) and given in self.words:
             return given
-        value = self.read(given) if isinstance(given, str) else self.convert(given)
-        self.check(value)
+        value = self._read(given) if isinstance(given, str) else self._convert(given)
+        self._check(value)
         return value
 
-    def read(self, text: str) -> Any:
+    def describe(self) -> dict[str, Any]:
+        """The row as SageMaker's HyperParameterSpecification spells it, plus Aliases, Allowed and Recommended."""
+        described: dict[str, Any] = {
+            "Name": self.name,
+            "Description": self.help,
+            "Type": self.kind,
+            "IsTunable": bool(self.tunable),
+            "IsRequired": self.required,
+            "Aliases": list(self.aliases),
+            "Allowed": self._allowed(),
+            "Recommended": list(self.tunable),
+        }
+        if self.default is not None:
+            described["DefaultValue"] = self.default if isinstance(self.default, str) else json.dumps(self.default)
+        if (span := self._range()) is not None:
+            described["Range"] = span
+        return described
+
+    def _read(self, text: str) -> Any:
         """The value that a text stands for."""
         return text
 
-    def convert(self, given: Any) -> Any:
+    def _convert(self, given: Any) -> Any:
         """The value that a Python value stands for, as scikit-learn users pass them."""
         return given
 
-    def check(self, value: Any) -> None:
+    def _check(self, value: Any) -> None:
         """Raise ValueError for a value outside the row's range."""
 
-    def describe_range(self) -> dict[str, Any] | None:
+    def _range(self) -> dict[str, Any] | None:
         """The range as SageMaker's HyperParameterSpecification writes it."""
         return None
 
-    def allowed(self) -> str:
+    def _allowed(self) -> str:
         """What is allowed, in a few words; empty where anything is."""
         return ""
 
@@ -64,7 +82,7 @@ class _Number(Hyperparameter):
     above: float | None = None
     below: float | None = None
 
-    def allowed(self) -> str:
+    def _allowed(self) -> str:
         low = (
             f"[{self.minimum}" if self.minimum is not None else f"({self.above}" if self.above is not None else "(-inf"
         )
@@ -74,7 +92,7 @@ class _Number(Hyperparameter):
         words = "".join(f" or {word!r}" for word in self.words)
         return f"{low}, {high}{words}"
 
-    def check(self, value: float) -> None:
+    def _check(self, value: float) -> None:
         inside = (
             (self.minimum is None or value >= self.minimum)
             and (self.maximum is None or value <= self.maximum)
@@ -82,7 +100,7 @@ class _Number(Hyperparameter):
             and (self.below is None or value < self.below)
         )
         if not inside:
-            raise ValueError(f"{value} is not in {self.allowed()}")
+            raise ValueError(f"{value} is not in {self._allowed()}")
 
     def _ends(self, lowest: float, highest: float) -> dict[str, str]:
         low = self.minimum if self.minimum is not None else self.above if self.above is not None else lowest
@@ -96,10 +114,10 @@ class Integer(_Number):
 
     kind = "Integer"
 
-    def read(self, text: str) -> int:
-        return self.convert(_read_number(text))
+    def _read(self, text: str) -> int:
+        return self._convert(_number_of(text))
 
-    def convert(self, given: Any) -> int:
+    def _convert(self, given: Any) -> int:
         try:
             whole = int(given)
         except (TypeError, ValueError, OverflowError):
@@ -108,7 +126,7 @@ class Integer(_Number):
             raise ValueError(f"{given!r} is not an integer")
         return whole
 
-    def describe_range(self) -> dict[str, Any]:
+    def _range(self) -> dict[str, Any]:
         return {"IntegerParameterRangeSpecification": self._ends(-(2**31), 2**31 - 1)}
 
 
@@ -118,10 +136,10 @@ class Continuous(_Number):
 
     kind = "Continuous"
 
-    def read(self, text: str) -> float:
-        return self.convert(_read_number(text))
+    def _read(self, text: str) -> float:
+        return self._convert(_number_of(text))
 
-    def convert(self, given: Any) -> float:
+    def _convert(self, given: Any) -> float:
         try:
             value = float(given)
         except (TypeError, ValueError, OverflowError):
@@ -130,7 +148,7 @@ class Continuous(_Number):
             raise ValueError(f"{given!r} is not a finite number")
         return value
 
-    def describe_range(self) -> dict[str, Any]:
+    def _range(self) -> dict[str, Any]:
         return {"ContinuousParameterRangeSpecification": self._ends(-1.7976931348623157e308, 1.7976931348623157e308)}
 
 
@@ -142,14 +160,14 @@ class Categorical(Hyperparameter):
 
     kind = "Categorical"
 
-    def allowed(self) -> str:
+    def _allowed(self) -> str:
         return f"[{', '.join(self.choices)}]"
 
-    def check(self, value: Any) -> None:
+    def _check(self, value: Any) -> None:
         if value not in self.choices:
-            raise ValueError(f"{value!r} is not in {self.allowed()}")
+            raise ValueError(f"{value!r} is not in {self._allowed()}")
 
-    def describe_range(self) -> dict[str, Any]:
+    def _range(self) -> dict[str, Any]:
         return {"CategoricalParameterRangeSpecification": {"Values": list(self.choices)}}
 
 
@@ -159,22 +177,22 @@ class Boolean(Hyperparameter):
 
     kind = "Categorical"
 
-    def allowed(self) -> str:
+    def _allowed(self) -> str:
         return "[true, false]"
 
-    def read(self, text: str) -> bool:
+    def _read(self, text: str) -> bool:
         if text.lower() in TRUE_WORDS:
             return True
         if text.lower() in FALSE_WORDS:
             return False
-        raise ValueError(f"{text!r} is not in {self.allowed()}")
+        raise ValueError(f"{text!r} is not in {self._allowed()}")
 
-    def convert(self, given: Any) -> bool:
+    def _convert(self, given: Any) -> bool:
         if given not in (True, False):
-            raise ValueError(f"{given!r} is not in {self.allowed()}")
+            raise ValueError(f"{given!r} is not in {self._allowed()}")
         return bool(given)
 
-    def describe_range(self) -> dict[str, Any]:
+    def _range(self) -> dict[str, Any]:
         return {"CategoricalParameterRangeSpecification": {"Values": ["true", "false"]}}
 
 
@@ -184,7 +202,7 @@ class Text(Hyperparameter):
 
     reader: Callable[[str], Any] | None = None
 
-    def read(self, text: str) -> Any:
+    def _read(self, text: str) -> Any:
         return self.reader(text) if self.reader else text
 
 
@@ -195,21 +213,21 @@ class CommaList(Hyperparameter):
     choices: tuple[str, ...] = ()
     check_item: Callable[[str], None] | None = None
 
-    def allowed(self) -> str:
+    def _allowed(self) -> str:
         return f"[{', '.join(self.choices)}]" if self.choices else ""
 
-    def read(self, text: str) -> list[str]:
+    def _read(self, text: str) -> list[str]:
         return [part.strip() for part in text.split(",")]
 
-    def convert(self, given: Any) -> list[str]:
+    def _convert(self, given: Any) -> list[str]:
         return list(given)
 
-    def check(self, value: list[str]) -> None:
+    def _check(self, value: list[str]) -> None:
         for item in value:
             if self.check_item:
                 self.check_item(item)
             elif item not in self.choices:
-                raise ValueError(f"{item!r} is not in {self.allowed()}")
+                raise ValueError(f"{item!r} is not in {self._allowed()}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,25 +236,25 @@ class JsonList(Hyperparameter):
 
     choices: tuple[Any, ...] = ()
 
-    def allowed(self) -> str:
+    def _allowed(self) -> str:
         return f"[{', '.join(map(str, self.choices))}]" if self.choices else ""
 
-    def read(self, text: str) -> list[Any]:
+    def _read(self, text: str) -> list[Any]:
         try:
             value = json.loads(text)
         except ValueError:
             raise ValueError(f"{text!r} is not a JSON list") from None
-        return self.convert(value)
+        return self._convert(value)
 
-    def convert(self, given: Any) -> list[Any]:
+    def _convert(self, given: Any) -> list[Any]:
         if not isinstance(given, list | tuple):
             raise ValueError(f"{given!r} is not a JSON list")
         return list(given)
 
-    def check(self, value: list[Any]) -> None:
+    def _check(self, value: list[Any]) -> None:
         for item in value:
             if self.choices and item not in self.choices:
-                raise ValueError(f"{item!r} is not in {self.allowed()}")
+                raise ValueError(f"{item!r} is not in {self._allowed()}")
 
 
 class Hyperparameters:
@@ -283,15 +301,15 @@ class Hyperparameters:
         return values
 
     def table(self) -> list[dict[str, Any]]:
-        """The rows as SageMaker's HyperParameterSpecification spells them, plus Aliases, Allowed and Recommended."""
-        return [_describe(row) for row in self]
+        """The rows as `Hyperparameter.describe` spells them."""
+        return [row.describe() for row in self]
 
     def _suggest(self, spelling: str) -> str:
         close = difflib.get_close_matches(spelling, self._spellings, 1)
         return f" (did you mean {close[0]}?)" if close else ""
 
 
-def _read_number(text: str) -> int | float:
+def _number_of(text: str) -> int | float:
     try:
         return int(text)
     except ValueError:
@@ -300,21 +318,3 @@ def _read_number(text: str) -> int | float:
         return float(text)
     except ValueError:
         raise ValueError(f"{text!r} is not a number") from None
-
-
-def _describe(row: Hyperparameter) -> dict[str, Any]:
-    described: dict[str, Any] = {
-        "Name": row.name,
-        "Description": row.help,
-        "Type": row.kind,
-        "IsTunable": bool(row.tunable),
-        "IsRequired": row.required,
-        "Aliases": list(row.aliases),
-        "Allowed": row.allowed(),
-        "Recommended": list(row.tunable),
-    }
-    if row.default is not None:
-        described["DefaultValue"] = row.default if isinstance(row.default, str) else json.dumps(row.default)
-    if (span := row.describe_range()) is not None:
-        described["Range"] = span
-    return described

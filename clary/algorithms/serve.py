@@ -1,0 +1,216 @@
+"""`python -m clary.algorithms NAME serve`: the container's HTTP server, GET /ping and POST /invocations.
+
+One process, one event loop: httptools parses, a prediction on a small body runs right there, since handing it to a
+thread would cost more than it takes. Larger bodies go to a thread, so that /ping and others are answered meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import os
+import signal
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from clary import algorithms
+from clary.algorithms import log_lines
+from clary.algorithms.inference import Answer, Refusal
+from clary.algorithms.opt_ml import OptMl
+from clary.errors import AlgorithmError
+
+if TYPE_CHECKING:
+    from clary.algorithms.inference import Responder
+
+INLINE_BYTES = 64 * 1024
+"""Bodies up to this size are answered on the event loop."""
+
+STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+PONG = Answer(200, b"")
+
+
+def main(name: str) -> int:
+    """Serve the model in /opt/ml/model until SIGTERM; the exit status, 1 where there is no usable model."""
+    algorithm = algorithms.load(name)
+    log_lines.configure(algorithm.log_form)
+    log = log_lines.log_of("serve")
+    module, _, class_name = algorithm.responder.partition(":")
+    try:
+        model = algorithms.estimator(name).load(OptMl.from_environment().model)
+        responder: Responder = getattr(import_module(module), class_name)(algorithm, model, os.environ)
+    except AlgorithmError as error:
+        log.error("Unable to load model: %s", error)
+        return 1
+    log.info("Model loaded successfully for worker : %d", os.getpid())
+    gc.collect()
+    gc.freeze()
+    _run(Server(responder))
+    return 0
+
+
+class Server:
+    """Answers requests of all connections with one responder."""
+
+    def __init__(self, responder: Responder) -> None:
+        self.responder = responder
+        self.max_body = responder.max_body
+        self.threads = ThreadPoolExecutor(1, "predict")
+        self.log = log_lines.log_of("serve")
+
+    async def run(self, socket: str, port: int) -> None:
+        """Listen on a Unix socket, or on a TCP port where there is none, until SIGTERM or SIGINT."""
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(ending, ended.set)
+        if socket:
+            Path(socket).unlink(missing_ok=True)
+            server = await loop.create_unix_server(lambda: Connection(self), socket)
+        else:
+            # The container contract: SageMaker reaches the container from outside.
+            server = await loop.create_server(lambda: Connection(self), "0.0.0.0", port)  # noqa: S104
+        await ended.wait()
+        server.close()
+        self.threads.shutdown()
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to any request."""
+        match request.method, request.path:
+            case b"POST", b"/invocations":
+                return self._invoke(request)
+            case b"GET", b"/ping":
+                return PONG
+            case b"GET", b"/execution-parameters":
+                return Answer(200, json.dumps(self.responder.execution_parameters()).encode(), "application/json")
+            case _, b"/invocations" | b"/ping" | b"/execution-parameters":
+                return Answer(405, b"Method Not Allowed")
+        return Answer(404, b"Not Found")
+
+    def _invoke(self, request: Request) -> Answer:
+        if request.size > self.max_body:
+            return Answer(413, f"The request body has more than {self.max_body} bytes".encode())
+        try:
+            return self.responder.answer(request.body, request.content_type, request.accept)
+        except Refusal as refusal:
+            self.log.error("%d: %s", refusal.answer.status, refusal)
+            return refusal.answer
+        except Exception as error:
+            self.log.exception("Internal error")
+            return Answer(500, f"Internal error (caused by {type(error).__name__})".encode())
+
+
+class Request(NamedTuple):
+    """One parsed HTTP request."""
+
+    method: bytes
+    path: bytes
+    content_type: str
+    accept: str
+    body: bytes
+    size: int
+    """Bytes of the body as sent; `body` is cut off beyond the limit."""
+    keep_alive: bool
+
+
+class Connection(asyncio.Protocol):
+    """One connection: parses requests, answers them in order."""
+
+    def __init__(self, server: Server) -> None:
+        import httptools
+
+        self.server = server
+        self.parser = httptools.HttpRequestParser(self)
+        self.broken = httptools.HttpParserError
+        self.waiting: deque[Request] = deque()
+        self.busy = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: a client is there."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes came in."""
+        try:
+            self.parser.feed_data(data)
+        except self.broken:
+            self._write(Answer(400, b"Bad Request"), keep_alive=False)
+
+    def on_message_begin(self) -> None:
+        """httptools: a request starts."""
+        self.url = b""
+        self.content_type = self.accept = ""
+        self.parts: list[bytes] = []
+        self.size = 0
+
+    def on_url(self, url: bytes) -> None:
+        """httptools: a piece of the URL."""
+        self.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """httptools: a header."""
+        match name.lower():
+            case b"content-type":
+                self.content_type = value.decode("latin-1")
+            case b"accept":
+                self.accept = value.decode("latin-1")
+            case b"expect":
+                self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, part: bytes) -> None:
+        """httptools: a piece of the body; beyond the limit nothing is kept."""
+        self.size += len(part)
+        if self.size <= self.server.max_body:
+            self.parts.append(part)
+
+    def on_message_complete(self) -> None:
+        """httptools: a request is whole."""
+        body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        path = self.url.partition(b"?")[0]
+        method, keep_alive = self.parser.get_method(), self.parser.should_keep_alive()
+        request = Request(method, path, self.content_type, self.accept, body, self.size, keep_alive)
+        if self.busy:
+            self.waiting.append(request)
+        else:
+            self._serve(request)
+
+    def _serve(self, request: Request) -> None:
+        if len(request.body) <= INLINE_BYTES:
+            self._write(self.server.answer(request), request.keep_alive)
+            return
+        self.busy = True
+        self.transport.pause_reading()
+        loop = asyncio.get_running_loop()
+        done = loop.run_in_executor(self.server.threads, self.server.answer, request)
+        done.add_done_callback(lambda future: self._finish(future.result(), request.keep_alive))
+
+    def _finish(self, answer: Answer, keep_alive: bool) -> None:
+        self.busy = False
+        self._write(answer, keep_alive)
+        while self.waiting and not self.busy:
+            self._serve(self.waiting.popleft())
+        if not self.busy and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+    def _write(self, answer: Answer, keep_alive: bool) -> None:
+        status, body, content_type = answer
+        ending = b"\r\n" if keep_alive else b"Connection: close\r\n\r\n"
+        head = f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n".encode("latin-1")
+        self.transport.write(STATUS_LINES[status] + head + ending + body)
+        if not keep_alive:
+            self.transport.close()
+
+
+def _run(server: Server) -> None:
+    socket, port = os.environ.get("CLARY_SOCKET", ""), int(os.environ.get("SAGEMAKER_BIND_TO_PORT") or 8080)
+    try:
+        from uvloop import new_event_loop
+    except ImportError:  # uvloop has no wheel for every platform
+        new_event_loop = asyncio.new_event_loop
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(server.run(socket, port))
