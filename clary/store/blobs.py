@@ -1,0 +1,159 @@
+"""Immutable files with random names: bytes that are too many for the state database.
+
+A file is written under its final name and synced, folder included, before any row names it. Whatever has no row is
+therefore rubbish that a crash left behind, and `sweep` removes it.
+"""
+
+import contextlib
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
+from pathlib import Path
+
+from clary.clock import Clock
+from clary.store.database import storage_errors
+
+_NAME_DIGITS = 32
+
+
+class Blobs:
+    """A folder of files `ab/ab12...`, spread over 256 folders by their first two hex digits."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._drafts: set[str] = set()
+        self._held: Counter[str] = Counter()
+        self._doomed: set[str] = set()
+        for number in range(256):
+            (folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
+        _sync_folder(folder)
+
+    def path(self, name: str) -> Path:
+        """Where the file of that name lies."""
+        return self._folder / name[:2] / name
+
+    def create(self) -> "Draft":
+        """A new empty file; it stays a draft, safe from the sweep, until `keep` or `discard`."""
+        name = self._new_name()
+        with storage_errors():
+            descriptor = os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        return Draft(name, self.path(name), descriptor)
+
+    def link(self, name: str) -> str:
+        """A second, independent name for the same bytes, as durable as the first; a draft until `keep`."""
+        copy = self._new_name()
+        try:
+            with storage_errors():
+                os.link(self.path(name), self.path(copy))
+                _sync_folder(self.path(copy).parent)
+        except BaseException:
+            self.discard(copy)
+            raise
+        return copy
+
+    def keep(self, name: str) -> None:
+        """The row that names this draft is committed."""
+        with self._lock:
+            self._drafts.discard(name)
+
+    def discard(self, name: str) -> None:
+        """Remove the file if it is still a draft."""
+        with self._lock:
+            if name not in self._drafts:
+                return
+            self._drafts.remove(name)
+        _unlink(self.path(name))
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files that no row names any more; those being read go when the last reader releases them."""
+        with self._lock:
+            names = set(names)
+            held = {name for name in names if name in self._held}
+            self._doomed |= held
+        for name in names - held:
+            _unlink(self.path(name))
+
+    def hold(self, names: Collection[str]) -> bool:
+        """Keep these files until `release`; False, and nothing held, if one of them is gone already."""
+        with self._lock:
+            self._held.update(names)
+        if all(self.path(name).exists() for name in names):
+            return True
+        self.release(names)
+        return False
+
+    def release(self, names: Collection[str]) -> None:
+        """Undo one `hold`."""
+        with self._lock:
+            for name in names:
+                self._held[name] -= 1
+                if not self._held[name]:
+                    del self._held[name]
+            free = {name for name in names if name in self._doomed and name not in self._held}
+            self._doomed -= free
+        for name in free:
+            _unlink(self.path(name))
+
+    def sweep(self, known: Callable[[Sequence[str]], Collection[str]]) -> int:
+        """Remove every file that is neither a draft, nor being read, nor `known` to a row; returns how many."""
+        removed = 0
+        for folder in sorted(self._folder.iterdir()):
+            # The order matters: listed first, so that what is committed in between is known to the rows below.
+            names = [path.name for path in folder.iterdir()]
+            with self._lock:
+                names = [name for name in names if name not in self._drafts and name not in self._held]
+            for name in set(names) - set(known(names) if names else ()):
+                _unlink(self.path(name))
+                removed += 1
+        return removed
+
+    def _new_name(self) -> str:
+        name = self._clock.hex(_NAME_DIGITS)
+        with self._lock:
+            self._drafts.add(name)
+        return name
+
+
+class Draft:
+    """One file while it is written."""
+
+    def __init__(self, name: str, path: Path, descriptor: int) -> None:
+        self.name = name
+        self._path = path
+        self._descriptor = descriptor
+
+    def write(self, piece: bytes) -> None:
+        """Append."""
+        view = memoryview(piece)
+        with storage_errors():
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+
+    def seal(self) -> None:
+        """Sync the file and its folder: after this the bytes survive a power cut."""
+        with storage_errors():
+            os.fsync(self._descriptor)
+            self.close()
+            _sync_folder(self._path.parent)
+
+    def close(self) -> None:
+        """Let go of the file, finished or not."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _unlink(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108  (the crash tests count the calls of os)

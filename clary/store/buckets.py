@@ -1,0 +1,82 @@
+"""Buckets: named, owned by an account, in a region, with settings."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from clary.clock import Clock
+from clary.store import object_rows as rows
+from clary.store.blobs import Blobs
+from clary.store.database import Database
+from clary.store.object_rows import Bucket
+
+
+class BucketExists(Exception):
+    """The name is taken; `bucket` is the one that has it."""
+
+    def __init__(self, bucket: Bucket) -> None:
+        super().__init__(bucket.name)
+        self.bucket = bucket
+
+
+class BucketNotEmpty(Exception):
+    """There are objects in the bucket."""
+
+
+class Buckets:
+    """All buckets of all accounts."""
+
+    def __init__(self, database: Database, blobs: Blobs, clock: Clock) -> None:
+        self._database = database
+        self._blobs = blobs
+        self._clock = clock
+
+    def create(self, name: str, account: str, region: str, settings: dict[str, Any]) -> Bucket:
+        """Take the name; raises BucketExists."""
+        bucket = Bucket(name, account, region, self._clock.now(), settings)
+        with self._database.write() as connection:
+            taken = rows.find_bucket(connection, name)
+            if taken is not None:
+                raise BucketExists(taken)
+            connection.execute(rows.buckets.insert(), msgspec.structs.asdict(bucket))
+        return bucket
+
+    def get(self, name: str) -> Bucket | None:
+        """The bucket of that name."""
+        with self._database.read() as connection:
+            return rows.find_bucket(connection, name)
+
+    def change(self, name: str, function: Callable[[Bucket], None]) -> Bucket | None:
+        """Let the function change the settings in place, in one transaction; None if there is no such bucket."""
+        with self._database.write() as connection:
+            bucket = rows.find_bucket(connection, name)
+            if bucket is not None:
+                function(bucket)
+                statement = rows.buckets.update().where(rows.buckets.c.name == name).values(settings=bucket.settings)
+                connection.execute(statement)
+        return bucket
+
+    def delete(self, name: str, check: Callable[[Bucket | None], None]) -> None:
+        """Delete an empty bucket after `check` has seen it; raises BucketNotEmpty. Unfinished uploads go with it."""
+        with self._database.write() as connection:
+            check(rows.find_bucket(connection, name))
+            if connection.execute(sa.select(rows.objects.c.key).where(rows.objects.c.bucket == name).limit(1)).first():
+                raise BucketNotEmpty(name)
+            pending = rows.uploads.delete().where(rows.uploads.c.bucket == name).returning(rows.uploads.c.id)
+            gone = rows.drop_parts(connection, connection.execute(pending).scalars().all())
+            connection.execute(rows.buckets.delete().where(rows.buckets.c.name == name))
+        self._blobs.remove(gone)
+
+    def list(self, account: str, *, prefix: str = "", region: str = "", after: str = "") -> Iterator[Bucket]:
+        """An account's buckets by name, those after `after`."""
+        columns = rows.buckets.c
+        statement = sa.select(rows.buckets).where(columns.account == account, columns.name > after)
+        if region:
+            statement = statement.where(columns.region == region)
+        if prefix:
+            statement = statement.where(columns.name.startswith(prefix, autoescape=True))
+        with self._database.read() as connection:
+            found = connection.execute(statement.order_by(columns.name)).all()
+        return (Bucket(*row) for row in found)

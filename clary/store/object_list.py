@@ -1,0 +1,109 @@
+"""Pages of a bucket's keys, in code point order, with keys rolled up to common prefixes."""
+
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from clary.store import object_rows as rows
+from clary.store.object_rows import Object
+
+_LAST_CODE_POINT = 0x10FFFF
+_FIRST_BATCH = 32
+_COLUMNS = [rows.objects.c[name] for name in Object.__struct_fields__]
+
+
+class Listing(NamedTuple):
+    """One page; `last` is the key or common prefix that the next page goes on after, "" on the last page."""
+
+    objects: list[Object]
+    prefixes: list[str]
+    last: str
+
+
+def list_objects(
+    connection: sa.Connection, bucket: str, *, prefix: str = "", delimiter: str = "", after: str = "", limit: int = 1000
+) -> Listing:
+    """At most `limit` objects and common prefixes of keys that begin with `prefix` and come after `after`."""
+    page = _Page(prefix, delimiter, limit)
+    low, inclusive = max(prefix, after), after < prefix
+    skipped = page.common_prefix(after) if after.startswith(prefix) else ""
+    if skipped:
+        low, inclusive = after_prefix(skipped), True
+    # A listing without a delimiter needs exactly one batch; with one, most rows of a batch may be rolled up, so
+    # batches start small and jump over each common prefix that outgrows them.
+    batch = min(_FIRST_BATCH, limit + 1) if delimiter else limit + 1
+    high = after_prefix(prefix)
+    while low is not None:
+        found = _select(connection, bucket, low, high, batch, inclusive=inclusive)
+        for item in found:
+            if not page.take(item):
+                return page.listing(more=True)
+        if len(found) < batch:
+            break
+        low, inclusive = page.go_on_from(found[-1].key)
+        batch = _FIRST_BATCH if inclusive else min(2 * batch, 1000)
+    return page.listing(more=False)
+
+
+def after_prefix(prefix: str) -> str | None:
+    """The least string above all that begin with the prefix; None if there is none (or no prefix)."""
+    while prefix:
+        code = ord(prefix[-1]) + 1
+        if code <= _LAST_CODE_POINT:
+            # Surrogates are no characters: the next one after U+D7FF is U+E000.
+            return prefix[:-1] + chr(0xE000 if 0xD800 <= code <= 0xDFFF else code)
+        prefix = prefix[:-1]
+    return None
+
+
+class _Page:
+    """A page while it fills."""
+
+    def __init__(self, prefix: str, delimiter: str, limit: int) -> None:
+        self._prefix = prefix
+        self._delimiter = delimiter
+        self._limit = limit
+        self._objects: list[Object] = []
+        self._prefixes: list[str] = []
+        self._last = ""
+
+    def common_prefix(self, key: str) -> str:
+        """What the key is rolled up to, "" if to nothing."""
+        if not self._delimiter:
+            return ""
+        end = key.find(self._delimiter, len(self._prefix))
+        return "" if end < 0 else key[: end + len(self._delimiter)]
+
+    def take(self, item: Object) -> bool:
+        """Put the object on the page, itself or its common prefix; False if there is no room."""
+        common = self.common_prefix(item.key)
+        if common and self._prefixes and self._prefixes[-1] == common:
+            return True
+        if len(self._objects) + len(self._prefixes) >= self._limit:
+            return False
+        if common:
+            self._prefixes.append(common)
+        else:
+            self._objects.append(item)
+        self._last = common or item.key
+        return True
+
+    def go_on_from(self, key: str) -> tuple[str | None, bool]:
+        """Where the next batch begins, and whether that key itself belongs to it."""
+        common = self.common_prefix(key)
+        return (after_prefix(common), True) if common else (key, False)
+
+    def listing(self, *, more: bool) -> Listing:
+        return Listing(self._objects, self._prefixes, self._last if more else "")
+
+
+def _select(
+    connection: sa.Connection, bucket: str, low: str, high: str | None, limit: int, *, inclusive: bool
+) -> list[Object]:
+    key = rows.objects.c.key
+    statement = sa.select(*_COLUMNS).where(rows.objects.c.bucket == bucket)
+    statement = statement.where(key >= low if inclusive else key > low)
+    if high is not None:
+        statement = statement.where(key < high)
+    found = connection.execute(statement.order_by(key).limit(limit)).all()
+    return [Object(*row) for row in found]

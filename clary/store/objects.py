@@ -1,0 +1,250 @@
+"""Buckets' objects. An object of up to 64 KiB lies in the state database, the bytes of a larger one in immutable files.
+
+The order of a write: the file under its final random name, synced; its folder, synced; the row, committed, which makes
+the object visible; then the old file goes. A crash anywhere leaves the old object or the new one, and at worst a file
+that the next sweep removes.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import sqlalchemy as sa
+
+from clary.clock import Clock
+from clary.store import object_rows as rows
+from clary.store.blobs import Blobs
+from clary.store.buckets import Buckets
+from clary.store.database import Database, storage_errors
+from clary.store.incoming import Content, Hasher, Incoming
+from clary.store.object_list import Listing, list_objects
+from clary.store.object_rows import Found, Object
+from clary.store.uploads import Uploads
+
+_BLOCK = 1 << 20
+
+
+class NoObject(LookupError):
+    """There is no such bucket or no such object."""
+
+
+class Piece(NamedTuple):
+    """A run of an object's bytes: in memory, or `length` bytes from `start` of the file at `path`."""
+
+    content: bytes | None
+    path: Path | None
+    start: int
+    length: int
+
+
+class Opened:
+    """An object with the bytes that were asked for; they stay readable until `close`, whatever is written meanwhile."""
+
+    def __init__(self, item: Object, pieces: list[Piece], blobs: Blobs, held: Collection[str]) -> None:
+        self.object = item
+        self.pieces = pieces
+        self._blobs = blobs
+        self._held = held
+
+    def blocks(self) -> Iterator[bytes]:
+        """The bytes, a MiB at a time."""
+        for piece in self.pieces:
+            if piece.path is None:
+                assert piece.content is not None
+                yield piece.content
+            else:
+                yield from _read_blocks(piece.path, piece.start, piece.length)
+
+    def close(self) -> None:
+        """Let go of the files."""
+        held, self._held = self._held, ()
+        if held:
+            self._blobs.release(held)
+
+    def __del__(self) -> None:
+        # A reply that nobody fetched is dropped without being read; its files must not stay for ever.
+        self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Objects:
+    """Everything in all buckets; `buckets` and `uploads` are its other two sides."""
+
+    def __init__(self, database: Database, folder: Path, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._blobs = Blobs(folder, clock)
+        self.buckets = Buckets(database, self._blobs, clock)
+        self.uploads = Uploads(database, self._blobs, clock)
+        self.sweep()
+
+    def incoming(self, hashers: Iterable[Hasher] = ()) -> Incoming:
+        """A place to write the bytes of a new object or part to."""
+        return Incoming(self._blobs, hashers)
+
+    def find(self, bucket: str, key: str) -> Found:
+        """The bucket and the object, either None where there is none."""
+        with self._database.read() as connection:
+            return rows.find_object(connection, bucket, key)
+
+    def open(self, bucket: str, key: str, choose: Callable[[Found], tuple[int, int]]) -> Opened:
+        """The object and the bytes (start, length) that `choose` wants of it; `choose` raises where there is none."""
+        while True:
+            with self._database.read() as connection:
+                found = rows.find_object(connection, bucket, key)
+                start, length = choose(found)
+                assert found.object is not None
+                runs = _find_runs(connection, found.object, start, length)
+            held = {run.blob for run in runs if run.blob}
+            # Whoever overwrote the object since then may have removed its files already: then look again.
+            if not held or self._blobs.hold(held):
+                pieces = [self._piece(run, start, start + length) for run in runs]
+                return Opened(found.object, pieces, self._blobs, held)
+
+    def put(
+        self, bucket: str, key: str, content: Content, details: dict[str, Any], check: Callable[[Found], None]
+    ) -> Object:
+        """Make the content the object of that key after `check` has seen what is there; durable when it returns."""
+        with self._database.write() as connection:
+            found = rows.find_object(connection, bucket, key)
+            check(found)
+            new = Object(bucket, key, self._clock.hex(32), content.size, content.md5, self._clock.now(), 0, details)
+            gone = rows.put_object(connection, new, found.object)
+            rows.put_part(connection, new.id, 0, content, new.modified, {})
+        if content.blob:
+            self._blobs.keep(content.blob)
+        self._blobs.remove(gone)
+        return new
+
+    def change(self, bucket: str, key: str, function: Callable[[Found], None]) -> None:
+        """Let the function change the object's details in place, in one transaction."""
+        with self._database.write() as connection:
+            found = rows.find_object(connection, bucket, key)
+            function(found)
+            if found.object is not None:
+                where = (rows.objects.c.bucket == bucket, rows.objects.c.key == key)
+                connection.execute(rows.objects.update().where(*where).values(details=found.object.details))
+
+    def delete(
+        self, bucket: str, keys: Collection[str], choose: Callable[[dict[str, Object]], Collection[str]]
+    ) -> None:
+        """Delete those of the keys' objects that `choose`, given what exists, wants deleted; one transaction."""
+        with self._database.write() as connection:
+            found: dict[str, Object] = {}
+            columns = [rows.objects.c[name] for name in Object.__struct_fields__]
+            for chunk in rows.chunks(keys):
+                where = (rows.objects.c.bucket == bucket, rows.objects.c.key.in_(chunk))
+                found.update((row.key, Object(*row)) for row in connection.execute(sa.select(*columns).where(*where)))
+            doomed = [key for key in choose(found) if key in found]
+            for chunk in rows.chunks(doomed):
+                where = (rows.objects.c.bucket == bucket, rows.objects.c.key.in_(chunk))
+                connection.execute(rows.objects.delete().where(*where))
+            gone = rows.drop_parts(connection, [found[key].id for key in doomed])
+        self._blobs.remove(gone)
+
+    def list(
+        self, bucket: str, *, prefix: str = "", delimiter: str = "", after: str = "", limit: int = 1000
+    ) -> Listing:
+        """A page of the bucket's keys."""
+        with self._database.read() as connection:
+            return list_objects(connection, bucket, prefix=prefix, delimiter=delimiter, after=after, limit=limit)
+
+    def copy(self, opened: Opened) -> Content | None:
+        """The whole opened object once more without reading it; None where it is made of several parts."""
+        if opened.object.parts or len(opened.pieces) != 1:
+            return None
+        piece = opened.pieces[0]
+        blob = self._blobs.link(piece.path.name) if piece.path else None
+        return Content(opened.object.size, opened.object.etag, piece.content, blob)
+
+    def drop(self, content: Content) -> None:
+        """Remove the bytes if no row was committed for them."""
+        if content.blob:
+            self._blobs.discard(content.blob)
+
+    def fetch(self, bucket: str, key: str, target: Path) -> None:
+        """Put the object's bytes at `target`, read-only: a hard link where possible, else a copy; raises NoObject."""
+
+        def everything(found: Found) -> tuple[int, int]:
+            if found.object is None:
+                raise NoObject(f"{bucket}/{key}")
+            return 0, found.object.size
+
+        with self.open(bucket, key, everything) as opened, storage_errors():
+            if len(opened.pieces) == 1 and opened.pieces[0].path is not None and _link(opened.pieces[0], target):
+                return
+            with target.open("xb") as file:
+                for block in opened.blocks():
+                    file.write(block)
+            target.chmod(0o444)
+
+    def store_file(
+        self, bucket: str, key: str, path: Path, details: dict[str, Any], check: Callable[[Found], None]
+    ) -> Object:
+        """Put a copy of the file's bytes; durable when it returns."""
+        with self.incoming() as incoming:
+            for block in _read_blocks(path, 0, path.stat().st_size):
+                incoming.write([block])
+            return self.put(bucket, key, incoming.finish(), details, check)
+
+    def sweep(self) -> int:
+        """Remove the files that a crash left without a row; returns how many."""
+
+        def known(names: Collection[str]) -> set[str]:
+            found: set[str] = set()
+            with self._database.read() as connection:
+                for chunk in rows.chunks(names):
+                    statement = sa.select(rows.parts.c.blob).where(rows.parts.c.blob.in_(chunk))
+                    found.update(connection.execute(statement).scalars())
+            return found
+
+        return self._blobs.sweep(known)
+
+    def _piece(self, run: sa.Row[Any], start: int, end: int) -> Piece:
+        """The bytes of one row that lie between start and end of the object."""
+        first, last = max(start - run.start, 0), min(end - run.start, run.size)
+        if run.blob is None:
+            return Piece(run.content[first:last], None, 0, last - first)
+        return Piece(None, self._blobs.path(run.blob), first, last - first)
+
+
+def _find_runs(connection: sa.Connection, item: Object, start: int, length: int) -> list[sa.Row[Any]]:
+    """The rows that hold or name these bytes of the object, in order."""
+    columns = rows.parts.c
+    statement = sa.select(columns.start, columns.size, columns.blob, columns.content).where(columns.owner == item.id)
+    if item.parts:
+        statement = statement.where(columns.start < start + length, columns.start + columns.size > start)
+    return list(connection.execute(statement.order_by(columns.number)))
+
+
+def _read_blocks(path: Path, start: int, length: int) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        while length > 0:
+            block = file.read(min(length, _BLOCK))
+            if not block:
+                raise OSError(f"{path} ends {length} bytes early")
+            length -= len(block)
+            yield block
+
+
+def _link(piece: Piece, target: Path) -> bool:
+    assert piece.path is not None
+    try:
+        os.link(piece.path, target)
+    except FileExistsError:
+        raise
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(piece.path, target)
+        target.chmod(0o444)
+    return True
