@@ -1,0 +1,185 @@
+"""RecordIO-protobuf, SageMaker's own training format: frames of one protobuf `Record` each.
+
+A frame is the magic number 0xced7230a, the length, the record, and zeros up to a multiple of four; numbers are
+little-endian. Records of dense floats that are written by one program all have the same size and differ only in
+their numbers. So a block is first seen as a table of bytes, a record a row, and where every other byte agrees with the
+first record the numbers are one strided view: no record is parsed at all. Other records (sparse, of changing size, with
+their own uid) are walked one by one (`protobuf.py`) and their numbers decoded together (`records.py`).
+
+Sources: the developer guide, "Common data formats for training"; the recordIO frame as MXNet describes it
+(https://mxnet.apache.org/versions/1.9.1/api/faq/recordio).
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from clary.errors import ClientError
+from clary.formats.batch import Batch, ReadOptions
+from clary.formats.blocks import read_block
+from clary.formats.protobuf import FLOAT32, FLOAT64, INT32, Malformed, Record, Span, Tensor, walk_record
+from clary.formats.records import assemble, encode_rows
+
+MAGIC = 0xCED7230A
+HEADER = struct.Struct("<II")
+BLOCK = 4 << 20
+SPLIT = 1 << 29
+"""From here on the length's upper three bits are set: MXNet's mark of a record in parts."""
+FEW = 16
+"""A shorter run of like records isn't worth a view of its own."""
+
+
+def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
+    """The records of a stream as batches of a few MiB; raises ClientError naming file and record (from 1).
+
+    Dense records give (n, d) features, sparse ones `Sparse`; a batch holds one kind.
+    """
+    rest, number = b"", 1
+    while block := read_block(stream, max(BLOCK, _lacking(rest))):
+        block, position = rest + block, 0
+        while (run := _read_run(block, position, name, number, options.dtype)) is not None:
+            batches, position = run
+            for batch in batches:
+                number += len(batch)
+                yield batch
+        rest = block[position:]
+    if rest:
+        promise = f" of {HEADER.unpack_from(rest)[1]} bytes" if len(rest) >= HEADER.size else ""
+        raise ClientError(
+            f"{name}: record {number}{promise} is truncated: the file ends {len(rest)} bytes after it begins"
+        )
+
+
+def write_records(
+    stream: BinaryIO, features: np.ndarray, labels: np.ndarray | None = None, *, uid: str | None = None
+) -> None:
+    """Write dense rows, (n, d), with their labels, (n,) or (n, m), as SageMaker's SDK does; float32 or float64."""
+    stream.write(encode_rows({"values": features}, {} if labels is None else {"values": labels}, uid=uid))
+
+
+class Layout(NamedTuple):
+    """Where the numbers lie in every one of a run of like records, from the frame's start."""
+
+    size: int
+    features: Span
+    features_kind: int
+    label: Span | None
+    label_kind: int
+
+    def fixed(self) -> list[Span]:
+        """The bytes between the numbers: what like records share."""
+        numbers = sorted([self.features, self.label] if self.label else [self.features])
+        ends = [0, *(end for _, end in numbers)]
+        return list(zip(ends, [*(start for start, _ in numbers), self.size], strict=True))
+
+
+def _read_run(
+    block: bytes, position: int, name: str, number: int, dtype: type
+) -> tuple[Iterator[Batch] | list[Batch], int] | None:
+    """The next whole records of a block and the position after them; None when no whole one is left."""
+    frames = _frames(block, position, name, number)
+    first = next(frames, None)
+    if first is None:
+        return None
+    batch = _read_like_records(block, position, first, name, number, dtype)
+    if batch is not None:
+        size = _frame_size(first[1] - first[0])
+        return [batch], position + len(batch) * size
+    spans = [first, *frames]
+    records = [_walk(block, span, name, at) for at, span in enumerate(spans, number)]
+    start, end = spans[-1]
+    return assemble(block, records, name, number, dtype), start - HEADER.size + _frame_size(end - start)
+
+
+def _walk(block: bytes, span: Span, name: str, number: int) -> Record:
+    try:
+        return walk_record(block, *span)
+    except Malformed as error:
+        raise ClientError(f"{name}: record {number} is no aialgs.data.Record: {error}") from None
+
+
+def _frames(block: bytes, position: int, name: str, number: int) -> Iterator[Span]:
+    """The spans of the whole records from a position on."""
+    while position + HEADER.size <= len(block):
+        magic, length = HEADER.unpack_from(block, position)
+        if magic != MAGIC:
+            raise ClientError(
+                f"{name}: record {number} does not begin with recordIO's magic number 0xced7230a but with "
+                f"0x{magic:08x}; is this file recordIO-protobuf?"
+            )
+        if length >= SPLIT:
+            raise ClientError(f"{name}: record {number} is a part of a split record; only whole records can be read")
+        start = position + HEADER.size
+        position += _frame_size(length)
+        if position > len(block):
+            return
+        yield start, start + length
+        number += 1
+
+
+def _frame_size(length: int) -> int:
+    return HEADER.size + (length + 3 & ~3)
+
+
+def _lacking(rest: bytes) -> int:
+    """How many bytes the record that `rest` begins still lacks."""
+    return _frame_size(HEADER.unpack_from(rest)[1]) - len(rest) if len(rest) >= HEADER.size else 0
+
+
+def _read_like_records(block: bytes, position: int, first: Span, name: str, number: int, dtype: type) -> Batch | None:
+    """The longest run of records that differ from the first in nothing but their numbers, unless it is short."""
+    size = _frame_size(first[1] - first[0])
+    rows = (len(block) - position) // size
+    layout = _layout(block, position, first, size, name, number) if rows >= FEW else None
+    if layout is None:
+        return None
+    table = np.frombuffer(block, np.uint8, rows * size, position).reshape(rows, size)
+    like = np.ones(rows, bool)
+    for start, end in layout.fixed():
+        like &= (table[:, start:end] == table[0, start:end]).all(axis=1)
+    if layout.label and layout.label_kind == INT32:
+        like &= table[:, layout.label[0]] < 128
+    rows = rows if like.all() else int(like.argmin())
+    if rows < FEW:
+        return None
+    features: np.ndarray = _numbers(table[:rows], layout.features, layout.features_kind).astype(dtype, copy=False)
+    if layout.label is None:
+        return Batch(features)
+    labels = _numbers(table[:rows], layout.label, layout.label_kind).astype(np.float32, copy=False)
+    return Batch(features, labels[:, 0] if labels.shape[1] == 1 else labels)
+
+
+def _layout(block: bytes, position: int, first: Span, size: int, name: str, number: int) -> Layout | None:
+    """The layout of the first record, if it is dense floats with at most a dense label."""
+    features, label = _walk(block, first, name, number)
+    if features.keys() != {"values"} or label.keys() - {"values"}:
+        return None
+    tensor, target = features["values"], label.get("values")
+    if not _is_plain(tensor) or tensor.kind == INT32 or (target and not _is_plain(target)):
+        return None
+    return Layout(
+        size,
+        _shift(tensor.values[0], position),
+        tensor.kind,
+        _shift(target.values[0], position) if target else None,
+        target.kind if target else FLOAT32,
+    )
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Dense, packed, and every number of the same size: floats, or one small integer."""
+    if len(tensor.values) != 1 or tensor.keys or tensor.kind not in (FLOAT32, FLOAT64, INT32):
+        return False
+    start, end = tensor.values[0]
+    return end - start == 1 if tensor.kind == INT32 else (end - start) % (4 if tensor.kind == FLOAT32 else 8) == 0
+
+
+def _shift(span: Span, position: int) -> Span:
+    return span[0] - position, span[1] - position
+
+
+def _numbers(table: np.ndarray, span: Span, kind: int) -> np.ndarray:
+    column = np.ascontiguousarray(table[:, span[0] : span[1]])
+    return column if kind == INT32 else column.view("<f4" if kind == FLOAT32 else "<f8")
