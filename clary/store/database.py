@@ -44,7 +44,11 @@ class Database:
         self._writer = _engine(url, writes=True)
         self._writing = threading.Lock()
         self._writer_thread = 0
-        self._check_schema()
+        try:
+            self._check_schema()
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def dialect(self) -> str:
@@ -132,8 +136,9 @@ def _engine(url: str, *, writes: bool) -> sa.Engine:
         engine = sa.create_engine(url, connect_args={"isolation_level": None, "timeout": 30}, **options)
         _set_up_sqlite(engine, writes=writes)
         return engine
-    isolation = "READ COMMITTED" if writes else "REPEATABLE READ"
-    engine = sa.create_engine(_psycopg_url(url), isolation_level=isolation, pool_pre_ping=True, **options)
+    if not writes:
+        options |= {"isolation_level": "REPEATABLE READ", "execution_options": {"postgresql_readonly": True}}
+    engine = sa.create_engine(_psycopg_url(url), pool_pre_ping=True, **options)
     if writes:
         _set_up_postgres_writer(engine)
     return engine

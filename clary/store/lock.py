@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from clary.errors import SettingsError
 
+LOCK_FILE = "lock"
+
 _PATIENCE = 0.25
 
 
@@ -32,7 +34,7 @@ class DataFolderLock:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._path = folder / "lock"
+        self._path = folder / LOCK_FILE
         self._file = -1
         # A forked child shares the lock and would keep it after the server is gone, so it closes its copy.
         os.register_at_fork(after_in_child=self._close)
