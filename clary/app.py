@@ -1,0 +1,185 @@
+"""The house: puts the rooms together. The one place that knows them all."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from clary import __version__
+from clary.access import Access
+from clary.access.identities import unique_id
+from clary.clients import address
+from clary.clock import Clock
+from clary.config import Settings
+from clary.hosting import Hosting
+from clary.jobs import Jobs
+from clary.jobs.host import Host, Scope
+from clary.names import make_arn, parse_arn
+from clary.sandbox import WarmParent
+from clary.services import sagemaker
+from clary.services.iam.role import ensure_default_role
+from clary.services.s3 import inside as s3
+from clary.store.changes import Changes
+from clary.store.database import Database
+from clary.store.lock import LOCK_FILE, DataFolderLock
+from clary.store.logs import Logs
+from clary.store.metrics import Metrics
+from clary.store.objects import Objects
+from clary.store.records import Records
+from clary.wire import Registry, Rooms
+from clary.wire.app import WireApp
+
+# Adding a service: its folder under services/ and its name here.
+SERVICES = ("s3", "sagemaker", "sagemaker-runtime", "sts", "iam", "logs", "cloudwatch")
+
+# Imported once by the warm parent; a job or an endpoint worker forks from it and starts at once.
+PRELOAD = ("clary.algorithms.__main__", "clary.jobs.supervisor", "numpy", "xgboost")
+
+KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
+
+Page = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class House:
+    """One Clary on one data folder: opened, answering, closed."""
+
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self._clock = clock or Clock()
+        self._lock = DataFolderLock(settings.data_dir)
+        self._lock.acquire()
+        self._warm = WarmParent(PRELOAD, settings.data_dir / "warm", hidden=[settings.data_dir])
+        self._warm.start()
+        self.rooms = self._furnish()
+        self.app = WireApp(self.rooms, Registry.load(SERVICES), pages=self._pages())
+        self._settle()
+
+    def listens(self) -> None:
+        """Note in the data folder where this server answers."""
+        self._lock.acquire(self.settings.port)
+
+    def close(self) -> None:
+        """Stop jobs and endpoints, close the state, let the data folder go."""
+        self._clear_out()
+        self._warm.close()
+        self._lock.release()
+
+    def reset(self) -> None:
+        """Forget everything: the folder is emptied and the rooms are furnished anew."""
+        self._clear_out()
+        empty(self.settings.data_dir)
+        fresh = self._furnish()
+        for row in fields(Rooms):
+            setattr(self.rooms, row.name, getattr(fresh, row.name))
+        self._settle()
+
+    def _furnish(self) -> Rooms:
+        settings, clock, folder = self.settings, self._clock, self.settings.data_dir
+        self._database = Database(settings.database_url or f"sqlite:///{folder / 'state.db'}")
+        records = Records(self._database, clock)
+        host = self._host()
+        return Rooms(
+            settings=settings,
+            clock=clock,
+            records=records,
+            objects=Objects(self._database, folder / "objects", clock),
+            logs=Logs(self._database, clock),
+            metrics=Metrics(self._database, clock),
+            changes=Changes(),
+            access=Access(settings, records, clock),
+            jobs=Jobs(settings, clock, host, self._warm, folder / "jobs"),
+            hosting=Hosting(settings, clock, host, self._warm, folder / "endpoints"),
+        )
+
+    def _settle(self) -> None:
+        ensure_default_role(self.rooms)
+        sagemaker.recover(self.rooms)
+
+    def _clear_out(self) -> None:
+        self.rooms.jobs.close()
+        self.rooms.hosting.close()
+        self._database.close()
+
+    def _host(self) -> Host:
+        """What jobs and endpoints reach of the other rooms, each looked up when called: a reset replaces them."""
+
+        def append_log(
+            scope: Scope, group: str, stream: str, events: Sequence[tuple[float, str]], position: int
+        ) -> None:
+            self.rooms.logs.append(*scope, group, stream, events, position=position)
+
+        return Host(
+            list_objects=lambda bucket, prefix: s3.list_objects(self.rooms, bucket, prefix),
+            fetch_object=lambda bucket, key, target: s3.fetch_object(self.rooms, bucket, key, target),
+            put_object=lambda bucket, key, path: s3.put_object_file(self.rooms, bucket, key, path),
+            append_log=append_log,
+            log_position=lambda scope, group, stream: self.rooms.logs.position(*scope, group, stream),
+            put_metrics=lambda scope, namespace, data, source: self.rooms.metrics.put(
+                *scope, namespace, data, source=source
+            ),
+            state_changed=lambda resource, change: sagemaker.state_changed(self.rooms, resource, change),
+            credentials=self._credentials,
+        )
+
+    def _credentials(self, account: str, role: str) -> dict[str, str]:
+        """The environment of a job's or endpoint's own AWS calls: temporary keys of its role."""
+        arn = parse_arn(role)
+        name = arn.resource.rsplit("/", 1)[-1] if arn else role
+        session = make_arn("sts", "", account, f"assumed-role/{name}/SageMaker")
+        keys = self.rooms.access.identities.issue(account, session, f"{unique_id('AROA', name)}:SageMaker", KEY_SECONDS)
+        return {
+            "AWS_ENDPOINT_URL": f"http://{address(self.settings.host)}:{self.settings.port}",
+            "AWS_ACCESS_KEY_ID": keys.access_key,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_key,
+            "AWS_SESSION_TOKEN": keys.session_token,
+        }
+
+    def _pages(self) -> dict[tuple[str, str], Page]:
+        async def health(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001
+            await _answer(send, 200, self.health())
+
+        async def reset(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001
+            if not self.settings.testing:
+                await _answer(send, 403, {"message": "Refused: start the server with --testing to allow a reset."})
+                return
+            await asyncio.to_thread(self.reset)
+            await _answer(send, 200, {"status": "ok"})
+
+        return {
+            ("GET", "/_clary/health"): health,
+            ("POST", "/_clary/reset"): reset,
+            ("POST", "/moto-api/reset"): reset,
+        }
+
+    def health(self) -> dict[str, Any]:
+        """What `clary status` shows."""
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "port": self.settings.port,
+            "data_dir": str(self.settings.data_dir),
+            "services": list(SERVICES),
+        }
+
+
+def empty(folder: Path) -> None:
+    """Delete what Clary keeps in its data folder, but for the lock."""
+    for entry in folder.iterdir():
+        if entry.name == LOCK_FILE:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+async def _answer(send: Any, status: int, document: dict[str, Any]) -> None:
+    body = msgspec.json.encode(document)
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
