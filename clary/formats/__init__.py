@@ -3,6 +3,7 @@
 from clary.formats.batch import Batch, Source, Sparse, concatenate
 from clary.formats.media_type import MediaType, parse_media_type
 from clary.formats.reading import decode_request, read_batches, regroup
+from clary.formats.responses import encode_response
 
 __all__ = [
     "Batch",
@@ -11,6 +12,7 @@ __all__ = [
     "Sparse",
     "concatenate",
     "decode_request",
+    "encode_response",
     "parse_media_type",
     "read_batches",
     "regroup",

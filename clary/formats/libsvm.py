@@ -3,9 +3,9 @@
 An index is a column as it stands (0-based, as XGBoost reads such files): a file that counts from 1 leaves column 0
 empty.
 
-All numbers of a block are read by pyarrow as one column, after every separator has become a line's end; which number
-is what follows from where the colons and the lines' ends are. Only a block that can't be read so, or that has comments,
-is split in Python, to name the row and the word that are wrong.
+All numbers of a block are read by pyarrow as one column, after every separator has become a line's end; what each of
+them is follows from the separator before it. Only a block that can't be read so is split in Python, to name the row and
+the word that are wrong.
 """
 
 import io
@@ -20,11 +20,12 @@ from clary.formats.batch import Batch, ReadOptions, Sparse
 from clary.formats.blocks import read_lines
 
 BLOCK = 8 << 20
-_TO_LINES = bytes.maketrans(b" \t\r\v\f:", b"\n" * 6)
+_SEPARATORS = b" \t\r\v\f:"
+_TO_LINES = bytes.maketrans(_SEPARATORS, b"\n" * len(_SEPARATORS))
+_IS_SEPARATOR = np.isin(np.arange(256), list(_SEPARATORS + b"\n"))
 _COMMENT = re.compile(rb"#[^\n]*")
-_QID = re.compile(rb"\bqid:")
-_BLANK = 32
-"""The blank and every control character are separators."""
+_GROUP = b"-1:"
+"""Stands for `qid:` once a block has been found to have any; no index is negative."""
 
 
 def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
@@ -43,30 +44,27 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
 
 def _parse(block: bytes, name: str, row: int, dtype: type) -> Batch:
     """A block of whole lines without comments."""
-    has_groups = _QID.search(block) is not None
-    numbers = _numbers(_QID.sub(b"-1:", block) if has_groups else block)  # -1 marks a qid among the indices
-    if has_groups:
-        block = _QID.sub(b"-1:", block)
-    line_of, colons, is_first = _tokens(block)
-    if numbers is None or (colons > 1).any() or len(numbers) != len(colons) + colons.sum():
+    has_groups = b"qid:" in block
+    readable = block.replace(b"qid:", _GROUP) if has_groups else block
+    numbers = _numbers(readable)
+    first, after_colon = _places(readable)
+    if numbers is None or len(numbers) != len(after_colon):
         raise _describe(block, name, row)
-    # The first number of each token, and the second where it has a colon.
-    left = np.cumsum(colons + 1) - (colons + 1)
-    labels, pairs = numbers[left[is_first]], ~is_first
-    if (colons[pairs] != 1).any():
+    weighted = np.append(after_colon, False)[first + 1] & (first + 1 < np.append(first[1:], len(numbers)))
+    pairs = np.ones(len(numbers), bool)
+    pairs[first] = pairs[first[weighted] + 1] = False
+    is_value = after_colon[pairs]
+    keys, values = numbers[pairs][0::2], numbers[pairs][1::2]
+    wrong_keys = (keys != np.floor(keys)).any() or (keys < (-1 if has_groups else 0)).any()
+    if after_colon[first].any() or len(is_value) % 2 or is_value[0::2].any() or not is_value[1::2].all() or wrong_keys:
         raise _describe(block, name, row)
-    keys, values, owner = numbers[left[pairs]], numbers[left[pairs] + 1], line_of[pairs]
-    is_group = keys == -1
-    if (keys != np.floor(keys)).any() or (keys < -1).any() or (is_group.any() and not has_groups):
-        raise _describe(block, name, row)
-    features = _compress(keys[~is_group], values[~is_group], owner[~is_group], len(labels), dtype)
-    weights = _all_or_none(colons[is_first] == 1, "a weight", name, row)
-    groups = _groups(values[is_group], owner[is_group], len(labels), name, row) if has_groups else None
+    owner = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(numbers))))[pairs][0::2]
+    inside = slice(None) if not has_groups else keys >= 0
     return Batch(
-        features,
-        labels.astype(np.float32),
-        numbers[left[is_first] + 1].astype(np.float32) if weights else None,
-        groups,
+        _compress(keys[inside], values[inside], owner[inside], len(first), dtype),
+        numbers[first].astype(np.float32),
+        numbers[first + 1].astype(np.float32) if _all_or_none(weighted, "a weight", name, row) else None,
+        _groups(values[keys < 0], owner[keys < 0], len(first), name, row) if has_groups else None,
     )
 
 
@@ -87,16 +85,13 @@ def _numbers(block: bytes) -> np.ndarray | None:
     return np.asarray(table.column(0).to_numpy())
 
 
-def _tokens(block: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each word: its line (blank ones not counted), how many colons it has, whether it is its line's first."""
-    text = np.frombuffer(block, np.uint8)
-    blank = text <= _BLANK
-    starts = np.flatnonzero(~blank & np.concatenate([[True], blank[:-1]]))
-    lines = np.cumsum(text == ord("\n"))[starts]
-    is_first = np.concatenate([[True], lines[1:] != lines[:-1]])
-    seen = np.concatenate([[0], np.cumsum(text == ord(":"))])
-    colons = np.diff(seen[np.append(starts, len(text))])
-    return np.cumsum(is_first) - 1, colons, is_first
+def _places(block: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Which words begin a line, (rows,) positions among all words, and of every word whether a colon is before it."""
+    text = np.frombuffer(b"\n" + block, np.uint8)
+    separates = _IS_SEPARATOR[text]
+    starts = np.flatnonzero(separates[:-1] & ~separates[1:]) + 1
+    first = np.unique(np.searchsorted(starts, np.flatnonzero(text == ord("\n"))))
+    return first[first < len(starts)], text[starts - 1] == ord(":")
 
 
 def _compress(keys: np.ndarray, values: np.ndarray, owner: np.ndarray, rows: int, dtype: type) -> Sparse:

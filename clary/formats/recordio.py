@@ -10,20 +10,28 @@ Sources: the developer guide, "Common data formats for training"; the recordIO f
 (https://mxnet.apache.org/versions/1.9.1/api/faq/recordio).
 """
 
-import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from clary.errors import ClientError
-from clary.formats.batch import Batch, ReadOptions
+from clary.formats.batch import Batch, ReadOptions, Sparse
 from clary.formats.blocks import read_block
-from clary.formats.protobuf import FLOAT32, FLOAT64, INT32, Malformed, Record, Span, Tensor, walk_record
-from clary.formats.records import assemble, encode_rows
+from clary.formats.protobuf import Malformed, Span
+from clary.formats.record_spans import (
+    FLOAT32,
+    FLOAT64,
+    INT32,
+    KEYS,
+    LABEL_KEYS,
+    LABEL_VALUES,
+    VALUES,
+    find_spans,
+    trace,
+)
+from clary.formats.records import HEADER, MAGIC, assemble, encode_rows, encode_sparse_rows
 
-MAGIC = 0xCED7230A
-HEADER = struct.Struct("<II")
 BLOCK = 4 << 20
 SPLIT = 1 << 29
 """From here on the length's upper three bits are set: MXNet's mark of a record in parts."""
@@ -53,10 +61,16 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
 
 
 def write_records(
-    stream: BinaryIO, features: np.ndarray, labels: np.ndarray | None = None, *, uid: str | None = None
+    stream: BinaryIO, features: np.ndarray | Sparse, labels: np.ndarray | None = None, *, uid: str | None = None
 ) -> None:
-    """Write dense rows, (n, d), with their labels, (n,) or (n, m), as SageMaker's SDK does; float32 or float64."""
-    stream.write(encode_rows({"values": features}, {} if labels is None else {"values": labels}, uid=uid))
+    """Write rows with their labels, (n,) or (n, m), as SageMaker's SDK does.
+
+    features: (n, d), float64 as Float64Tensor, all else as Float32Tensor; or Sparse, as Float32Tensor (without uid)
+    """
+    if isinstance(features, Sparse):
+        stream.write(encode_sparse_rows(features, labels))
+    else:
+        stream.write(encode_rows({"values": features}, {} if labels is None else {"values": labels}, uid=uid))
 
 
 class Layout(NamedTuple):
@@ -75,29 +89,19 @@ class Layout(NamedTuple):
         return list(zip(ends, [*(start for start, _ in numbers), self.size], strict=True))
 
 
-def _read_run(
-    block: bytes, position: int, name: str, number: int, dtype: type
-) -> tuple[Iterator[Batch] | list[Batch], int] | None:
+def _read_run(block: bytes, position: int, name: str, number: int, dtype: type) -> tuple[Iterable[Batch], int] | None:
     """The next whole records of a block and the position after them; None when no whole one is left."""
     frames = _frames(block, position, name, number)
     first = next(frames, None)
     if first is None:
         return None
-    batch = _read_like_records(block, position, first, name, number, dtype)
+    batch = _read_like_records(block, position, first, dtype)
     if batch is not None:
-        size = _frame_size(first[1] - first[0])
-        return [batch], position + len(batch) * size
+        return [batch], position + len(batch) * _frame_size(first[1] - first[0])
     spans = [first, *frames]
-    records = [_walk(block, span, name, at) for at, span in enumerate(spans, number)]
     start, end = spans[-1]
-    return assemble(block, records, name, number, dtype), start - HEADER.size + _frame_size(end - start)
-
-
-def _walk(block: bytes, span: Span, name: str, number: int) -> Record:
-    try:
-        return walk_record(block, *span)
-    except Malformed as error:
-        raise ClientError(f"{name}: record {number} is no aialgs.data.Record: {error}") from None
+    found = find_spans(block, spans, name, number)
+    return assemble(found, name, number, dtype), start - HEADER.size + _frame_size(end - start)
 
 
 def _frames(block: bytes, position: int, name: str, number: int) -> Iterator[Span]:
@@ -128,11 +132,11 @@ def _lacking(rest: bytes) -> int:
     return _frame_size(HEADER.unpack_from(rest)[1]) - len(rest) if len(rest) >= HEADER.size else 0
 
 
-def _read_like_records(block: bytes, position: int, first: Span, name: str, number: int, dtype: type) -> Batch | None:
+def _read_like_records(block: bytes, position: int, first: Span, dtype: type) -> Batch | None:
     """The longest run of records that differ from the first in nothing but their numbers, unless it is short."""
     size = _frame_size(first[1] - first[0])
     rows = (len(block) - position) // size
-    layout = _layout(block, position, first, size, name, number) if rows >= FEW else None
+    layout = _layout(block, position, first, size) if rows >= FEW else None
     if layout is None:
         return None
     table = np.frombuffer(block, np.uint8, rows * size, position).reshape(rows, size)
@@ -151,35 +155,31 @@ def _read_like_records(block: bytes, position: int, first: Span, name: str, numb
     return Batch(features, labels[:, 0] if labels.shape[1] == 1 else labels)
 
 
-def _layout(block: bytes, position: int, first: Span, size: int, name: str, number: int) -> Layout | None:
-    """The layout of the first record, if it is dense floats with at most a dense label."""
-    features, label = _walk(block, first, name, number)
-    if features.keys() != {"values"} or label.keys() - {"values"}:
+def _layout(block: bytes, position: int, first: Span, size: int) -> Layout | None:
+    """The layout of the first record, if its features are dense floats and its label, if any, is dense."""
+    try:
+        steps, (kind, label_kind) = leader = trace(block, *first)
+    except Malformed:
+        return None  # found again, and named, by find_spans
+    spans = leader.spans()
+    if kind not in (FLOAT32, FLOAT64) or spans[KEYS] or spans[LABEL_KEYS] or not steps:
         return None
-    tensor, target = features["values"], label.get("values")
-    if not _is_plain(tensor) or tensor.kind == INT32 or (target and not _is_plain(target)):
+    features, label = _only(spans[VALUES], kind, position), _only(spans[LABEL_VALUES], label_kind, position)
+    if features is None or (label is None and spans[LABEL_VALUES]):
         return None
-    return Layout(
-        size,
-        _shift(tensor.values[0], position),
-        tensor.kind,
-        _shift(target.values[0], position) if target else None,
-        target.kind if target else FLOAT32,
-    )
+    return Layout(size, features, kind, label, label_kind)
 
 
-def _is_plain(tensor: Tensor) -> bool:
-    """Dense, packed, and every number of the same size: floats, or one small integer."""
-    if len(tensor.values) != 1 or tensor.keys or tensor.kind not in (FLOAT32, FLOAT64, INT32):
-        return False
-    start, end = tensor.values[0]
-    return end - start == 1 if tensor.kind == INT32 else (end - start) % (4 if tensor.kind == FLOAT32 else 8) == 0
-
-
-def _shift(span: Span, position: int) -> Span:
-    return span[0] - position, span[1] - position
+def _only(spans: list[Span], kind: int, position: int) -> Span | None:
+    """The one span, from the frame's start, if its numbers are all of one size: floats, or one small integer."""
+    if len(spans) != 1 or kind not in (FLOAT32, FLOAT64, INT32):
+        return None
+    start, end = spans[0]
+    whole = end - start == 1 if kind == INT32 else (end - start) % (4 if kind == FLOAT32 else 8) == 0
+    return (start - position, end - position) if whole else None
 
 
 def _numbers(table: np.ndarray, span: Span, kind: int) -> np.ndarray:
+    """(n, d) of a column of bytes."""
     column = np.ascontiguousarray(table[:, span[0] : span[1]])
     return column if kind == INT32 else column.view("<f4" if kind == FLOAT32 else "<f8")
