@@ -1,0 +1,161 @@
+"""The ASGI application: the way of a request through the house, step by step."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from clary.access import Identity, SignedRequest
+from clary.errors import ServiceError
+from clary.wire.body import ClientGone, Receive, StreamedBody
+from clary.wire.call import Call, Reply, Rooms
+from clary.wire.protocols.errors import encode_error
+from clary.wire.registry import Registry
+from clary.wire.request import Request, Scope, parse_request
+from clary.wire.response import Response
+from clary.wire.route import Route, find_route, guess_service, is_s3
+from clary.wire.sending import Send, send_response
+
+log = logging.getLogger("clary")
+
+Page = Callable[[Scope, Receive, Send], Awaitable[None]]
+THREADS = 32
+HASHED_ON_THE_LOOP = 256 * 1024
+DOCUMENT_LIMIT = 8 * 1024 * 1024  # S3's XML bodies; the largest, a completion of 10,000 parts, stays below 4 MiB
+
+
+class WireApp:
+    """Serves the operations of a registry; `pages` are further routes by method and path."""
+
+    def __init__(self, rooms: Rooms, registry: Registry, pages: Mapping[tuple[str, str], Page] | None = None) -> None:
+        self.rooms = rooms
+        self.registry = registry
+        self.pages = dict(pages or {})
+        self._limit = rooms.settings.max_request_mib * 1024 * 1024
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="operation")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http":
+            page = self.pages.get((scope["method"], scope["path"]))
+            await (page or self.exchange)(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+
+    async def exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle a request and send what comes of it: the one place where exceptions become replies."""
+        request = None
+        try:
+            request = parse_request(scope, receive, self._limit)
+            request.id = self._request_id(request)
+            response = await self.handle(request)
+        except ClientGone:
+            return
+        except ServiceError as error:
+            response = self.failure(request, error)
+        except Exception:
+            response = self.failure(request, ServiceError("The request failed because of an error inside Clary."))
+            log.exception("request %s: %s %s", request and request.id, scope["method"], scope["path"])
+        await send_response(response, request, scope["method"], receive, send)
+
+    async def handle(self, request: Request) -> Response:
+        """The way of a request: limit, route, authenticate, decode, validate, call, encode."""
+        if not is_s3(request):
+            await self.read_body(request)
+        route = request.route = find_route(self.registry, request)
+        identity = await self.authenticate(request, route)
+        stream = await self.open_stream(request, route)
+        document = route.codec.decode(request, route.labels)
+        values = route.operation.validate(document, route.codec)
+        if stream:
+            route.codec.attach_stream(values, stream)
+        result = await self.call(route, self._call(request, route, identity), values)
+        reply = result if isinstance(result, Reply) else Reply(result or {})
+        return route.codec.encode(reply, request.id)
+
+    async def read_body(self, request: Request) -> None:
+        """All of the body; its hash is that of the bytes sent, before gzip is undone."""
+        request.content = await request.incoming.read()
+        request.content_sha256 = await _sha256(request.content)
+        if request.headers.get("content-encoding", "").lower() == "gzip":
+            request.content = request.incoming.decompress(request.content)
+
+    async def authenticate(self, request: Request, route: Route) -> Identity:
+        """Who signed the request; operations that AWS takes unsigned are anybody's."""
+        if route.operation.model.authtype == "none" and "authorization" not in request.headers:
+            return Identity(self.rooms.settings.account, "", "", "")
+        return self.rooms.access.authenticate(signed_request(request))[0]
+
+    async def open_stream(self, request: Request, route: Route) -> StreamedBody | None:
+        """S3's bodies: handed on as they arrive where the operation streams, else read whole and verified."""
+        if not is_s3(request):
+            return None
+        stream = StreamedBody(request.incoming, lambda: self.rooms.access.chunk_signer(signed_request(request)))
+        if route.codec.stream_member:
+            return stream
+        request.content = await stream.read(DOCUMENT_LIMIT)
+        return None
+
+    async def call(self, route: Route, call: Call, values: dict[str, Any]) -> Any:
+        """Do the operation: on the loop if it waits or streams by itself, else in a thread."""
+        function = route.operation.function
+        assert function is not None
+        if route.operation.is_async:
+            return await function(call, values)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function, call, values)
+
+    def failure(self, request: Request | None, error: ServiceError) -> Response:
+        """The reply for an error, in the protocol of the request as far as it is known."""
+        request_id = request.id if request else self.rooms.clock.uuid()
+        if request is None:
+            return encode_error(error, "rest-xml", None, request_id)
+        model, protocol = (
+            (request.route.operation.service.model, request.route.codec.protocol)
+            if request.route
+            else guess_service(self.registry, request)
+        )
+        return encode_error(error, protocol, model, request_id, request.raw_path.decode("latin-1"))
+
+    def close(self) -> None:
+        """Let running operations end and take no more."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _call(self, request: Request, route: Route, identity: Identity) -> Call:
+        return Call(
+            rooms=self.rooms,
+            service=route.operation.service.name,
+            operation=route.operation.name,
+            account=identity.account,
+            region=route.region or self.rooms.settings.region,
+            identity=identity,
+            request_id=request.id,
+            headers=request.headers,
+            source_ip=request.source_ip,
+            base_url=request.base_url,
+        )
+
+    def _request_id(self, request: Request) -> str:
+        return self.rooms.clock.hex(16).upper() if is_s3(request) else self.rooms.clock.uuid()
+
+
+def signed_request(request: Request) -> SignedRequest:
+    """What a signature covers."""
+    return SignedRequest(
+        request.method, request.raw_path, request.query_string, request.raw_headers, request.content_sha256
+    )
+
+
+async def _sha256(content: bytes) -> str:
+    if len(content) <= HASHED_ON_THE_LOOP:
+        return hashlib.sha256(content).hexdigest()
+    return await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest())
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

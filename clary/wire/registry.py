@@ -1,0 +1,122 @@
+"""The services and operations that this server has, and those of theirs that it knows by name only."""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from clary.wire.constraints import Constraints
+from clary.wire.model import OperationModel, load_model
+from clary.wire.operation import operations_of
+from clary.wire.tidying import Tidying, UnknownMember
+from clary.wire.violations import violations
+
+if TYPE_CHECKING:
+    from clary.wire.protocols.codec import Codec
+    from clary.wire.rest_routes import RestRoutes
+
+Function = Callable[..., Any]
+
+
+class Service:
+    """One AWS service: its model, and what is compiled from it when first needed."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.model = load_model(name)
+        self.constraints = Constraints(self.model)
+        self.tidying = Tidying(self.model)
+        self.operations = {key: Operation(self, operation) for key, operation in self.model.operations.items()}
+        self._rest_routes: RestRoutes | None = None
+
+    @property
+    def rest_routes(self) -> "RestRoutes":
+        """Its operations by method and path."""
+        if self._rest_routes is None:
+            from clary.wire.rest_routes import RestRoutes
+
+            self._rest_routes = RestRoutes(self.operations.values())
+        return self._rest_routes
+
+
+class Operation:
+    """One operation of the model, with the function that does it where there is one."""
+
+    def __init__(self, service: Service, model: OperationModel) -> None:
+        self.service = service
+        self.name = model.name
+        self.model = model
+        self.function: Function | None = None
+        self.is_async = False
+        self._codecs: dict[str, Codec] = {}
+        self._input: tuple[Any, Any] | None = None
+
+    def attach(self, function: Function) -> None:
+        """Take the function that does it."""
+        self.function = function
+        self.is_async = inspect.iscoroutinefunction(function)
+
+    def codec(self, protocol: str) -> "Codec":
+        """What decodes its requests and encodes its replies in one protocol."""
+        if protocol not in self._codecs:
+            from clary.wire.protocols import make_codec
+
+            self._codecs[protocol] = make_codec(protocol, self)
+        return self._codecs[protocol]
+
+    def validate(self, document: dict[str, Any], codec: "Codec") -> dict[str, Any]:
+        """A copy of the document that satisfies the model; all it breaks is refused at once, in AWS's words."""
+        if self.model.input is None:
+            return {}
+        typed, tidy = self._input or self._compile_input(self.model.input.shape)
+        try:
+            values: dict[str, Any] = msgspec.convert(tidy(document) if codec.tidies else document, typed)
+        except (msgspec.ValidationError, UnknownMember) as error:
+            found = violations(self.service.model, self.model.input.shape, document)
+            raise codec.refusal(found or [str(error)]) from None
+        return values
+
+    def _compile_input(self, shape: str) -> tuple[Any, Any]:
+        self._input = (self.service.constraints.of(shape), self.service.tidying.of(shape))
+        return self._input
+
+
+class Registry:
+    """All services of this server, found by name, by the scope of a signature, or by the target header."""
+
+    def __init__(self, modules: Iterable[ModuleType] = (), services: Iterable[str] = ()) -> None:
+        self.services: dict[str, Service] = {name: Service(name) for name in services}
+        for module in modules:
+            for service, operation, function in operations_of(module):
+                if service not in self.services:
+                    self.services[service] = Service(service)
+                self.services[service].operations[operation].attach(function)
+        self.by_signing_name: dict[str, list[Service]] = {}
+        self.by_target: dict[str, Service] = {}
+        for found in self.services.values():
+            self.by_signing_name.setdefault(found.model.signing_name, []).append(found)
+            if found.model.metadata.target_prefix:
+                self.by_target[found.model.metadata.target_prefix] = found
+
+    @classmethod
+    def load(cls, services: Iterable[str]) -> "Registry":
+        """The registry of `clary.services.<folder>` and all modules in it, by botocore's names of the services."""
+        names = list(services)
+        modules = [module for name in names for module in _modules(name)]
+        return cls(modules, names)
+
+    def implemented(self) -> Iterator[Operation]:
+        """The operations that have a function."""
+        for service in self.services.values():
+            yield from (operation for operation in service.operations.values() if operation.function)
+
+
+def _modules(service: str) -> Iterator[ModuleType]:
+    package = importlib.import_module(f"clary.services.{service.replace('-', '_')}")
+    yield package
+    for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        yield importlib.import_module(found.name)
