@@ -6,6 +6,7 @@ import random
 import resource
 import signal
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def renew_random_numbers() -> None:
         sys.modules["numpy"].random.seed()
 
 
-def close_files(keep: set[int]) -> None:
+def close_files(keep: Collection[int] = ()) -> None:
     """Close every file but the standard ones and those to keep."""
     for path in list(Path("/proc/self/fd" if sys.platform == "linux" else "/dev/fd").iterdir()):
         number = int(path.name)

@@ -45,10 +45,7 @@ class Running:
 
 def start(program: Program) -> Running:
     """Start a program; a failure to set it up raises SandboxError. The caller must be single-threaded."""
-    sandboxed = namespaces_available()
-    if program.command and not (sandboxed or program.allow_unsandboxed):
-        raise SandboxError("the kernel refuses namespaces, so user code is not run (allow_unsandboxed would allow it)")
-    return start_as(program, sandboxed=sandboxed)
+    return start_as(program, sandboxed=_is_sandboxed(program))
 
 
 def start_as(program: Program, *, sandboxed: bool) -> Running:
@@ -73,9 +70,24 @@ def start_as(program: Program, *, sandboxed: bool) -> Running:
 
 
 def run(program: Program) -> int:
-    """Start a program, pass on the signals that come, and return its exit status."""
-    running = start(program)
-    return stages.wait_forwarding(running.pid)
+    """Start a program, pass on the signals that come, and return its exit status; this process is the watcher then."""
+    sandboxed = _is_sandboxed(program)
+    if not sandboxed:
+        return stages.wait_forwarding(start(program).pid)
+    reader, writer = os.pipe()
+    status = stages.watch(program, _resolve(program), writer, os.getppid(), keep={reader})
+    with open(reader, "rb") as file:  # noqa: PTH123 - a pipe
+        problem = file.read().decode()
+    if problem:
+        raise SandboxError(problem)
+    return status
+
+
+def _is_sandboxed(program: Program) -> bool:
+    sandboxed = namespaces_available()
+    if program.command and not (sandboxed or program.allow_unsandboxed):
+        raise SandboxError("the kernel refuses namespaces, so user code is not run (allow_unsandboxed would allow it)")
+    return sandboxed
 
 
 def _resolve(program: Program) -> stages.Call | None:

@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -37,8 +37,10 @@ def finish(report: int, work: Callable[[], int]) -> NoReturn:
         os._exit(status)
 
 
-def watch(program: Program, call: Call | None, report: int, parent: int) -> int:
-    """The watcher: enter fresh namespaces, fork their first process, wait for it."""
+def watch(
+    program: Program, call: Call | None, report: int, parent: int, keep: Collection[int] = frozenset()
+) -> int:
+    """The watcher: enter fresh namespaces, fork their first process, wait for it; only `keep` stays open."""
     if program.die_with_parent:
         kernel.die_with_parent(parent)
     output = _open_output(program)
@@ -51,7 +53,7 @@ def watch(program: Program, call: Call | None, report: int, parent: int) -> int:
     pid = os.fork()
     if pid == 0:
         finish(report, lambda: _init(program, call, user, report, output))
-    limits.close_files(set())
+    limits.close_files(keep)
     return wait_forwarding(pid)
 
 
@@ -132,7 +134,7 @@ def _init(program: Program, call: Call | None, user: User, report: int, output: 
     pid = os.fork()
     if pid == 0:
         finish(report, lambda: _perform(program, call, report, output))
-    limits.close_files(set())
+    limits.close_files()
     return wait_forwarding(pid)
 
 

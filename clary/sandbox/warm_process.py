@@ -76,7 +76,7 @@ def _become(function: Any, request: Fork, parent: int) -> NoReturn:
         if not request.detached:
             kernel.die_with_parent(parent)
         os.setsid()
-        limits.close_files(set())
+        limits.close_files()
         limits.reset_signals()
         limits.renew_random_numbers()
         status = stages.call_entry(function, request.argument)

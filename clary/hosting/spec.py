@@ -1,0 +1,41 @@
+"""What an endpoint consists of, as the sagemaker service describes it; kept by the service, not here."""
+
+import msgspec
+
+
+class ContainerSpec(msgspec.Struct, kw_only=True, frozen=True):
+    """One container of a model; several form a pipeline, each fed with the answer of the one before."""
+
+    algorithm: str  # a name of clary.algorithms
+    model_uri: str = ""  # s3://bucket/key of a model.tar.gz, or a prefix where not compressed; "" for none
+    compressed: bool = True
+    environment: dict[str, str] = {}
+    hostname: str = ""  # ContainerHostname
+
+
+class VariantSpec(msgspec.Struct, kw_only=True, frozen=True):
+    """One production variant: a model on so many instances, with a share of the traffic."""
+
+    name: str
+    containers: list[ContainerSpec]
+    weight: float = 1.0
+    instance_count: int = 1
+    instance_type: str = ""
+    startup_seconds: float = 480.0  # ContainerStartupHealthCheckTimeoutInSeconds
+    download_seconds: float = 3600.0  # ModelDataDownloadTimeoutInSeconds
+    network_isolation: bool = False
+
+
+class EndpointSpec(msgspec.Struct, kw_only=True, frozen=True):
+    """An endpoint."""
+
+    id: str  # its ARN
+    account: str
+    region: str
+    name: str
+    variants: list[VariantSpec]
+
+    @property
+    def log_group(self) -> str:
+        """Where its workers' output goes."""
+        return f"/aws/sagemaker/Endpoints/{self.name}"
