@@ -73,4 +73,5 @@ def _parse(name: str, text: str, kind: Any) -> Any:
     try:
         return kind(text)
     except ValueError:
-        raise SettingsError(f"CLARY_{name.upper()} must be a {kind.__name__}, not {text!r}") from None
+        wanted = {int: "a whole number", float: "a number"}[kind]
+        raise SettingsError(f"CLARY_{name.upper()} must be {wanted}, not {text!r}") from None
