@@ -11,13 +11,13 @@ def main(arguments: list[str]) -> int:
     """Train or serve an algorithm until done; the exit status."""
     match arguments:
         case [name, "train"] if name in NAMES:
-            from clary.algorithms import train
+            from clary.algorithms.train import main as train
 
-            return train.main(name)
+            return train(name)
         case [name, "serve"] if name in NAMES:
-            from clary.algorithms import serve
+            from clary.algorithms.serve import main as serve
 
-            return serve.main(name)
+            return serve(name)
     print(USAGE, file=sys.stderr)
     return 64
 

@@ -32,7 +32,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Channel:
-    """An input channel; `content_types` names every accepted spelling, `piped_types` those for Pipe mode."""
+    """An input channel; `piped_types` are the content types for Pipe mode where they are fewer."""
 
     name: str
     required: bool
@@ -179,6 +179,9 @@ class Estimator:
     def respond(self, batch: Batch) -> Mapping[str, Any]:
         """An endpoint's answer to a batch: member -> one value a row. Here `predict` as `score`."""
         return {"score": self.predict(batch.features)}
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return vars(self).keys() != {"_given"}
 
     def __sklearn_tags__(self) -> Any:
         """What scikit-learn's pipelines ask; scikit-learn is imported only then."""

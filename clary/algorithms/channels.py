@@ -2,33 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from email.message import Message
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from clary.algorithms.base import CSV, LIBSVM, PARQUET, RECORDIO_PROTOBUF, Algorithm, Channel, Run, Stopped
+from clary.algorithms.base import Algorithm, Channel, Run, Stopped
 from clary.algorithms.opt_ml import OptMl
 from clary.errors import ClientError
-from clary.formats import Batch, Source, read_batches
-
-SPELLINGS = {
-    "csv": CSV,
-    "libsvm": LIBSVM,
-    "text/x-libsvm": LIBSVM,
-    "parquet": PARQUET,
-    "recordio-protobuf": RECORDIO_PROTOBUF,
-}
-"""Other names of content types -> the one that `formats` knows."""
+from clary.formats import Batch, Source, parse_media_type, read_batches
 
 PIPE_BUFFER = 1 << 20
-
-
-def parse_content_type(text: str) -> tuple[str, dict[str, str]]:
-    """`text/csv; label_size=0` -> (`text/csv`, {`label_size`: `0`}), all in lower case."""
-    message = Message()
-    message["content-type"] = text.lower()
-    parameters = message.get_params() or [("", "")]
-    return parameters[0][0].strip(), {name: str(value).strip() for name, value in parameters[1:]}
 
 
 def check_channels(algorithm: Algorithm, config: Mapping[str, Mapping[str, Any]], hosts: int = 1) -> None:
@@ -50,15 +33,14 @@ def check_channels(algorithm: Algorithm, config: Mapping[str, Mapping[str, Any]]
 
 
 def content_type_of(algorithm: Algorithm, given: Mapping[str, Any]) -> str:
-    """A channel's content type as `formats` spells it, parameters kept."""
-    text = given.get("ContentType") or algorithm.default_content_type
-    media, parameters = parse_content_type(text)
-    return ";".join([SPELLINGS.get(media, media), *(f"{name}={value}" for name, value in parameters.items())])
+    """A channel's content type, or the algorithm's own where it names none."""
+    text: str = given.get("ContentType") or algorithm.default_content_type
+    return text
 
 
 def _check_channel(algorithm: Algorithm, channel: Channel, given: Mapping[str, Any]) -> None:
-    text = given.get("ContentType") or algorithm.default_content_type
-    media, parameters = parse_content_type(text)
+    text = content_type_of(algorithm, given)
+    media, parameters = parse_media_type(text)
     mode = given.get("TrainingInputMode", "File")
     piped = mode == "Pipe" and channel.piped_types is not None
     accepted = (channel.piped_types or ()) if piped else channel.content_types
@@ -104,20 +86,21 @@ class ChannelBatches:
     def _next_pipe(self) -> Source:
         path = self.path.with_name(f"{self.path.name}_{self._epoch}")
         self._epoch += 1
+        return Source(path.name, partial(_open, path, PIPE_BUFFER))
 
-        def open_pipe() -> BinaryIO:
-            return path.open("rb", buffering=PIPE_BUFFER)
 
-        return Source(path.name, open_pipe)
+def _open(path: Path, buffering: int = -1) -> BinaryIO:
+    return path.open("rb", buffering)
 
 
 def files_of(folder: Path) -> list[Source]:
     """Every file of a channel, folders within it too, in order of name; hidden ones and `_SUCCESS` marks left out."""
     files = [folder] if folder.is_file() else sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(folder.parent) for path in files]
     return [
-        Source(str(path.relative_to(folder.parent)), lambda path=path: path.open("rb"))
-        for path in files
-        if not any(part.startswith((".", "_")) for part in path.relative_to(folder.parent).parts)
+        Source(str(name), partial(_open, path))
+        for path, name in zip(files, names, strict=True)
+        if not any(part.startswith((".", "_")) for part in name.parts)
     ]
 
 

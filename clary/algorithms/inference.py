@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clary.algorithms.base import CSV, JSON, JSON_LINES, RECORDIO_PROTOBUF
-from clary.algorithms.channels import SPELLINGS, parse_content_type
 from clary.errors import AlgorithmError, ClientError
-from clary.formats import decode_request, encode_response
+from clary.formats import decode_request, parse_media_type
+from clary.formats.responses import encode_response
 
 if TYPE_CHECKING:
     from clary.algorithms.base import Algorithm, Estimator
@@ -47,27 +47,24 @@ class Responder:
 
     def answer(self, body: bytes, content_type: str, accept: str) -> Answer:
         """The answer to one POST /invocations; raises Refusal."""
-        known = self.known_content_type(content_type)
+        self.check_content_type(content_type)
         wanted = self.choose_accept(accept)
         try:
-            rows = self.model.respond(decode_request(body, known))
+            rows = self.model.respond(decode_request(body, content_type))
         except (ClientError, AlgorithmError) as error:
             raise Refusal(400, f"Unable to evaluate payload provided: {error}") from None
         return Answer(200, *encode_response(rows, wanted, self.model.answer_name))
 
-    def known_content_type(self, text: str) -> str:
-        """The request's content type as `formats` spells it; Refusal 415 where the container takes it not."""
-        media, parameters = parse_content_type(text)
-        media = SPELLINGS.get(media, media)
-        if media not in self.algorithm.content_types:
+    def check_content_type(self, text: str) -> None:
+        """Raise Refusal 415 for a content type that the container doesn't take."""
+        if parse_media_type(text).name not in self.algorithm.content_types:
             supported = ", ".join(self.algorithm.content_types)
             raise Refusal(415, f"Content-type {text or 'unset'} not supported. Supported content-type is {supported}")
-        return ";".join([media, *(f"{name}={value}" for name, value in parameters.items())])
 
     def choose_accept(self, text: str) -> str:
         """The first type of an Accept header that can be answered; Refusal 406 where there is none."""
         for part in text.split(",") if text.strip() else [self.default_accept]:
-            media = parse_content_type(part)[0]
+            media = parse_media_type(part).name
             if media in ("*/*", ""):
                 return self.default_accept
             if media in ACCEPTS:
