@@ -1,4 +1,4 @@
-"""What jobs and endpoints ask of the house around them: callables that `app.py` fills, so that they know no AWS service."""
+"""What jobs and endpoints ask of the house: callables that `app.py` fills, so that they know no AWS service."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

@@ -1,0 +1,355 @@
+"""One job's way from Starting to its end, told to the house as it goes.
+
+`run` may begin at any point of that way: what was told stands in the job's own journal (`life`), what was done stands
+in the folder of the attempt. So a server that was killed goes on where it was.
+"""
+
+import errno
+import logging
+import math
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from clary.clock import Clock
+from clary.config import Settings
+from clary.errors import AlgorithmError, ClientError, ServiceError
+from clary.jobs.artefact import artefact_uri, destination, files_of
+from clary.jobs.follow import Follower, is_passing
+from clary.jobs.host import Host
+from clary.jobs.instances import Capacity
+from clary.jobs.journal import Entry, Journal, read_journal, write_whole
+from clary.jobs.metrics import Scraper
+from clary.jobs.outcome import DISK_FULL, INTERNAL, REASON_MAX
+from clary.jobs.plan import End
+from clary.jobs.spec import JobSpec
+from clary.jobs.staging import Attempt, remove_tree, stage
+from clary.sandbox import SandboxError, WarmParent, is_running
+
+log = logging.getLogger(__name__)
+
+MESSAGES = {
+    "Starting": "Starting the training job",
+    "Pending": "Training job waiting for capacity",
+    "Downloading": "Downloading input data",
+    "Training": "Training image download completed. Training in progress.",
+    "Uploading": "Uploading generated training model",
+    "Stopping": "Stopping the training job",
+    "Completed": "Training job completed",
+    "Failed": "Training job failed",
+    "Stopped": "Training job stopped",
+    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+}
+ENDS = ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded")
+QUICK, SLOW = 0.02, 0.25  # seconds between two looks at a job: after something came, and when nothing does
+RETRY_SECONDS = 1.0
+TRIES = 10
+
+
+class Stopped(Exception):
+    """The job is to stop before it has started."""
+
+
+class Closing(Exception):
+    """The server ends; the rest follows when it is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What every job needs of the rest."""
+
+    settings: Settings
+    clock: Clock
+    host: Host
+    warm: WarmParent
+
+
+class Life:
+    """A job that has not ended."""
+
+    def __init__(self, house: House, folder: Path) -> None:
+        self._house = house
+        self.folder = folder
+        self.spec = msgspec.json.decode((folder / "job.json").read_bytes(), type=JobSpec)
+        self._journal = Journal(folder / "life")
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._stop_file = folder / "stop"
+        self._process: tuple[int, int] | None = None
+        self._number = max((entry["attempt"] for entry in self._journal.entries), default=1)
+
+    @property
+    def began(self) -> float:
+        """When it was submitted; 0 where not even that was noted."""
+        return self._time_of("Starting") or 0.0
+
+    @property
+    def admitted(self) -> bool:
+        """Whether it has left the queue."""
+        return self._time_of("Downloading") is not None
+
+    def tell(self, status: str, time: float | None = None, **fields: Any) -> None:
+        """Note a state and tell the house, once an attempt; what was told last is told again by `retell`."""
+        with self._lock:
+            told = [row["status"] for row in self._journal.entries if row["attempt"] == self._number]
+            if status in told or (status == "Pending" and "Downloading" in told):
+                return
+            moment = self._house.clock.now() if time is None else time
+            change = {"SecondaryStatus": status, "StatusMessage": MESSAGES[status], "Time": moment, **fields}
+            self._note({"attempt": self._number, "status": status, "change": change})
+        self._pass_on(change)
+
+    def retell(self) -> None:
+        """Tell the last state again: the server may have died between noting and telling."""
+        if self._journal.entries and "change" in (last := self._journal.entries[-1]):
+            self._pass_on(last["change"])
+
+    def run(self, granted: Capacity) -> None:
+        """Live to the end, or until the server closes."""
+        try:
+            self.retell()
+            self._conclude(self._reach_end(granted))
+        except Closing:
+            log.info("%s goes on when the server is back", self.spec.name)
+        except Exception:
+            log.exception("%s failed by a fault of Clary", self.spec.name)
+            self.kill()
+            with suppress(Closing):
+                self._conclude(End(outcome="Failed", time=self._house.clock.now(), reason=INTERNAL, internal=True))
+
+    def stop(self, grace: float | None = None) -> None:
+        """Ask for the end; the job's thread and its supervisor see to it."""
+        with suppress(OSError):  # a full disk: the supervisor gets the signal all the same
+            write_whole(self._stop_file, str(self.spec.stop_grace if grace is None else grace).encode())
+        self.tell("Stopping")
+        self._signal(signal.SIGTERM)
+        self._wake.set()
+
+    def cancel(self) -> None:
+        """End a job that was waiting its turn."""
+        self.tell("Stopping")
+        self._conclude(End(outcome="Stopped", time=self._house.clock.now()))
+
+    def close(self, grace: float) -> None:
+        """The server ends: stop what runs, leave the rest for the next start."""
+        if self._attempt().begun or self._process:
+            self.stop(min(grace, self.spec.stop_grace))
+        self._closing.set()
+        self._wake.set()
+
+    def kill(self) -> None:
+        """End the supervisor at once, and with it its hosts."""
+        self._signal(signal.SIGKILL)
+
+    # The way
+
+    def _reach_end(self, granted: Capacity) -> End:
+        while True:
+            try:
+                if not self._attempt().staged:
+                    self._download(granted)
+                end = self._train()
+            except Stopped:
+                return End(outcome="Stopped", time=self._house.clock.now())
+            except AlgorithmError as problem:
+                return End(outcome="Failed", time=self._house.clock.now(), reason=f"{problem.kind}: {problem}")
+            except SandboxError:
+                log.exception("%s could not be started", self.spec.name)
+                end = End(outcome="Failed", time=self._house.clock.now(), reason=INTERNAL, internal=True)
+            if not end.internal or self._number >= self.spec.max_attempts or self._stop_file.exists():
+                return end
+            self._number += 1
+            self.tell("Starting")
+
+    def _download(self, granted: Capacity) -> None:
+        now = self._house.clock.now()
+        began = self._time_of("Downloading") or now
+        self.tell("Downloading", TrainingStartTime=began)
+        try:
+            stage(
+                self._attempt(),
+                self.spec,
+                self._house.host,
+                granted,
+                seconds=max(1.0, self.spec.max_seconds - (now - began if self._number > 1 else 0.0)),
+                stop_file=self._stop_file,
+                allow_unsandboxed=self._house.settings.allow_unsandboxed,
+                check=self._check,
+            )
+        except (ServiceError, OSError) as problem:
+            if isinstance(problem, OSError) and problem.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            text = DISK_FULL if isinstance(problem, OSError) else f"{problem.code}: {problem.message}"
+            raise ClientError(f"Data download failed:{text}") from problem
+
+    def _check(self) -> None:
+        if self._stop_file.exists():
+            raise Stopped
+        if self._closing.is_set():
+            raise Closing
+
+    def _train(self) -> End:
+        """See that a supervisor has the attempt, and follow it to its end."""
+        attempt = self._attempt()
+        if not attempt.begun and not attempt.is_held():
+            self._check()
+            argument: dict[str, object] = {"folder": os.fspath(attempt.folder)}
+            self._process = self._house.warm.fork(
+                "clary.jobs.supervisor:main", argument, detached=True, on_exit=lambda _: self._wake.set()
+            )
+        followers: list[Follower] = []
+        pause = QUICK
+        tries = 0
+        while True:
+            over = attempt.end() is not None or not self._is_alive(attempt)
+            for event in attempt.news():
+                followers = followers or self._hear(event, attempt)
+            moved, failed = self._pump(followers, last=over)
+            tries += failed
+            if over and not moved and (not failed or tries >= TRIES):
+                break
+            pause = QUICK if moved else min(SLOW, pause * 1.5)
+            if self._wake.wait(RETRY_SECONDS if failed else 0 if moved else pause):
+                self._wake.clear()
+        self._process = None
+        return attempt.end() or End(outcome="Failed", time=self._house.clock.now(), reason=INTERNAL, internal=True)
+
+    def _hear(self, event: Entry, attempt: Attempt) -> list[Follower]:
+        """Tell what a note of the supervisor means; from the first on the hosts' output can be followed."""
+        if event["event"] == "packing":
+            self.tell("Uploading", event["time"])
+        if event["event"] != "started":
+            return []
+        self._process = (event["pid"], event["start_time"])
+        self.tell("Training", event["time"])
+        scraper = self._scraper()
+        return [
+            Follower(
+                self._house.host,
+                self._house.clock,
+                self.spec,
+                attempt.log_of(name),
+                f"{self.spec.name}/{name}-{int(event['time'])}",
+                scraper,
+            )
+            for name in self.spec.hosts
+        ]
+
+    def _pump(self, followers: list[Follower], *, last: bool) -> tuple[bool, bool]:
+        """Move what the hosts printed; whether anything moved, and whether a store refused it for now."""
+        moved = failed = False
+        for follower in followers:
+            try:
+                moved |= follower.pump(last=last)
+            except (ServiceError, OSError) as problem:
+                if not is_passing(problem):
+                    raise
+                log.warning("the log of %s can't be written: %s", self.spec.name, problem)
+                failed = True
+        return moved, failed
+
+    def _is_alive(self, attempt: Attempt) -> bool:
+        return (self._process is not None and is_running(*self._process)) or attempt.is_held()
+
+    # The end
+
+    def _conclude(self, end: End) -> None:
+        """Upload what there is, tell the end, and give the disk back."""
+        outcome, reason, artefact = end.outcome, end.reason, ""
+        try:
+            if end.model or end.output:
+                self.tell("Uploading", end.time)
+                artefact = self._upload(end)
+        except (ServiceError, OSError) as problem:
+            text = f"{problem.code}: {problem.message}" if isinstance(problem, ServiceError) else str(problem)
+            outcome, reason = "Failed", f"ClientError: Artifact upload failed:{text}"
+        if outcome not in ENDS:
+            outcome = "Failed"
+        fields: dict[str, Any] = {"FinalMetricDataList": self._scraper().final()}
+        if reason:
+            fields["FailureReason"] = reason[:REASON_MAX]
+        if artefact:
+            fields["ModelArtifacts"] = {"S3ModelArtifacts": artefact}
+        now = self._house.clock.now()
+        began = self._time_of("Downloading")
+        if began is not None:
+            fields |= {"TrainingEndTime": now, "BillableTimeInSeconds": max(1, math.ceil(now - began))}
+        self.tell(outcome, now, **fields)
+        self._note({"attempt": self._number, "status": "", "told": True})
+        for attempt in self.folder.glob("attempt-*"):
+            remove_tree(attempt)
+
+    def _upload(self, end: End) -> str:
+        """Put the artefact where the job wants it; its URI where there is a model."""
+        attempt = self._attempt().folder
+        for name, kept, below in (("model", end.model, "model"), ("output", end.output, "output/data")):
+            if kept == ".":
+                folders = [attempt / "hosts" / host / "ml" / below for host in self.spec.hosts]
+                target = "model" if name == "model" else "data"
+                for path, inside in files_of(folders):
+                    self._put(f"{target}/{inside}", path)
+            elif kept:
+                self._put(f"{name}.tar.gz", Path(kept))
+        return artefact_uri(self.spec) if end.model else ""
+
+    def _put(self, name: str, path: Path) -> None:
+        bucket, key = destination(self.spec, name)
+        self._persist(lambda: self._house.host.put_object(bucket, key, path), TRIES)
+
+    # Telling
+
+    def _pass_on(self, change: dict[str, Any]) -> None:
+        try:
+            self._persist(lambda: self._house.host.state_changed(self.spec.id, change), None)
+        except ServiceError as problem:
+            log.warning("%s could not be told that it is %s: %s", self.spec.id, change["SecondaryStatus"], problem)
+
+    def _persist(self, call: Callable[[], None], tries: int | None) -> None:
+        """Call until it works, `tries` times at most where that is a number, while the trouble may pass."""
+        count = 0
+        while True:
+            try:
+                return call()
+            except (ServiceError, OSError) as problem:
+                count += 1
+                if not is_passing(problem) or count == tries:
+                    raise
+                if self._closing.wait(RETRY_SECONDS):
+                    raise Closing from problem
+
+    def _note(self, entry: Entry) -> None:
+        try:
+            self._journal.append(entry)
+        except OSError as problem:  # a full disk: the job's way is known from its folder too
+            log.warning("the journal of %s can't be written: %s", self.spec.name, problem)
+            self._journal.entries.append(entry)
+
+    def _time_of(self, status: str) -> float | None:
+        times = [row["change"]["Time"] for row in self._journal.entries if row["status"] == status]
+        return times[0] if times else None
+
+    def _attempt(self) -> Attempt:
+        return Attempt(self.folder / f"attempt-{self._number}")
+
+    def _scraper(self) -> Scraper:
+        return Scraper(self._house.host, self.spec, self.folder / "metrics.json")
+
+    def _signal(self, number: int) -> None:
+        process = self._process
+        if process is not None and is_running(*process):
+            with suppress(ProcessLookupError):
+                os.kill(process[0], number)
+
+
+def has_ended(folder: Path) -> bool:
+    """Whether the end of the job in a folder was told."""
+    entries, _ = read_journal(folder / "life")
+    return any(entry.get("told") for entry in entries)

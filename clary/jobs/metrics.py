@@ -1,0 +1,77 @@
+"""Metrics from log lines, by the regular expressions that a job declares."""
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from clary.errors import ValidationException
+from clary.jobs.host import Host, Scope
+from clary.jobs.journal import read_small, write_quickly
+from clary.jobs.spec import JobSpec, MetricSpec
+from clary.store.metrics import Datum
+
+
+def compile_patterns(metrics: Sequence[MetricSpec]) -> list[tuple[str, re.Pattern[str]]]:
+    """The metrics' names and patterns; ValidationException names one that is no regular expression."""
+    compiled = []
+    for metric in metrics:
+        try:
+            compiled.append((metric.name, re.compile(metric.pattern)))
+        except re.error as problem:
+            raise ValidationException(
+                f"The regex of metric {metric.name!r} can't be used: {problem}: {metric.pattern!r}"
+            ) from None
+    return compiled
+
+
+def find_values(patterns: Sequence[tuple[str, re.Pattern[str]]], line: str) -> list[tuple[str, float]]:
+    """The metrics in a line: for each pattern the number in its first group (or in all of its match)."""
+    found = []
+    for name, pattern in patterns:
+        match = pattern.search(line)
+        if match is None:
+            continue
+        try:
+            value = float(match.group(1) if pattern.groups else match.group())
+        except (TypeError, ValueError):
+            continue
+        if math.isfinite(value):
+            found.append((name, value))
+    return found
+
+
+class Scraper:
+    """Puts a job's metrics as they come and remembers the last of each, after a restart too."""
+
+    def __init__(self, host: Host, spec: JobSpec, memory: Path) -> None:
+        self._host = host
+        self._scope = Scope(spec.account, spec.region)
+        self._namespace = spec.metric_namespace
+        self._dimensions = spec.metric_dimensions or {"TrainingJobName": spec.name}
+        self._patterns = compile_patterns(spec.metrics)
+        self._memory = memory
+        self._last: dict[str, tuple[float, float]] = {}
+        if data := read_small(memory):
+            self._last = msgspec.json.decode(data, type=dict[str, tuple[float, float]])
+
+    def scan(self, lines: Sequence[str], time: float, source: str) -> None:
+        """Put what the lines hold; the same source must bring the same lines first."""
+        found = [pair for line in lines for pair in find_values(self._patterns, line)] if self._patterns else []
+        if not found:
+            return
+        data = [Datum(name=name, dimensions=self._dimensions, value=value, timestamp=time) for name, value in found]
+        self._host.put_metrics(self._scope, self._namespace, data, source)
+        self._last.update({name: (value, time) for name, value in found})
+        write_quickly(self._memory, msgspec.json.encode(self._last))
+
+    def final(self) -> list[dict[str, Any]]:
+        """FinalMetricDataList: the last value of each metric, in the order of the definitions."""
+        return [
+            {"MetricName": name, "Value": self._last[name][0], "Timestamp": self._last[name][1]}
+            for name, _ in self._patterns
+            if name in self._last
+        ]

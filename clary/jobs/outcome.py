@@ -1,0 +1,53 @@
+"""How the end of a program becomes a FailureReason, in SageMaker's words."""
+
+import os
+import signal
+import stat
+from pathlib import Path
+
+REASON_MAX = 1024
+INTERNAL = "InternalServerError: We encountered an internal error. Please try again."
+OUT_OF_MEMORY = (
+    "Please use an instance type with more memory, or reduce the size of training data processed on an instance."
+)
+DISK_FULL = "No space left on device: the disk that holds the job's folder is full."
+NEARLY_FULL = 1 << 20
+KINDS = ("AlgorithmError:", "ClientError:", "InternalServerError:")
+
+
+def word_failure(ml: Path, status: int, host: str = "") -> str:
+    """Why a host failed: its output/failure, or what its exit status says; `host` where there are several."""
+    reason = read_failure(ml) or _guess(ml, status)
+    kind = next((kind for kind in KINDS if reason.startswith(kind)), "")
+    reason = reason[len(kind) :].strip()
+    who = f"{host}: " if host else ""
+    head, tail = f"{kind or KINDS[0]} {who}", f", exit code: {status}"
+    return head + reason[: REASON_MAX - len(head) - len(tail)] + tail
+
+
+def read_failure(ml: Path) -> str:
+    """The first 1024 characters of output/failure; empty where there is no such file. The folder is not trusted."""
+    try:
+        handle = os.open(ml / "output" / "failure", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with os.fdopen(handle, "rb") as file:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return ""
+        return file.read(4 * REASON_MAX).decode(errors="replace")[:REASON_MAX].strip()
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk under a folder has next to nothing left."""
+    space = os.statvfs(folder)
+    return space.f_bavail * space.f_frsize < NEARLY_FULL
+
+
+def _guess(ml: Path, status: int) -> str:
+    if is_full(ml):
+        return DISK_FULL
+    if status == 128 + signal.SIGKILL:
+        return OUT_OF_MEMORY
+    if 128 < status < 128 + signal.NSIG:
+        return f"the program was ended by {signal.Signals(status - 128).name}"
+    return ""
