@@ -188,15 +188,6 @@ class Objects:
                     file.write(block)
             target.chmod(0o444)
 
-    def store_file(
-        self, bucket: str, key: str, path: Path, details: dict[str, Any], check: Callable[[Found], None]
-    ) -> Object:
-        """Put a copy of the file's bytes; durable when it returns."""
-        with self.incoming() as incoming:
-            for block in _read_blocks(path, 0, path.stat().st_size):
-                incoming.write([block])
-            return self.put(bucket, key, incoming.finish(), details, check)
-
     def sweep(self) -> int:
         """Remove the files that a crash left without a row; returns how many."""
 

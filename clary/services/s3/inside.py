@@ -1,0 +1,64 @@
+"""What other rooms may do with objects: list, fetch, put. They act for the owner of the bucket."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from clary.services.s3 import checksums
+from clary.services.s3.errors import NoSuchBucket, NoSuchKey
+from clary.services.s3.properties import DEFAULT_TYPE, check_key
+from clary.store.object_rows import Found
+from clary.store.objects import NoObject
+from clary.wire import Rooms
+from clary.wire.checksums import Checksum
+
+
+class ObjectInfo(NamedTuple):
+    """An object as a listing shows it; the ETag is unquoted, `modified` in seconds since the epoch."""
+
+    key: str
+    size: int
+    etag: str
+    modified: float
+
+
+def list_objects(rooms: Rooms, bucket: str, prefix: str) -> Iterator[ObjectInfo]:
+    """All objects whose keys begin with the prefix, by key; raises NoSuchBucket."""
+    if rooms.objects.buckets.get(bucket) is None:
+        raise NoSuchBucket(bucket)
+    after = ""
+    while True:
+        page = rooms.objects.list(bucket, prefix=prefix, after=after)
+        for item in page.objects:
+            yield ObjectInfo(item.key, item.size, item.etag, item.modified)
+        if not page.last:
+            return
+        after = page.last
+
+
+def fetch_object(rooms: Rooms, bucket: str, key: str, target: Path) -> None:
+    """Put an object's bytes at `target`, which must not exist: a read-only file; raises NoSuchBucket, NoSuchKey."""
+    try:
+        rooms.objects.fetch(bucket, key, target)
+    except NoObject:
+        if rooms.objects.buckets.get(bucket) is None:
+            raise NoSuchBucket(bucket) from None
+        raise NoSuchKey(key) from None
+
+
+def put_object_file(rooms: Rooms, bucket: str, key: str, path: Path, *, content_type: str = DEFAULT_TYPE) -> None:
+    """Store a copy of the file as an object, durable when this returns; raises NoSuchBucket."""
+    check_key(key)
+
+    def check(found: Found) -> None:
+        if found.bucket is None:
+            raise NoSuchBucket(bucket)
+
+    running = Checksum(checksums.DEFAULT)
+    details = {"ContentType": content_type, "Metadata": {}}
+    with rooms.objects.incoming([running]) as incoming, path.open("rb") as file:
+        while block := file.read(1 << 20):
+            incoming.write([block])
+        content = incoming.finish()
+        details["Checksum"] = checksums.object_checksum(running.name, running.base64())
+        rooms.objects.put(bucket, key, content, details, check)

@@ -1,0 +1,241 @@
+"""CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from clary.errors import ServiceError
+from clary.services.s3 import checksums
+from clary.services.s3.checksums import Declared
+from clary.services.s3.conditions import check_write, same_etag
+from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
+from clary.services.s3.errors import InvalidRequest, MalformedXML, NoSuchUpload
+from clary.services.s3.ownership import bucket_check, own_bucket, require_bucket
+from clary.services.s3.properties import details_of, quoted
+from clary.services.s3.ranges import check_part_number
+from clary.services.s3.receive import check_length, receive
+from clary.store.incoming import Incoming
+from clary.store.object_rows import Found, Object, Part
+from clary.store.uploads import Completion, NoUpload, Upload
+from clary.wire import Call, operation
+from clary.wire.checksums import Checksum
+
+MIN_PART_BYTES = 5 << 20
+_DECLARED = "DeclaredChecksum"
+
+
+class InvalidPart(ServiceError):
+    """A part was not uploaded, or is another one than the client believes."""
+
+    code = "InvalidPart"
+    status = 400
+
+
+class InvalidPartOrder(ServiceError):
+    """The parts are not listed in ascending order."""
+
+    code = "InvalidPartOrder"
+    status = 400
+
+
+class EntityTooSmall(ServiceError):
+    """A part other than the last has less than 5 MiB."""
+
+    code = "EntityTooSmall"
+    status = 400
+
+
+@operation
+def create_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Begin an upload in parts."""
+    details = details_of(call, request)
+    declared = checksums.declared_checksum(request)
+    details[_DECLARED] = declared
+    upload = call.rooms.objects.uploads.create(request["Bucket"], request["Key"], details, bucket_check(call, request))
+    answer = {"Bucket": upload.bucket, "Key": upload.key, "UploadId": upload.id, **encryption_answer(details)}
+    if declared.named:
+        answer |= {"ChecksumAlgorithm": declared.algorithm.upper(), "ChecksumType": declared.kind}
+    return answer
+
+
+@operation
+async def upload_part(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Store a part."""
+    check_part_number(request["PartNumber"])
+    refuse_customer_keys(request)
+    check_length(request["Body"])
+    claimed = checksums.claimed_algorithm(request, call.headers)
+    upload = await asyncio.to_thread(require_upload, call, request)
+    running = Checksum(part_algorithm(upload, claimed))
+    incoming = call.rooms.objects.incoming([running])
+    end = await receive(request["Body"], incoming, lambda: None)
+    part = await asyncio.to_thread(_store, call, request, incoming, end, running)
+    members = {checksums.MEMBERS[name]: value for name, value in part.checksums.items()} if claimed else {}
+    return {"ETag": quoted(part.etag), **members, **encryption_answer(upload.details)}
+
+
+@operation
+def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Make the uploaded parts an object."""
+    wanted = request.get("MultipartUpload", {}).get("Parts", [])
+    if not wanted:
+        raise MalformedXML
+
+    def choose(upload: Upload, found: Found, uploaded: list[Part]) -> Completion:
+        own_bucket(call, request, found.bucket)
+        check_place(upload, request)
+        check_write(request, found.object)
+        return _completion(upload, request, wanted, uploaded)
+
+    try:
+        stored = call.rooms.objects.uploads.complete(request["UploadId"], choose)
+    except NoUpload:
+        stored = _completed_before(call, request, wanted)
+    return {
+        "Location": f"{call.base_url}/{stored.bucket}/{stored.key}",
+        "Bucket": stored.bucket,
+        "Key": stored.key,
+        "ETag": quoted(stored.etag),
+        **checksums.checksum_members(stored),
+        **encryption_answer(stored.details),
+    }
+
+
+@operation
+def abort_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Drop an upload and its parts."""
+    require_bucket(call, request)
+    try:
+        call.rooms.objects.uploads.abort(request["UploadId"], lambda upload: check_place(upload, request))
+    except NoUpload:
+        raise NoSuchUpload(request["UploadId"]) from None
+    return {}
+
+
+def require_upload(call: Call, request: dict[str, Any]) -> Upload:
+    """The request's upload, which must be one of its bucket and key."""
+    require_bucket(call, request)
+    upload = call.rooms.objects.uploads.get(request["UploadId"])
+    if upload is None:
+        raise NoSuchUpload(request["UploadId"])
+    check_place(upload, request)
+    return upload
+
+
+def check_place(upload: Upload, request: dict[str, Any]) -> None:
+    """Raise unless the upload belongs to the request's bucket and key."""
+    if (upload.bucket, upload.key) != (request["Bucket"], request["Key"]):
+        raise NoSuchUpload(upload.id)
+
+
+def declared_of(details: dict[str, Any]) -> Declared:
+    """What the creation of an upload, or of the object made by it, said of the checksum."""
+    return Declared(*details[_DECLARED])
+
+
+def part_algorithm(upload: Upload, claimed: str | None) -> str:
+    """The checksum to compute of a part; it must be the upload's, where that names one."""
+    declared = declared_of(upload.details)
+    if declared.named and claimed != declared.algorithm:
+        shown = claimed or "null"
+        message = (
+            f"Checksum Type mismatch occurred, expected checksum Type: {declared.algorithm}, actual checksum Type: "
+            f"{shown}"
+        )
+        raise InvalidRequest(message)
+    return declared.algorithm
+
+
+def _store(call: Call, request: dict[str, Any], incoming: Incoming, end: list[bytes], running: Checksum) -> Part:
+    with incoming:
+        incoming.write(end)
+        content = incoming.finish()
+        values = {running.name: running.base64()}
+        try:
+            return call.rooms.objects.uploads.put_part(request["UploadId"], request["PartNumber"], content, values)
+        except NoUpload:
+            raise NoSuchUpload(request["UploadId"]) from None
+
+
+def _completion(
+    upload: Upload, request: dict[str, Any], wanted: Sequence[dict[str, Any]], uploaded: list[Part]
+) -> Completion:
+    declared = declared_of(upload.details)
+    parts = _chosen_parts(upload, declared, wanted, uploaded)
+    if request.get("MpuObjectSize", total := sum(part.size for part in parts)) != total:
+        message = (
+            f"The provided 'x-amz-mp-object-size' header value {request['MpuObjectSize']} does not match what was "
+            f"computed: {total}"
+        )
+        raise InvalidRequest(message)
+    checksum = checksums.combine(declared, parts)
+    checksums.check_whole(request, declared, checksum)
+    details = {**upload.details, "Checksum": checksums.object_checksum(declared.algorithm, checksum, declared.kind)}
+    return Completion(parts, _etag_of(parts), details)
+
+
+def _chosen_parts(
+    upload: Upload, declared: Declared, wanted: Sequence[dict[str, Any]], uploaded: list[Part]
+) -> list[Part]:
+    by_number = {part.number: part for part in uploaded}
+    chosen: list[Part] = []
+    for item in wanted:
+        if "PartNumber" not in item or "ETag" not in item:
+            raise MalformedXML
+        if chosen and item["PartNumber"] <= chosen[-1].number:
+            message = "The list of parts was not in ascending order. Parts must be ordered by part number."
+            raise InvalidPartOrder(message, fields={"UploadId": upload.id})
+        part = by_number.get(item["PartNumber"])
+        if part is None or not same_etag(item["ETag"], part.etag):
+            _refuse_part(upload, item)
+        _check_part_checksum(upload, declared, item, part)
+        chosen.append(part)
+    for part in chosen[:-1]:
+        if part.size < MIN_PART_BYTES:
+            raise EntityTooSmall(
+                "Your proposed upload is smaller than the minimum allowed size",
+                fields={
+                    "ProposedSize": str(part.size),
+                    "MinSizeAllowed": str(MIN_PART_BYTES),
+                    "PartNumber": str(part.number),
+                    "ETag": part.etag,
+                },
+            )
+    return chosen
+
+
+def _check_part_checksum(upload: Upload, declared: Declared, item: dict[str, Any], part: Part) -> None:
+    member = checksums.MEMBERS[declared.algorithm]
+    if member not in item:
+        if declared.named and declared.kind == "COMPOSITE":
+            message = (
+                f"The upload was created using a {declared.algorithm} checksum. The complete request must include the "
+                f"checksum for each part. It was missing for part {part.number} in the request."
+            )
+            raise InvalidRequest(message)
+    elif item[member] != part.checksums[declared.algorithm]:
+        _refuse_part(upload, item)
+
+
+def _refuse_part(upload: Upload, item: dict[str, Any]) -> NoReturn:
+    message = (
+        "One or more of the specified parts could not be found.  The part may not have been uploaded, or the specified "
+        "entity tag may not match the part's entity tag."
+    )
+    fields = {"UploadId": upload.id, "PartNumber": str(item["PartNumber"]), "ETag": item["ETag"].strip('"')}
+    raise InvalidPart(message, fields=fields)
+
+
+def _etag_of(parts: Sequence[Part]) -> str:
+    digests = b"".join(bytes.fromhex(part.etag) for part in parts)
+    return f"{hashlib.md5(digests, usedforsecurity=False).hexdigest()}-{len(parts)}"
+
+
+def _completed_before(call: Call, request: dict[str, Any], wanted: Sequence[dict[str, Any]]) -> Object:
+    """The object of an upload that was completed already: a client that missed the answer asks again."""
+    require_bucket(call, request)
+    found = call.rooms.objects.find(request["Bucket"], request["Key"]).object
+    if found is None or found.id != request["UploadId"] or found.parts != len(wanted):
+        raise NoSuchUpload(request["UploadId"])
+    return found

@@ -1,0 +1,202 @@
+"""PutObject, GetObject, HeadObject, DeleteObject, DeleteObjects."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from typing import Any
+
+from clary.errors import ServiceError
+from clary.services.s3 import checksums
+from clary.services.s3.conditions import check_delete, check_read, check_write, same_etag
+from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
+from clary.services.s3.errors import MalformedXML, NotImplementedHere
+from clary.services.s3.ownership import check_version, own_bucket, own_object, require_bucket
+from clary.services.s3.properties import answer_of, check_key, details_of, quoted
+from clary.services.s3.ranges import Span, header_span, part_span
+from clary.services.s3.receive import check_length, receive
+from clary.store.incoming import Incoming
+from clary.store.object_rows import Found, Object
+from clary.store.objects import Opened
+from clary.wire import Call, FileSlice, Reply, operation
+from clary.wire.checksums import Checksum
+
+_MAX_DELETED = 1000
+_OVERRIDES = {
+    "ResponseCacheControl": "CacheControl",
+    "ResponseContentDisposition": "ContentDisposition",
+    "ResponseContentEncoding": "ContentEncoding",
+    "ResponseContentLanguage": "ContentLanguage",
+    "ResponseContentType": "ContentType",
+    "ResponseExpires": "Expires",
+}
+
+
+@operation
+async def put_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Store an object."""
+    if "WriteOffsetBytes" in request:
+        raise NotImplementedHere("appending to objects (x-amz-write-offset-bytes)")
+    body = request["Body"]
+    check_length(body)
+    details = details_of(call, request)
+    running = Checksum(checksums.claimed_algorithm(request, call.headers) or checksums.DEFAULT)
+    incoming = call.rooms.objects.incoming([running])
+    end = await receive(body, incoming, lambda: require_bucket(call, request))
+    return await asyncio.to_thread(_store, call, request, incoming, end, running, details)
+
+
+@operation
+def get_object(call: Call, request: dict[str, Any]) -> Reply:
+    """An object's bytes, all or some."""
+    opened, span, answer = _open(call, request)
+    answer["Body"] = _body(opened)
+    return _reply(opened.object, span, answer)
+
+
+@operation
+def head_object(call: Call, request: dict[str, Any]) -> Reply:
+    """What GetObject would answer, without the bytes."""
+    found, span, answer = _look(call, request)
+    return _reply(found, span, answer)
+
+
+@operation
+def delete_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Delete an object; one that isn't there counts as deleted."""
+    key = request["Key"]
+    if len(request.get("VersionId", "null")) != 32:  # an unknown version is deleted already
+        check_version(request)
+
+    def choose(found: dict[str, Object]) -> Collection[str]:
+        check_delete(request, found.get(key))
+        return [key] if request.get("VersionId", "null") == "null" else []
+
+    require_bucket(call, request)
+    call.rooms.objects.delete(request["Bucket"], [key], choose)
+    return {}
+
+
+@operation
+def delete_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Delete up to 1000 objects in one go."""
+    wanted = request["Delete"].get("Objects", [])
+    if not 1 <= len(wanted) <= _MAX_DELETED:
+        raise MalformedXML
+    require_bucket(call, request)
+    errors: list[dict[str, Any]] = []
+    deleted: list[dict[str, Any]] = []
+
+    def choose(found: dict[str, Object]) -> Collection[str]:
+        for item in wanted:
+            if problem := _delete_problem(item, found.get(item["Key"])):
+                errors.append({"Key": item["Key"], "VersionId": item.get("VersionId"), **problem})
+            else:
+                deleted.append({"Key": item["Key"], "VersionId": item.get("VersionId")})
+        return {item["Key"] for item in deleted}
+
+    call.rooms.objects.delete(request["Bucket"], {item["Key"] for item in wanted}, choose)
+    return {"Deleted": [] if request["Delete"].get("Quiet") else deleted, "Errors": errors}
+
+
+def _store(
+    call: Call,
+    request: dict[str, Any],
+    incoming: Incoming,
+    end: list[bytes],
+    running: Checksum,
+    details: dict[str, Any],
+) -> dict[str, Any]:
+    """Write the end of the body and commit; in a thread, the only hop of a small PUT."""
+
+    def check(found: Found) -> None:
+        own_bucket(call, request, found.bucket)
+        check_write(request, found.object)
+
+    with incoming:
+        incoming.write(end)
+        content = incoming.finish()
+        details["Checksum"] = checksums.object_checksum(running.name, running.base64())
+        stored = call.rooms.objects.put(request["Bucket"], request["Key"], content, details, check)
+    return {"ETag": quoted(stored.etag), **checksums.checksum_members(stored), **encryption_answer(details)}
+
+
+def _open(call: Call, request: dict[str, Any]) -> tuple[Opened, Span, dict[str, Any]]:
+    seen: list[tuple[Span, dict[str, Any]]] = []
+
+    def choose(found: Found) -> tuple[int, int]:
+        span, answer = _choose(call, request, found)
+        seen.append((span, answer))
+        return span.start, span.length
+
+    opened = call.rooms.objects.open(request["Bucket"], request["Key"], choose)
+    return opened, *seen[-1]
+
+
+def _look(call: Call, request: dict[str, Any]) -> tuple[Object, Span, dict[str, Any]]:
+    found = call.rooms.objects.find(request["Bucket"], request["Key"])
+    span, answer = _choose(call, request, found)
+    assert found.object is not None
+    return found.object, span, answer
+
+
+def _choose(call: Call, request: dict[str, Any], found: Found) -> tuple[Span, dict[str, Any]]:
+    """Which bytes to answer with and what to say of them, or the reason not to."""
+    refuse_customer_keys(request)
+    item = own_object(call, request, found)
+    check_read(request, item)
+    answer = answer_of(item)
+    if "PartNumber" in request:
+        parts = (
+            call.rooms.objects.uploads.parts(item.id, after=request["PartNumber"] - 1, limit=1) if item.parts else []
+        )
+        part = parts[0] if parts and parts[0].number == request["PartNumber"] else None
+        span = part_span(request, item, part)
+        answer["PartsCount"] = item.parts or None
+    else:
+        span = header_span(request.get("Range"), item.size)
+    # On a part of the object its checksum would only mislead; clients would hold it against the part's bytes.
+    if request.get("ChecksumMode") == "ENABLED" and not span.partial:
+        answer.update(checksums.checksum_members(item))
+    answer.update({name: request[given] for given, name in _OVERRIDES.items() if given in request})
+    return span, answer
+
+
+def _reply(item: Object, span: Span, answer: dict[str, Any]) -> Reply:
+    answer["ContentLength"] = span.length
+    answer["ContentRange"] = span.content_range(item.size)
+    headers = {}
+    if "Expires" in item.details and "Expires" not in answer:
+        headers["expires"] = item.details["Expires"]  # as it was given, date or not
+    return Reply(answer, status=206 if span.partial else 200, headers=headers)
+
+
+def _body(opened: Opened) -> bytes | FileSlice | AsyncIterator[bytes]:
+    if not opened.pieces:
+        return b""
+    piece = opened.pieces[0]
+    if len(opened.pieces) > 1:
+        return _stream(opened)
+    if piece.path is None:
+        return piece.content or b""
+    # The open file keeps its bytes whatever becomes of its name.
+    with opened:
+        return FileSlice(piece.path, piece.start, piece.length, piece.path.open("rb", buffering=0))
+
+
+async def _stream(opened: Opened) -> AsyncIterator[bytes]:
+    with opened:
+        blocks = opened.blocks()
+        while block := await asyncio.to_thread(next, blocks, b""):
+            yield block
+
+
+def _delete_problem(item: dict[str, Any], found: Object | None) -> dict[str, str] | None:
+    try:
+        check_key(item["Key"])
+    except ServiceError as error:
+        return {"Code": error.code, "Message": error.message}
+    if item.get("VersionId", "null") != "null":
+        return {"Code": "NoSuchVersion", "Message": "The specified version does not exist."}
+    if "ETag" in item and (found is None or not (item["ETag"] == "*" or same_etag(item["ETag"], found.etag))):
+        message = "At least one of the pre-conditions you specified did not hold"
+        return {"Code": "PreconditionFailed", "Message": message}
+    return None

@@ -1,0 +1,70 @@
+"""Whose bucket it is: what every operation checks before it reads or writes."""
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from clary.services.s3.errors import AccessDenied, InvalidArgument, NoSuchBucket, NoSuchKey, NoSuchVersion
+from clary.store.object_rows import Bucket, Found, Object
+from clary.wire import Call
+
+_VERSION_ID_LENGTH = 32
+
+
+def require_bucket(call: Call, request: dict[str, Any]) -> Bucket:
+    """The request's bucket, which must exist and be the caller's."""
+    return own_bucket(call, request, call.rooms.objects.buckets.get(request["Bucket"]))
+
+
+def own_bucket(
+    call: Call, request: dict[str, Any], bucket: Bucket | None, *, name: str = "", owner: str = "ExpectedBucketOwner"
+) -> Bucket:
+    """The bucket, if it exists, is the caller's and has the owner that the request expects."""
+    if bucket is None:
+        raise NoSuchBucket(name or request["Bucket"])
+    if bucket.account != call.identity.account or request.get(owner, bucket.account) != bucket.account:
+        raise AccessDenied
+    return bucket
+
+
+def bucket_check(call: Call, request: dict[str, Any]) -> Callable[[Bucket | None], None]:
+    """The same as something to run inside a transaction."""
+
+    def check(bucket: Bucket | None) -> None:
+        own_bucket(call, request, bucket)
+
+    return check
+
+
+def own_object(call: Call, request: dict[str, Any], found: Found) -> Object:
+    """The request's object, which must exist in a bucket of the caller's."""
+    own_bucket(call, request, found.bucket)
+    check_version(request)
+    if found.object is None:
+        raise NoSuchKey(request["Key"])
+    return found.object
+
+
+def require_object(call: Call, request: dict[str, Any]) -> Object:
+    """Look the request's object up."""
+    return own_object(call, request, call.rooms.objects.find(request["Bucket"], request["Key"]))
+
+
+def check_version(request: dict[str, Any]) -> None:
+    """Objects have one version, `null`, as in every bucket that never had versioning enabled."""
+    version = request.get("VersionId", "null")
+    if version == "null":
+        return
+    if len(version) == _VERSION_ID_LENGTH:
+        raise NoSuchVersion(request["Key"], version)
+    raise InvalidArgument("Invalid version id specified", "versionId", version)
+
+
+def canonical_id(account: str) -> str:
+    """The 64 digits that S3 knows an account by."""
+    return hashlib.sha256(f"canonical user {account}".encode()).hexdigest()
+
+
+def owner_of(account: str) -> dict[str, str]:
+    """An Owner or Initiator element."""
+    return {"ID": canonical_id(account)}

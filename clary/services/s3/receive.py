@@ -1,0 +1,63 @@
+"""A body on its way from the socket to the store: collected on the event loop, hashed and written in a thread."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from clary.errors import ServiceError
+from clary.services.s3.errors import EntityTooLarge
+from clary.store.incoming import Incoming
+from clary.wire import RequestBody
+
+MAX_BYTES = 5 << 30
+# Large enough that a hop to a thread costs nothing beside the hashing, small enough for many uploads at once.
+_BATCH = 1 << 20
+
+
+class MissingContentLength(ServiceError):
+    """S3 wants to know the length before it takes a body."""
+
+    code = "MissingContentLength"
+    status = 411
+
+    def __init__(self) -> None:
+        super().__init__("You must provide the Content-Length HTTP header.")
+
+
+def check_length(body: RequestBody) -> None:
+    """Raise for a body of unknown length, or longer than one request may bring."""
+    if body.length is None:
+        raise MissingContentLength
+    if body.length > MAX_BYTES:
+        raise EntityTooLarge(body.length, MAX_BYTES)
+
+
+async def receive(body: RequestBody, incoming: Incoming, check_early: Callable[[], Any]) -> list[bytes]:
+    """Write all but the end of the body to `incoming`, and return the end for whoever finishes it.
+
+    So a small body takes one hop to a thread, the one that commits it. `check_early` runs in a thread before the
+    first write of a large one: nobody should send gigabytes to a bucket that isn't there.
+    """
+    batch: list[bytes] = []
+    size = 0
+    writing: asyncio.Future[None] | None = None
+    try:
+        async for chunk in body.chunks():
+            batch.append(chunk)
+            size += len(chunk)
+            if size >= _BATCH:
+                if writing is None:
+                    await asyncio.to_thread(check_early)
+                else:
+                    await writing
+                writing = asyncio.ensure_future(asyncio.to_thread(incoming.write, batch))
+                batch, size = [], 0
+        if writing is not None:
+            await writing
+    except BaseException:
+        if writing is not None:
+            # Its outcome no longer matters, but it must be asked for.
+            writing.add_done_callback(lambda future: future.cancelled() or future.exception())
+        incoming.close()
+        raise
+    return batch
