@@ -16,7 +16,9 @@ from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import httptools
 
 from clary import algorithms
 from clary.algorithms import log_lines
@@ -121,24 +123,20 @@ class Connection(asyncio.Protocol):
     """One connection: parses requests, answers them in order."""
 
     def __init__(self, server: Server) -> None:
-        import httptools
-
         self.server = server
         self.parser = httptools.HttpRequestParser(self)
-        self.broken = httptools.HttpParserError
         self.waiting: deque[Request] = deque()
         self.busy = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: a client is there."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes came in."""
         try:
             self.parser.feed_data(data)
-        except self.broken:
+        except httptools.HttpParserError:
             self._write(Answer(400, b"Bad Request"), keep_alive=False)
 
     def on_message_begin(self) -> None:
@@ -200,7 +198,9 @@ class Connection(asyncio.Protocol):
     def _write(self, answer: Answer, keep_alive: bool) -> None:
         status, body, content_type = answer
         ending = b"\r\n" if keep_alive else b"Connection: close\r\n\r\n"
-        head = f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n".encode("latin-1")
+        head = b""
+        if status != HTTPStatus.NO_CONTENT:
+            head = f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n".encode("latin-1")
         self.transport.write(STATUS_LINES[status] + head + ending + body)
         if not keep_alive:
             self.transport.close()
