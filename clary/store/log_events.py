@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from clary.store.database import METADATA, TEXT, Database
 
-_BATCH = 500
+_BATCH = 250
 
 # What AWS counts for an event on top of its message.
 EVENT_OVERHEAD = 26
@@ -109,10 +109,9 @@ class Span(msgspec.Struct, frozen=True):
     descending: bool = False
 
 
-def fetch(connection: sa.Connection, stream_id: int, name: str, span: Span, limit: int) -> list[Event]:
-    """The first events of a stream in the direction of the span."""
+def _fetch(connection: sa.Connection, stream: Stream, span: Span) -> list[Event]:
     columns = EVENTS.c
-    wanted = [columns.stream_id == stream_id, columns.time >= span.start, columns.time < span.end]
+    wanted = [columns.stream_id == stream.id, columns.time >= span.start, columns.time < span.end]
     if span.after:
         here, there = sa.tuple_(columns.time, columns.stream_id, columns.number), sa.tuple_(*span.after)
         # The first condition says no more than the second, but it is the one that the primary key can answer.
@@ -122,9 +121,9 @@ def fetch(connection: sa.Connection, stream_id: int, name: str, span: Span, limi
             wanted += [columns.time >= span.after[0], here > there]
     order = (columns.time, columns.number)
     statement = sa.select(columns.time, columns.number, columns.ingested, columns.message).where(*wanted)
-    statement = statement.order_by(*(column.desc() if span.descending else column for column in order)).limit(limit)
+    statement = statement.order_by(*(column.desc() if span.descending else column for column in order)).limit(_BATCH)
     return [
-        Event(time, stream_id, number, ingested, message.decode(), name)
+        Event(time, stream.id, number, ingested, message.decode(), stream.name)
         for time, number, ingested, message in connection.execute(statement)
     ]
 
@@ -138,7 +137,7 @@ def merge(database: Database, streams: Sequence[Stream], span: Span) -> Iterator
     for stream in streams:
         first = stream.last_event if span.descending else stream.first_event
         assert first is not None
-        heap.append((sign * first, sign * stream.id, -(2**63), None, _walk(database, stream, span)))
+        heap.append((sign * first, sign * stream.id, -(2**63), None, walk(database, stream, span)))
     heapq.heapify(heap)
     while heap:
         event, events = heap[0][3:]
@@ -152,10 +151,11 @@ def merge(database: Database, streams: Sequence[Stream], span: Span) -> Iterator
             heapq.heapreplace(heap, (*order, following, events))
 
 
-def _walk(database: Database, stream: Stream, span: Span) -> Iterator[Event]:
+def walk(database: Database, stream: Stream, span: Span) -> Iterator[Event]:
+    """The events of a stream in the direction of the span, a batch in memory at a time."""
     while True:
         with database.read() as connection:
-            events = fetch(connection, stream.id, stream.name, span, _BATCH)
+            events = _fetch(connection, stream, span)
         yield from events
         if len(events) < _BATCH:
             return

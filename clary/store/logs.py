@@ -18,8 +18,8 @@ from clary.store.log_events import (
     Span,
     Stream,
     expire,
-    fetch,
     merge,
+    walk,
     with_prefix,
 )
 
@@ -163,20 +163,18 @@ class Logs:
         found = self.stream(account, region, group, stream)
         return found.position if found else 0
 
-    def read(
-        self, account: str, region: str, group: str, stream: str, span: Span | None = None, limit: int = 10_000
-    ) -> list[Event]:
+    def read(self, account: str, region: str, group: str, stream: str, span: Span | None = None) -> Iterator[Event]:
         """Events of one stream in the direction of the span; its `after` is (time, number)."""
         span = span or Span()
         with self._database.read() as connection:
-            found = _stream_row(connection, account, region, group, stream)
             row = _group_row(connection, account, region, group)
-            if found is None or row is None:
-                return []
-            if span.after:
-                time, number = span.after
-                span = msgspec.structs.replace(span, after=(time, found.id, number))
-            return fetch(connection, found.id, found.name, self._not_expired(Group(*row), span), limit)
+            found = _stream_row(connection, account, region, group, stream)
+        if row is None or found is None:
+            return iter(())
+        if span.after:
+            time, number = span.after
+            span = msgspec.structs.replace(span, after=(time, found.id, number))
+        return walk(self._database, found, self._not_expired(Group(*row), span))
 
     def filter(
         self,

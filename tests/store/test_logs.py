@@ -1,4 +1,6 @@
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 
 import pytest
 
@@ -16,7 +18,7 @@ def logs(database: Database, clock: MovedClock) -> Logs:
     return Logs(database, clock)
 
 
-def messages(events: list[Event]) -> list[str]:
+def messages(events: Iterable[Event]) -> list[str]:
     return [event.message for event in events]
 
 
@@ -28,7 +30,7 @@ def test_append_creates_what_is_missing_and_keeps_the_position(logs: Logs) -> No
     stream = logs.stream(*PLACE, "job/algo-1")
     assert stream and (stream.first_event, stream.last_event) == (NOW + 250, NOW + 500)
     assert (stream.created, stream.last_ingestion, stream.stored_bytes) == (NOW, NOW, 6 + 2 * 26)
-    events = logs.read(*PLACE, "job/algo-1")
+    events = list(logs.read(*PLACE, "job/algo-1"))
     assert messages(events) == ["one", "two"]
     assert (events[0].time, events[0].ingested, events[0].stream) == (NOW + 250, NOW, "job/algo-1")
 
@@ -49,12 +51,12 @@ def test_events_of_one_millisecond_stay_in_their_order_and_late_ones_find_their_
 def test_read_keeps_to_its_span_and_goes_on_from_where_it_was(logs: Logs) -> None:
     logs.append(*PLACE, "s", [(number // 2, str(number)) for number in range(10)])
     assert messages(logs.read(*PLACE, "s", Span(start=1000, end=3000))) == ["2", "3", "4", "5"]
-    first = logs.read(*PLACE, "s", limit=3)
+    first = list(islice(logs.read(*PLACE, "s"), 3))
     assert messages(first) == ["0", "1", "2"]
     after = (first[-1].time, first[-1].number)
-    assert messages(logs.read(*PLACE, "s", Span(after=after), limit=3)) == ["3", "4", "5"]
+    assert messages(logs.read(*PLACE, "s", Span(after=after))) == ["3", "4", "5", "6", "7", "8", "9"]
     assert messages(logs.read(*PLACE, "s", Span(after=after, descending=True))) == ["1", "0"]
-    assert logs.read(*PLACE, "absent") == []
+    assert messages(logs.read(*PLACE, "absent")) == []
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -70,7 +72,7 @@ def test_filter_merges_the_streams_by_time(logs: Logs, descending: bool) -> None
         rest = Span(descending=descending, after=events[cut - 1][:3])
         assert list(logs.filter(*PLACE, rest)) == events[cut:]
     some = logs.filter(*PLACE, Span(start=600_000, end=602_000, descending=descending))
-    assert sorted(messages(list(some))) == ["a600", "a601", "b0", "b1"]
+    assert sorted(messages(some)) == ["a600", "a601", "b0", "b1"]
     assert {event.stream for event in logs.filter(*PLACE, prefix="b")} == {"b", "b2"}
     assert {event.stream for event in logs.filter(*PLACE, names=["b", "c"])} == {"b", "c"}
     assert list(logs.filter("000000000000", "us-east-1", "absent")) == []
@@ -107,7 +109,7 @@ def test_deleting_takes_the_events_along(logs: Logs, database: Database) -> None
     logs.append(*PLACE, "b", [(1, "x")])
     assert logs.delete_stream(*PLACE, "a")
     assert not logs.delete_stream(*PLACE, "a")
-    assert (logs.read(*PLACE, "a"), logs.position(*PLACE, "a")) == ([], 0)
+    assert (messages(logs.read(*PLACE, "a")), logs.position(*PLACE, "a")) == ([], 0)
     assert logs.delete_group(*PLACE)
     assert not logs.delete_group(*PLACE)
     with database.read() as connection:
@@ -117,7 +119,7 @@ def test_deleting_takes_the_events_along(logs: Logs, database: Database) -> None
     assert logs.create_group(*PLACE)
     assert logs.create_stream(*PLACE, "a")
     assert not logs.create_stream(*PLACE, "a")
-    assert logs.read(*PLACE, "a") == []
+    assert messages(logs.read(*PLACE, "a")) == []
 
 
 def keep(days: int | None) -> object:
@@ -136,7 +138,7 @@ def test_retention_hides_and_then_deletes_old_events(logs: Logs, clock: MovedClo
     clock.move(12 * 3600 + 1)
     assert messages(logs.read(*PLACE, "s")) == ["new"]
     clock.move(3600 * 11)
-    assert messages(list(logs.filter(*PLACE))) == ["new"]
+    assert messages(logs.filter(*PLACE)) == ["new"]
     logs.append(*PLACE, "s", [])  # more than an hour since the last sweep
     group = logs.group(*PLACE)
     assert group and (group.retention_days, group.stored_bytes) == (1, 3 + 26)
