@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -19,13 +20,19 @@ FRAMEWORK = LogForm("[%(asctime)s:%(levelname)s] %(message)s", "%Y-%m-%d:%H:%M:%
 
 
 def configure(form: LogForm) -> None:
-    """Send the algorithms' log records to standard output, in a container's form."""
+    """Send the algorithms' log records, and Python's warnings, to standard output in a container's form."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter(form.line, form.time))
     log = logging.getLogger("clary.algorithms")
     log.handlers[:] = [handler]
     log.setLevel(logging.INFO)
     log.propagate = False
+
+    def show(message: Warning | str, *_: Any, **_more: Any) -> None:
+        log.warning("%s", str(message).strip())
+
+    warnings.simplefilter("default")
+    warnings.showwarning = show
 
 
 def log_of(algorithm: str) -> logging.Logger:

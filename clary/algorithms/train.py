@@ -12,6 +12,7 @@ from clary.algorithms.opt_ml import OptMl
 from clary.errors import AlgorithmError, ClientError
 
 SUCCESS, ALGORITHM_FAILURE, CLIENT_FAILURE = 0, 1, 2
+INTERNAL = "AlgorithmError: Internal error; the training log shows where"
 
 
 def main(name: str) -> int:
@@ -20,20 +21,21 @@ def main(name: str) -> int:
     algorithm = algorithms.load(name)
     log_lines.configure(algorithm.log_form)
     log = log_lines.log_of("train")
+    failure = INTERNAL  # what stays where anything but the errors below ends the process, with its traceback in the log
     try:
         train(algorithm, tree)
+        failure = ""
     except Stopped:
+        failure = ""
         log.info("Training was stopped; there is no model to keep")
-    except ClientError as error:
-        log.error("Customer Error: %s", error)
-        return _fail(tree, f"ClientError: {error}", CLIENT_FAILURE)
     except AlgorithmError as error:
-        log.error("Algorithm Error: %s", error)
-        return _fail(tree, f"AlgorithmError: {error}", ALGORITHM_FAILURE)
-    except Exception as error:
-        log.exception("Internal error")
-        reason = f"AlgorithmError: Internal error (caused by {type(error).__name__}); the training log has the details"
-        return _fail(tree, reason, ALGORITHM_FAILURE)
+        failure = f"{error.kind}: {error}"
+        log.error("%s", failure)
+        return CLIENT_FAILURE if isinstance(error, ClientError) else ALGORITHM_FAILURE
+    finally:
+        if failure:
+            tree.failure.parent.mkdir(parents=True, exist_ok=True)
+            tree.failure.write_text(failure)
     return SUCCESS
 
 
@@ -78,9 +80,3 @@ def prepare_run(tree: OptMl) -> Run:
 def _say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-def _fail(tree: OptMl, reason: str, status: int) -> int:
-    tree.failure.parent.mkdir(parents=True, exist_ok=True)
-    tree.failure.write_text(reason)
-    return status

@@ -50,7 +50,7 @@ MODEL = "xgboost-model"
 METRICS = tuple(
     Metric(
         f"{channel}:{name}",
-        rf".*\[[0-9]+\].*#011{channel}-{name}:(\S+)",
+        rf".*\[[0-9]+\].*#011{channel}-{name}:([^\s#]+)",
         "Maximize" if name in MAXIMIZED_METRICS else "Minimize",
     )
     for channel in ("train", "validation")
