@@ -1,0 +1,88 @@
+"""Every example runs, with the clients it is written for: their own environments are made here, unmodified."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clary import clients
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+
+# SDK v2 and v3 exclude each other, and the CLI carries its own botocore.
+ENVIRONMENTS = {
+    "v2": ["sagemaker==2.257.7", "scikit-learn"],
+    "v3": ["sagemaker==3.27.0", "scikit-learn"],
+    "cli": ["awscli==1.46.3"],
+}
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """`environment("v2")`: the folder of the programs of a fresh virtual environment with these packages."""
+
+    def make(name):
+        folder = tmp_path_factory.mktemp(name)
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, *ENVIRONMENTS[name]], check=True, timeout=900)
+        return folder / "bin"
+
+    return make
+
+
+def run(server, *command, programs=None, timeout=240):
+    """The example's output, run as after `eval "$(clary env)"`."""
+    variables = clients.variables(server.settings, server.settings.port, {})
+    inherited = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    if programs:
+        inherited["PATH"] = f"{programs}:{inherited['PATH']}"
+    answer = subprocess.run(
+        [str(part) for part in command],
+        env={**inherited, "HOME": "/nonexistent", **variables},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout
+
+
+def test_boto3(server):
+    output = run(server, sys.executable, EXAMPLES / "train_deploy_invoke.py")
+    assert output.startswith("Completed") and "AUC 0.99" in output
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_sagemaker_sdk_v2(server, environment):
+    programs = environment("v2")
+    output = run(server, programs / "python", EXAMPLES / "sagemaker_sdk_v2.py", timeout=600)
+    assert "XGBoost: accuracy 0.9" in output and "K-Means: " in output
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_sagemaker_sdk_v3(server, environment):
+    programs = environment("v3")
+    output = run(server, programs / "python", EXAMPLES / "sagemaker_sdk_v3.py", timeout=600)
+    assert "Completed" in output and "accuracy 0.9" in output
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_aws_cli(server, environment):
+    output = run(server, "sh", EXAMPLES / "aws_cli.sh", programs=environment("cli"))
+    assert "training job: Completed" in output and "scores: 0.9" in output
+
+
+@pytest.mark.slow
+def test_demo():
+    """Twice in a row, as the README promises."""
+    for _ in range(2):
+        answer = subprocess.run([sys.executable, "-m", "clary", "demo"], capture_output=True, text=True, timeout=120)
+        assert answer.returncode == 0, answer.stdout + answer.stderr
+        assert "AUC" in answer.stdout and "test:msd" in answer.stdout and "examples/" in answer.stdout
