@@ -61,14 +61,13 @@ class WireApp:
         await send_response(response, request, scope["method"], receive, send)
 
     async def handle(self, request: Request) -> Response:
-        """The way of a request: limit, route, authenticate, decode, validate, call, encode."""
+        """The way of a request: limit, route, authenticate, decode and validate, call, encode."""
         if not is_s3(request):
             await self.read_body(request)
         route = request.route = find_route(self.registry, request)
         identity = await self.authenticate(request, route)
         stream = await self.open_stream(request, route)
-        document = route.codec.decode(request, route.labels)
-        values = route.operation.validate(document, route.codec)
+        values = route.codec.read(request, route.labels)
         if stream:
             route.codec.attach_stream(values, stream)
         result = await self.call(route, self._call(request, route, identity), values)

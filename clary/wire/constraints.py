@@ -1,13 +1,15 @@
-"""The model's constraints as msgspec types: one call checks a whole request and copies it into plain dicts.
+"""The model's constraints as msgspec types: one call in C checks a whole request.
 
-Types are compiled when first asked for and kept for the life of the process. Every structure becomes a TypedDict, so
-what comes out is a dict in AWS's own spelling.
+Every structure becomes a Struct that refuses members it doesn't know and takes null for what may be missing; types are
+compiled when first asked for and kept for the life of the process.
 """
 
+import keyword
 import logging
 import re
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from clary.wire.model import Reference, ServiceModel, Shape
@@ -27,13 +29,20 @@ _SCALARS: dict[str, Any] = {
     "timestamp": float,
     "blob": bytes,
 }
+# Patterns that ask for a length and, where they say `.`, for no line break.
+_ANYTHING = re.compile(r"\^?(\.|\[\\s\\S\]|\[\\S\\s\])(?:(\*)|(\+)|\{(\d+),(\d*)\})\$?")
 
 
 class Constraints:
-    """The msgspec types of one service's shapes."""
+    """The msgspec types of one service's shapes.
 
-    def __init__(self, model: ServiceModel) -> None:
+    With `one_line` they are for documents known to hold no line break: patterns that forbid nothing else, which many
+    members of SageMaker have, need not be searched for.
+    """
+
+    def __init__(self, model: ServiceModel, *, one_line: bool = False) -> None:
         self.model = model
+        self._one_line = one_line
         self._types: dict[str, Any] = {}
 
     def of(self, shape: str) -> Any:
@@ -59,18 +68,48 @@ class Constraints:
         if shape.type in ("float", "double"):
             return _ranged(float, shape.min, shape.max)
         scalar = _SCALARS[shape.type]
-        return _text(name, shape) if scalar is str else _sized(scalar, shape)
+        return self._text(name, shape) if scalar is str else _sized(scalar, shape)
 
     def _structure(self, name: str, shape: Shape) -> Any:
         if shape.document:
             return Any
-        typed: Any = TypedDict(name, {}, total=False)  # type: ignore[misc]
-        self._types[name] = typed  # before its members: a shape may hold itself
-        members = {key: member for key, member in shape.members.items() if not is_stream(self.model, member)}
-        typed.__annotations__.update((key, self.of(member.shape)) for key, member in members.items())
-        typed.__required_keys__ = frozenset(shape.required) & members.keys()
-        typed.__optional_keys__ = frozenset(members) - typed.__required_keys__
-        return typed
+        names = [key for key, member in shape.members.items() if not is_stream(self.model, member)]
+        fields = {key: _field_name(key) for key in names}
+        struct = msgspec.defstruct(
+            name,
+            [(fields[key], Any) if key in shape.required else (fields[key], Any, None) for key in names],
+            rename={field: key for key, field in fields.items()},
+            namespace={"__post_init__": _exactly_one} if shape.union else None,
+            kw_only=True,
+            forbid_unknown_fields=True,
+            omit_defaults=True,
+            gc=False,
+        )
+        self._types[name] = struct  # before its members, which msgspec reads when it first uses the type
+        for key in names:
+            typed = self.of(shape.members[key].shape)
+            struct.__annotations__[fields[key]] = typed if key in shape.required or typed is Any else typed | None
+        return struct
+
+    def _text(self, name: str, shape: Shape) -> Any:
+        least, most = limits(shape)
+        free = _ANYTHING.fullmatch(shape.pattern)
+        if free and (self._one_line or free[1] != "."):
+            lowest = int(free[4] or 0) if not free[3] else 1
+            least = max(least or 0, lowest)
+            most = min(int(free[5]), most if most is not None else int(free[5])) if free[5] else most
+            pattern = None
+        else:
+            pattern = pattern_of(name, shape)
+        if not least and most is None and pattern is None:
+            return str
+        return Annotated[str, Meta(min_length=max(least or 0, 0), max_length=most, pattern=pattern)]
+
+
+def as_dict(struct: Any) -> dict[str, Any]:
+    """A validated structure as plain dicts, without what is missing."""
+    values: dict[str, Any] = msgspec.to_builtins(struct, builtin_types=(bytes,))
+    return values
 
 
 def is_stream(model: ServiceModel, member: Reference) -> bool:
@@ -94,19 +133,22 @@ def pattern_of(name: str, shape: Shape) -> str | None:
         return None
 
 
+def _exactly_one(struct: Any) -> None:
+    """What a union asks for; msgspec words the ValueError as one of its own."""
+    if sum(getattr(struct, field) is not None for field in struct.__struct_fields__) != 1:
+        raise ValueError("a union has exactly one member")
+
+
+def _field_name(key: str) -> str:
+    name = re.sub(r"\W", "_", key)
+    return f"{name}_" if keyword.iskeyword(name) or name.startswith("__") else name
+
+
 def _sized(base: Any, shape: Shape) -> Any:
     least, most = limits(shape)
     if (least is None and most is None) or shape.type in ("boolean", "timestamp"):
         return base
     return Annotated[base, Meta(min_length=max(least or 0, 0), max_length=most)]
-
-
-def _text(name: str, shape: Shape) -> Any:
-    least, most = limits(shape)
-    pattern = pattern_of(name, shape)
-    if least is None and most is None and pattern is None:
-        return str
-    return Annotated[str, Meta(min_length=max(least or 0, 0), max_length=most, pattern=pattern)]
 
 
 def _ranged(base: Any, least: float | None, most: float | None) -> Any:

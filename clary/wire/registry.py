@@ -1,23 +1,23 @@
 """The services and operations that this server has, and those of theirs that it knows by name only."""
 
+import functools
 import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from clary.wire.constraints import Constraints
+from clary.wire.constraints import Constraints, as_dict
 from clary.wire.model import OperationModel, load_model
 from clary.wire.operation import operations_of
-from clary.wire.tidying import Tidying, UnknownMember
+from clary.wire.protocols import make_codec
+from clary.wire.protocols.codec import Codec
+from clary.wire.rest_routes import RestRoutes
+from clary.wire.tidying import Tidying
 from clary.wire.violations import violations
-
-if TYPE_CHECKING:
-    from clary.wire.protocols.codec import Codec
-    from clary.wire.rest_routes import RestRoutes
 
 Function = Callable[..., Any]
 
@@ -29,18 +29,14 @@ class Service:
         self.name = name
         self.model = load_model(name)
         self.constraints = Constraints(self.model)
+        self.one_line_constraints = Constraints(self.model, one_line=True)
         self.tidying = Tidying(self.model)
         self.operations = {key: Operation(self, operation) for key, operation in self.model.operations.items()}
-        self._rest_routes: RestRoutes | None = None
 
-    @property
-    def rest_routes(self) -> "RestRoutes":
+    @functools.cached_property
+    def rest_routes(self) -> RestRoutes:
         """Its operations by method and path."""
-        if self._rest_routes is None:
-            from clary.wire.rest_routes import RestRoutes
-
-            self._rest_routes = RestRoutes(self.operations.values())
-        return self._rest_routes
+        return RestRoutes(self.operations.values())
 
 
 class Operation:
@@ -53,36 +49,28 @@ class Operation:
         self.function: Function | None = None
         self.is_async = False
         self._codecs: dict[str, Codec] = {}
-        self._input: tuple[Any, Any] | None = None
 
     def attach(self, function: Function) -> None:
         """Take the function that does it."""
         self.function = function
         self.is_async = inspect.iscoroutinefunction(function)
 
-    def codec(self, protocol: str) -> "Codec":
+    def codec(self, protocol: str) -> Codec:
         """What decodes its requests and encodes its replies in one protocol."""
         if protocol not in self._codecs:
-            from clary.wire.protocols import make_codec
-
             self._codecs[protocol] = make_codec(protocol, self)
         return self._codecs[protocol]
 
-    def validate(self, document: dict[str, Any], codec: "Codec") -> dict[str, Any]:
+    def validate(self, document: dict[str, Any], codec: Codec) -> dict[str, Any]:
         """A copy of the document that satisfies the model; all it breaks is refused at once, in AWS's words."""
         if self.model.input is None:
             return {}
-        typed, tidy = self._input or self._compile_input(self.model.input.shape)
+        shape = self.model.input.shape
         try:
-            values: dict[str, Any] = msgspec.convert(tidy(document) if codec.tidies else document, typed)
-        except (msgspec.ValidationError, UnknownMember) as error:
-            found = violations(self.service.model, self.model.input.shape, document)
+            return as_dict(msgspec.convert(document, self.service.constraints.of(shape)))
+        except msgspec.ValidationError as error:
+            found = violations(self.service.model, shape, document)
             raise codec.refusal(found or [str(error)]) from None
-        return values
-
-    def _compile_input(self, shape: str) -> tuple[Any, Any]:
-        self._input = (self.service.constraints.of(shape), self.service.tidying.of(shape))
-        return self._input
 
 
 class Registry:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 from clary.wire.body import Receive
 from clary.wire.call import FileSlice
@@ -55,7 +55,7 @@ def _let_go(body: bytes | Streamed) -> None:
 
 async def _file_chunks(part: FileSlice) -> AsyncGenerator[bytes, None]:
     """The bytes of a file; the next chunk is read while the last one is sent."""
-    file: BinaryIO = part.file or await asyncio.to_thread(part.path.open, "rb")
+    file = part.file if part.file else await asyncio.to_thread(part.path.open, "rb")
     loop = asyncio.get_running_loop()
     position, end = part.start, part.start + part.length
 

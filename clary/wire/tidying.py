@@ -1,6 +1,7 @@
-"""What a JSON body needs before its types are checked: nulls dropped, unknown members refused, times as numbers.
+"""JSON that is right and yet not as the types have it: times as text, "NaN", 5.0 for 5, other names on the wire.
 
-A function is compiled for each shape that needs one; shapes that need nothing cost nothing.
+Few requests hold any of these; the types refuse them at first, and take them tidied. A function is compiled for each
+shape that needs one.
 """
 
 import math
@@ -12,10 +13,6 @@ from clary.wire.timestamps import parse_timestamp
 
 Tidy = Callable[[Any], Any]
 SPECIAL_NUMBERS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
-
-
-class UnknownMember(Exception):
-    """A structure has a member that the model doesn't know, or a union not exactly one."""
 
 
 class Tidying:
@@ -44,33 +41,20 @@ class Tidying:
             return _each_value(self.of(shape.value.shape))
         if shape.type == "timestamp":
             return _timestamp
+        if shape.type in ("integer", "long"):
+            return _integer
         return _number if shape.type in ("float", "double") else None
 
     def _structure(self, shape: Shape) -> Tidy:
-        inside = {name: member for name, member in shape.members.items() if not member.location}
-        elsewhere = [name for name, member in shape.members.items() if member.location]  # read from path or headers
-        known = frozenset([*elsewhere, *(member.location_name or name for name, member in inside.items())])
-        renamed = {member.location_name: name for name, member in inside.items() if member.location_name}
-        deep = [(name, tidy) for name, member in inside.items() if (tidy := self.of(member.shape))]
-        union = shape.union
+        renamed = {member.location_name: name for name, member in shape.members.items() if not member.location}
+        renamed.pop("", None)
+        deep = {name: tidy for name, member in shape.members.items() if (tidy := self.of(member.shape))}
 
         def tidy_structure(value: Any) -> Any:
             if type(value) is not dict:
                 return value
-            if None in value.values():
-                value = {key: item for key, item in value.items() if item is not None}
-            if not known >= value.keys():
-                value.pop("__type", None)
-                if not known >= value.keys():
-                    raise UnknownMember
-            if union and len(value) != 1:
-                raise UnknownMember
-            if renamed:
-                value = {renamed.get(key, key): item for key, item in value.items()}
-            for name, tidy in deep:
-                if name in value:
-                    value[name] = tidy(value[name])
-            return value
+            named = ((renamed.get(key, key), item) for key, item in value.items() if key != "__type")
+            return {key: deep[key](item) if key in deep else item for key, item in named}
 
         return tidy_structure
 
@@ -94,6 +78,10 @@ def _timestamp(value: Any) -> Any:
         return parse_timestamp(value)
     except ValueError:
         return value  # refused as a string by the type check
+
+
+def _integer(value: Any) -> Any:
+    return int(value) if type(value) is float and value.is_integer() else value
 
 
 def _number(value: Any) -> Any:

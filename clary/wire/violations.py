@@ -60,13 +60,12 @@ def _examine_structure(model: ServiceModel, name: str, shape: Shape, value: Any,
         return
     given = {key: item for key, item in value.items() if item is not None}
     for key, member in shape.members.items():
-        item = given.pop(member.location_name, given.pop(key, None)) if not member.location else given.pop(key, None)
+        item = given.pop(key, None)
         below = f"{path}.{_lower_first(key)}" if path else _lower_first(key)
         if item is not None:
             yield from _examine(model, member.shape, item, below)
         elif key in shape.required and not is_stream(model, member):
             yield _sentence(model, member.shape, None, below, "Member must not be null")
-    given.pop("__type", None)
     for key, item in given.items():
         below = f"{path}.{_lower_first(key)}" if path else _lower_first(key)
         yield f"Value '{_plain(item)}' at '{below}' failed to satisfy constraint: Member must be one the model knows"
@@ -155,8 +154,7 @@ def _check_type(model: ServiceModel, name: str, value: Any) -> None:
         return
     if shape.type == "structure" and type(value) is dict:
         for key, member in shape.members.items():
-            wire_name = key if member.location else member.location_name or key
-            _check_type(model, member.shape, value.get(wire_name, value.get(key)))
+            _check_type(model, member.shape, value.get(key))
     elif shape.type == "list" and type(value) is list:
         for item in value:
             _check_null(item)

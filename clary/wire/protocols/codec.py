@@ -21,7 +21,6 @@ class Codec:
     """One operation in one protocol."""
 
     protocol = ""
-    tidies = False  # whether documents come from JSON and still hold nulls and unknown members
     default_refusal = "ValidationException"
 
     def __init__(self, operation: "Operation") -> None:
@@ -32,6 +31,10 @@ class Codec:
         self.stream_member = ""  # the input member that is handed over as it arrives
         if shape and shape.payload and is_stream(self.model, shape.members[shape.payload]):
             self.stream_member = shape.payload
+
+    def read(self, request: Request, labels: dict[str, str]) -> dict[str, Any]:
+        """The request decoded and validated; raises ServiceError."""
+        return self.operation.validate(self.decode(request, labels), self)
 
     def decode(self, request: Request, labels: dict[str, str]) -> dict[str, Any]:
         """The request as a dict by the input shape, not yet validated; raises ServiceError where it can't be read."""

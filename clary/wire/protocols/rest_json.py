@@ -18,7 +18,6 @@ class RestJson(RestCodec):
     """One operation in rest-json."""
 
     protocol = "rest-json"
-    tidies = True
 
     def __init__(self, operation: "Operation") -> None:
         super().__init__(operation)
@@ -27,13 +26,21 @@ class RestJson(RestCodec):
         payload = self._output.members[self._payload_out] if self._output and self._payload_out else None
         self._write_payload = output.of(payload) if payload else None
 
-    def decode_document(self, content: bytes, reference: Reference) -> Any:  # noqa: ARG002
+    def decode_document(self, content: bytes, reference: Reference) -> Any:
         """A JSON object."""
-        return decode_object(content)
+        tidy = self.operation.service.tidying.of(reference.shape)
+        document = decode_object(content)
+        return tidy(document) if tidy else document
 
     def decode_members(self, content: bytes) -> dict[str, Any]:
-        """A JSON object."""
-        return decode_object(content)
+        """A JSON object; members that belong into path, query or headers don't count here."""
+        assert self._input is not None
+        assert self.operation.model.input is not None
+        tidy = self.operation.service.tidying.of(self.operation.model.input.shape)
+        document = decode_object(content)
+        tidied: dict[str, Any] = tidy(document) if tidy else document
+        located = {place.member for place in self._inward}
+        return {name: value for name, value in tidied.items() if name not in located}
 
     def encode_document(self, value: Any, reference: Reference, response: Response) -> bytes:  # noqa: ARG002
         """A JSON object."""
