@@ -99,6 +99,7 @@ def feed(plan: FeedPlan, reports: int) -> None:
     while True:
         target = os.open(path, os.O_WRONLY)  # waits for a reader
         os.write(reports, b"open %d\n" % epoch)
+        following = make_pipe(plan, epoch + 1)  # already: who leaves this epoch early looks for the next at once
         with suppress(OSError):  # not on macOS, and not beyond a user's limit
             fcntl.fcntl(target, F_SETPIPE_SZ, PIPE_SIZE)
         try:
@@ -107,7 +108,6 @@ def feed(plan: FeedPlan, reports: int) -> None:
             word = b"done"
         except BrokenPipeError:  # the reader has enough of this epoch, which is its right
             word = b"early"
-        following = make_pipe(plan, epoch + 1)
         os.unlink(path)  # noqa: PTH108
         os.write(reports, b"%s %d\n" % (word, epoch))
         os.close(target)

@@ -63,7 +63,7 @@ class Jobs:
         """Stop a job, with its grace period; False when it is unknown or has ended."""
         with self._lock:
             life = self._lives.get(id)
-        if life is None:
+        if life is None or life.over:
             return False
         if self._queue.withdraw(id):
             life.cancel()
@@ -111,9 +111,11 @@ class Jobs:
     def forget(self, id: str) -> None:  # noqa: A002
         """Delete the folder of a job that has ended."""
         with self._lock:
-            running = id in self._lives
-        if running:
+            life, thread = self._lives.get(id), self._threads.get(id)
+        if life is not None and not life.over:
             raise ValueError(f"{id} has not ended")
+        if thread is not None:
+            thread.join()  # it has told the end and is giving the disk back
         remove_tree(self._folder_of(id))
 
     def _folder_of(self, id: str) -> Path:  # noqa: A002

@@ -83,6 +83,7 @@ class Life:
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._stop_file = folder / "stop"
+        self.over = False
         self._process: tuple[int, int] | None = None
         self._number = max((entry["attempt"] for entry in self._journal.entries), default=1)
 
@@ -282,6 +283,7 @@ class Life:
         began = self._time_of("Downloading")
         if began is not None:
             fields |= {"TrainingEndTime": now, "BillableTimeInSeconds": max(1, math.ceil(now - began))}
+        self.over = True
         self.tell(outcome, now, **fields)
         self._note({"attempt": self._number, "status": "", "told": True})
         for attempt in self.folder.glob("attempt-*"):
