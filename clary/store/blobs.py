@@ -27,9 +27,9 @@ class Blobs:
         self._drafts: set[str] = set()
         self._held: Counter[str] = Counter()
         self._doomed: set[str] = set()
-        for number in range(256):
-            (folder / f"{number:02x}").mkdir(parents=True, exist_ok=True)
-        _sync_folder(folder)
+        self._folders: set[str] = set()
+        self._folders_lock = threading.Lock()
+        folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, name: str) -> Path:
         """Where the file of that name lies."""
@@ -38,8 +38,13 @@ class Blobs:
     def create(self) -> "Draft":
         """A new empty file; it stays a draft, safe from the sweep, until `keep` or `discard`."""
         name = self._new_name()
-        with storage_errors():
-            descriptor = os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        try:
+            with storage_errors():
+                self._make_folder(name)
+                descriptor = os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        except BaseException:
+            self.discard(name)
+            raise
         return Draft(name, self.path(name), descriptor)
 
     def link(self, name: str) -> str:
@@ -47,6 +52,7 @@ class Blobs:
         copy = self._new_name()
         try:
             with storage_errors():
+                self._make_folder(copy)
                 os.link(self.path(name), self.path(copy))
                 _sync_folder(self.path(copy).parent)
         except BaseException:
@@ -109,6 +115,14 @@ class Blobs:
                 _unlink(self.path(name))
                 removed += 1
         return removed
+
+    def _make_folder(self, name: str) -> None:
+        """Have the file's folder there, and synced before anybody writes into it."""
+        with self._folders_lock:
+            if name[:2] not in self._folders:
+                self.path(name).parent.mkdir(exist_ok=True)
+                _sync_folder(self._folder)
+                self._folders.add(name[:2])
 
     def _new_name(self) -> str:
         name = self._clock.hex(_NAME_DIGITS)
