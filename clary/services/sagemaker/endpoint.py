@@ -1,0 +1,155 @@
+"""Endpoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clary.services.sagemaker import listing, resources
+from clary.services.sagemaker.endpoint_deployment import new_deployment, retain, to_spec
+from clary.services.sagemaker.endpoint_state import TRANSIENT, describe
+from clary.services.sagemaker.errors import ValidationException
+from clary.services.sagemaker.holding import hold
+from clary.services.sagemaker.not_done import NotDone, refuse
+from clary.services.sagemaker.resources import ENDPOINT, ENDPOINT_CONFIG
+from clary.store.records import Record
+from clary.wire import Call, operation
+
+_POLICY = "DeploymentConfig.BlueGreenUpdatePolicy"
+
+DEPLOYMENT_NOT_DONE = (
+    NotDone(f"{_POLICY}.TrafficRoutingConfiguration.Type", "traffic that is shifted in steps", ("ALL_AT_ONCE",)),
+    NotDone(f"{_POLICY}.TrafficRoutingConfiguration.WaitIntervalInSeconds", "a baking period"),
+    NotDone(f"{_POLICY}.TerminationWaitInSeconds", "a baking period"),
+    NotDone(f"{_POLICY}.MaximumExecutionTimeoutInSeconds", "a time limit to an update"),
+    NotDone("DeploymentConfig.RollingUpdatePolicy", "a rolling update"),
+    NotDone("DeploymentConfig.AutoRollbackConfiguration", "rollback by alarms"),
+)
+
+
+@operation
+def create_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Write the record with all it takes to serve, and start the workers."""
+    refuse(request, DEPLOYMENT_NOT_DONE)
+    config = resources.find(call, ENDPOINT_CONFIG, request["EndpointConfigName"])
+    body = {**request, "Pending": new_deployment(call, config), "LastDeploymentConfig": request.get("DeploymentConfig")}
+    record = resources.create(call, ENDPOINT, body, status="Creating")
+    started = False
+    try:
+        call.rooms.hosting.create(to_spec(record, record.body["Pending"]))
+        started = True
+    finally:
+        if not started:
+            call.rooms.records.delete(record.key)
+    return {"EndpointArn": record.body["EndpointArn"]}
+
+
+@operation
+async def describe_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """The endpoint as it stands; a client that only waits for it gets the answer when it has settled."""
+    key = resources.key_of(call, ENDPOINT, request["EndpointName"])
+    record = await hold(call, key, lambda record: record.status not in TRANSIENT, began=lambda record: record.modified)
+    if record is None:
+        raise resources.not_found(key)
+    return describe(record)
+
+
+@operation
+def list_endpoints(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Summaries of the endpoints."""
+    page = listing.page(call, ENDPOINT, request, status=request.get("StatusEquals", ""))
+    return listing.answer("Endpoints", page, describe)
+
+
+@operation
+def update_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Bring up the workers of another configuration beside the old ones, then swap."""
+    refuse(request, DEPLOYMENT_NOT_DONE)
+    key = resources.key_of(call, ENDPOINT, request["EndpointName"])
+    resources.find(call, ENDPOINT, request["EndpointName"])
+    config = resources.find(call, ENDPOINT_CONFIG, request["EndpointConfigName"])
+    deployment = new_deployment(call, config)
+    excluded = {row["VariantPropertyType"] for row in request.get("ExcludeRetainedVariantProperties", [])}
+
+    def update(record: Record) -> None:
+        _check_settled(record)
+        if request.get("RetainAllVariantProperties"):
+            retain(deployment, record.body["Deployment"], excluded)
+        record.body["Pending"] = deployment
+        if not request.get("RetainDeploymentConfig"):
+            record.body["LastDeploymentConfig"] = request.get("DeploymentConfig")
+        record.status = "Updating"
+
+    record = resources.change(call.rooms, key, update)
+    call.rooms.hosting.update(to_spec(record, record.body["Pending"]))
+    return {"EndpointArn": record.body["EndpointArn"]}
+
+
+@operation
+def update_endpoint_weights_and_capacities(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Change shares of traffic and numbers of instances in place."""
+    refuse(request, [NotDone("DesiredWeightsAndCapacities.ServerlessUpdateConfig", "serverless inference")])
+    key = resources.key_of(call, ENDPOINT, request["EndpointName"])
+
+    rows, now = request["DesiredWeightsAndCapacities"], call.rooms.clock.now()
+    resized = any("DesiredInstanceCount" in row for row in rows)
+
+    def update(record: Record) -> None:
+        _check_settled(record)
+        deployment = record.body["Deployment"]
+        desired = {**deployment, "Variants": _with_desired(record, deployment["Variants"], rows)}
+        if resized:
+            record.body["Pending"] = {**desired, "StartTime": now}
+            record.status = "Updating"
+        else:
+            record.body.update(Deployment=desired, LastModifiedTime=now)
+
+    record = resources.change(call.rooms, key, update)
+    if resized:
+        call.rooms.hosting.update(to_spec(record, record.body["Pending"]))
+    else:
+        weights = {row["VariantName"]: row["DesiredWeight"] for row in rows if "DesiredWeight" in row}
+        call.rooms.hosting.set_weights(record.body["EndpointArn"], weights)
+    return {"EndpointArn": record.body["EndpointArn"]}
+
+
+def _with_desired(record: Record, variants: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The variants with the weights and numbers of instances that are asked for."""
+    changed = {variant["VariantName"]: dict(variant) for variant in variants}
+    for row in rows:
+        if row["VariantName"] not in changed:
+            raise ValidationException(
+                f'The endpoint "{record.body["EndpointArn"]}" has no variant {row["VariantName"]!r}; it has '
+                f"{', '.join(changed)}."
+            )
+        if row.get("DesiredInstanceCount") == 0:
+            raise ValidationException("DesiredInstanceCount must be at least 1.")
+        changed[row["VariantName"]].update(
+            {name: row[name] for name in ("DesiredWeight", "DesiredInstanceCount") if name in row}
+        )
+    return list(changed.values())
+
+
+def _check_settled(record: Record) -> None:
+    arn = record.body["EndpointArn"]
+    if record.status in TRANSIENT:
+        raise ValidationException(f'Cannot update in-progress endpoint "{arn}".')
+    if record.status == "Failed":
+        raise ValidationException(f'Cannot update failed endpoint "{arn}"; it can only be deleted.')
+
+
+@operation
+def delete_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Stop the workers and forget the endpoint; its name is free again."""
+    key = resources.key_of(call, ENDPOINT, request["EndpointName"])
+
+    def delete(record: Record) -> None:
+        if record.status in TRANSIENT and record.status != "Deleting":
+            raise ValidationException(f'Cannot update in-progress endpoint "{record.body["EndpointArn"]}".')
+        record.status = "Deleting"
+
+    # The status stands first, so that a server killed here goes on deleting at its next start.
+    record = resources.change(call.rooms, key, delete)
+    call.rooms.hosting.delete(record.body["EndpointArn"])
+    call.rooms.records.delete(key)
+    call.rooms.changes.notify(key)
+    return {}

@@ -1,0 +1,97 @@
+"""Endpoint configurations: which models an endpoint serves, on how many instances, with what share of the traffic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clary.services.sagemaker import listing, resources, roles
+from clary.services.sagemaker.errors import ValidationException
+from clary.services.sagemaker.not_done import NotDone, refuse
+from clary.services.sagemaker.resources import ENDPOINT_CONFIG, MODEL
+from clary.wire import Call, operation
+
+NOT_DONE = (
+    NotDone("AsyncInferenceConfig", "asynchronous inference"),
+    NotDone("ExplainerConfig", "explanations"),
+    NotDone("ShadowProductionVariants", "a shadow variant"),
+    NotDone("KmsKeyId", "encryption with a KMS key"),
+    NotDone("VpcConfig", "an endpoint in a VPC"),
+    NotDone("MetricsConfig.EnableEnhancedMetrics", "enhanced metrics"),
+    NotDone("MetricsConfig.EnableDetailedObservability", "enhanced metrics"),
+    NotDone("CrossRegionTrafficConfig", "traffic between regions"),
+    NotDone("ProductionVariants.InstancePools", "a choice of instance types"),
+    NotDone("ProductionVariants.AcceleratorType", "an elastic accelerator"),
+    NotDone("ProductionVariants.CoreDumpConfig", "core dumps"),
+    NotDone("ProductionVariants.ServerlessConfig", "serverless inference"),
+    NotDone("ProductionVariants.EnableSSMAccess", "access through SSM"),
+    NotDone("ProductionVariants.ManagedInstanceScaling.Status", "managed instance scaling", ("DISABLED",)),
+    NotDone("ProductionVariants.RoutingConfig.RoutingStrategy", "this routing strategy", ("RANDOM",)),
+    NotDone("ProductionVariants.CapacityReservationConfig", "a capacity reservation"),
+    NotDone("ProductionVariants.AcceleratorPartitionLayouts", "a partitioned accelerator"),
+)
+
+
+@operation
+def create_endpoint_config(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Check the variants and write one record."""
+    _refuse_capture(request.get("DataCaptureConfig"))
+    refuse(request, NOT_DONE)
+    variants = [_with_defaults(variant) for variant in request["ProductionVariants"]]
+    _check_names([variant["VariantName"] for variant in variants])
+    for variant in variants:
+        _check_variant(call, variant)
+    if "ExecutionRoleArn" in request:
+        roles.check(call, request["ExecutionRoleArn"])
+    record = resources.create(call, ENDPOINT_CONFIG, {**request, "ProductionVariants": variants})
+    return {"EndpointConfigArn": record.body["EndpointConfigArn"]}
+
+
+def _refuse_capture(capture: dict[str, Any] | None) -> None:
+    """Capture is on unless it is switched off, as AWS has it."""
+    refuse(
+        {"DataCaptureConfig": {"EnableCapture": True, **capture} if capture else {}},
+        [NotDone("DataCaptureConfig.EnableCapture", "data capture")],
+    )
+
+
+def _with_defaults(variant: dict[str, Any]) -> dict[str, Any]:
+    return {"InitialVariantWeight": 1.0, "InitialInstanceCount": 1, **variant}
+
+
+def _check_names(names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValidationException(f"ProductionVariants: the VariantName {name!r} is given more than once.")
+
+
+def _check_variant(call: Call, variant: dict[str, Any]) -> None:
+    name = variant["VariantName"]
+    if not variant.get("ModelName"):
+        raise ValidationException(
+            f"ProductionVariants: the variant {name!r} has no ModelName; inference components are not supported by "
+            "Clary yet."
+        )
+    if not variant.get("InstanceType"):
+        raise ValidationException(f"ProductionVariants: the variant {name!r} has no InstanceType.")
+    resources.find(call, MODEL, variant["ModelName"])
+
+
+@operation
+def describe_endpoint_config(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """The configuration as it was created."""
+    record = resources.find(call, ENDPOINT_CONFIG, request["EndpointConfigName"])
+    return {**record.body, "CreationTime": record.created}
+
+
+@operation
+def list_endpoint_configs(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Summaries of the configurations."""
+    page = listing.page(call, ENDPOINT_CONFIG, request)
+    return listing.answer("EndpointConfigs", page, listing.summary_of(ENDPOINT_CONFIG))
+
+
+@operation
+def delete_endpoint_config(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Remove the configuration's record; endpoints that were made from it go on."""
+    resources.delete(call, ENDPOINT_CONFIG, request["EndpointConfigName"])
+    return {}

@@ -1,0 +1,94 @@
+"""What an endpoint serves, kept whole in its record: it outlives the configuration and the models it was made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clary.hosting import ContainerSpec, EndpointSpec, VariantSpec
+from clary.services.sagemaker import images, resources, s3_locations
+from clary.services.sagemaker.model import model_data
+from clary.services.sagemaker.resources import MODEL
+
+if TYPE_CHECKING:
+    from clary.store.records import Record
+    from clary.wire import Call
+
+_TIMEOUTS = {"startup_seconds": "StartupSeconds", "download_seconds": "DownloadSeconds"}
+
+
+def new_deployment(call: Call, config: Record) -> dict[str, Any]:
+    """The deployment of an endpoint configuration, its models looked up now."""
+    return {
+        "EndpointConfigName": config.body["EndpointConfigName"],
+        "StartTime": call.rooms.clock.now(),
+        "Variants": [_variant(call, config, variant) for variant in config.body["ProductionVariants"]],
+    }
+
+
+def _variant(call: Call, config: Record, variant: dict[str, Any]) -> dict[str, Any]:
+    model = resources.find(call, MODEL, variant["ModelName"]).body
+    containers = model.get("Containers") or [model["PrimaryContainer"]]
+    return {
+        "VariantName": variant["VariantName"],
+        "InstanceType": variant["InstanceType"],
+        "DesiredWeight": variant["InitialVariantWeight"],
+        "DesiredInstanceCount": variant["InitialInstanceCount"],
+        "Containers": [_container(container) for container in containers],
+        "NetworkIsolation": bool(model["EnableNetworkIsolation"] or config.body.get("EnableNetworkIsolation")),
+        "StartupSeconds": variant.get("ContainerStartupHealthCheckTimeoutInSeconds"),
+        "DownloadSeconds": variant.get("ModelDataDownloadTimeoutInSeconds"),
+    }
+
+
+def _container(container: dict[str, Any]) -> dict[str, Any]:
+    data = model_data(container)
+    return {
+        "Image": container["Image"],
+        "Algorithm": images.resolve(container["Image"], "Image").algorithm,
+        "ModelData": s3_locations.parse(data.uri, "ModelDataUrl").uri,
+        "Compressed": data.compressed,
+        "Environment": container.get("Environment", {}),
+        "Hostname": container.get("ContainerHostname", ""),
+    }
+
+
+def retain(deployment: dict[str, Any], old: dict[str, Any], excluded: set[str]) -> None:
+    """Give variants of the same name the weight and the number of instances that they have in the old deployment."""
+    properties = {"DesiredWeight", "DesiredInstanceCount"} - excluded
+    before = {variant["VariantName"]: variant for variant in old["Variants"]}
+    for variant in deployment["Variants"]:
+        if variant["VariantName"] in before:
+            variant.update({name: before[variant["VariantName"]][name] for name in properties})
+
+
+def to_spec(record: Record, deployment: dict[str, Any]) -> EndpointSpec:
+    """A deployment as the hosting room needs it."""
+    return EndpointSpec(
+        id=record.body["EndpointArn"],
+        account=record.key.account,
+        region=record.key.region,
+        name=record.body["EndpointName"],
+        variants=[_to_variant(variant) for variant in deployment["Variants"]],
+    )
+
+
+def _to_variant(variant: dict[str, Any]) -> VariantSpec:
+    return VariantSpec(
+        name=variant["VariantName"],
+        weight=variant["DesiredWeight"],
+        instance_count=variant["DesiredInstanceCount"],
+        instance_type=variant["InstanceType"],
+        containers=[_to_container(container) for container in variant["Containers"]],
+        network_isolation=variant["NetworkIsolation"],
+        **{name: variant[member] for name, member in _TIMEOUTS.items() if variant[member] is not None},
+    )
+
+
+def _to_container(container: dict[str, Any]) -> ContainerSpec:
+    return ContainerSpec(
+        algorithm=container["Algorithm"],
+        model_uri=container["ModelData"],
+        compressed=container["Compressed"],
+        environment=container["Environment"],
+        hostname=container["Hostname"],
+    )

@@ -1,0 +1,17 @@
+"""SageMaker's own errors."""
+
+from clary.errors import ServiceError, ValidationException
+
+__all__ = ["ResourceInUse", "ValidationException", "not_yet"]
+
+
+class ResourceInUse(ServiceError):
+    """The name is taken."""
+
+    code = "ResourceInUse"
+    status = 400
+
+
+def not_yet(member: str, what: str) -> ValidationException:
+    """The refusal of a member that asks for something Clary doesn't do."""
+    return ValidationException(f"{member} asks for {what}, which Clary does not support yet. Leave the member out.")

@@ -1,0 +1,58 @@
+"""What reaches SageMaker from the job and hosting rooms, and what it takes up again when the server starts."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from clary.services.sagemaker import endpoint_state, resources, training_state
+from clary.services.sagemaker.endpoint_deployment import to_spec as to_endpoint_spec
+from clary.services.sagemaker.resources import ENDPOINT, TRAINING_JOB, record_kind
+from clary.services.sagemaker.training_spec import to_spec as to_job_spec
+
+if TYPE_CHECKING:
+    from clary.store.records import Record
+    from clary.wire import Rooms
+
+log = logging.getLogger("clary.sagemaker")
+
+_MOVES = {TRAINING_JOB: training_state.move, ENDPOINT: endpoint_state.move}
+
+
+def state_changed(rooms: Rooms, id: str, change: dict[str, Any]) -> None:  # noqa: A002 - the rooms' word for it
+    """Write what changed of a job or endpoint (`id` is its ARN) into its record; may be told more than once."""
+    key = resources.key_of_arn(id)
+    assert key is not None, id
+    move = _MOVES[resources.kind_of(key)]
+    if rooms.records.change(key, lambda record: move(record, change)) is None:
+        log.info("%s changed after its record was deleted: %s", id, change)
+    rooms.changes.notify(key)
+
+
+def recover(rooms: Rooms) -> None:
+    """Take up what a former server left: jobs that run or wait, endpoints that serve, deletions half done."""
+    rooms.jobs.recover()
+    for record in rooms.records.every(record_kind(TRAINING_JOB)):
+        if record.status not in training_state.ENDED and not rooms.jobs.knows(record.body["TrainingJobArn"]):
+            # The server died between the record and the job's folder.
+            rooms.jobs.submit(to_job_spec(record))
+    for record in list(rooms.records.every(record_kind(ENDPOINT))):
+        _recover_endpoint(rooms, record)
+
+
+def _recover_endpoint(rooms: Rooms, record: Record) -> None:
+    """Serve again what was served; then go on with an update that was under way."""
+    if record.status == "Deleting":
+        rooms.records.delete(record.key)
+        return
+    if record.status == "Failed":
+        return
+    deployment, pending = record.body.get("Deployment"), record.body.get("Pending")
+    if deployment is None:
+        rooms.hosting.create(to_endpoint_spec(record, record.body["Pending"]))
+        return
+    if pending:
+        rooms.records.change(record.key, lambda record: record.body.update(Recovering=True))
+    rooms.hosting.recover([to_endpoint_spec(record, deployment)])
+    if pending:
+        rooms.hosting.update(to_endpoint_spec(record, pending))

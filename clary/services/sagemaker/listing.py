@@ -1,0 +1,54 @@
+"""List operations: the filters, orders and pages that all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from clary.services.sagemaker.resources import Kind, record_kind
+from clary.store.records import Page, Query, Record
+
+if TYPE_CHECKING:
+    from clary.wire import Call
+
+DEFAULT_PAGE = 10  # results a page where MaxResults is not given, as AWS has it
+
+NOTHING = Page([], "")
+
+_ORDERS = {"Name": "name", "CreationTime": "created", "Status": "status"}
+
+
+def page(call: Call, kind: Kind, request: dict[str, Any], **wanted: Any) -> Page:
+    """One page of the records that a List request asks for; `wanted` are more members of the query."""
+    query = Query(
+        name_contains=request.get("NameContains", "").lower(),
+        created_after=request.get("CreationTimeAfter"),
+        created_before=request.get("CreationTimeBefore"),
+        modified_after=request.get("LastModifiedTimeAfter"),
+        modified_before=request.get("LastModifiedTimeBefore"),
+        order_by=_ORDERS[request.get("SortBy", "CreationTime")],
+        descending=request.get("SortOrder", "Descending") == "Descending",
+        limit=request.get("MaxResults", DEFAULT_PAGE),
+        token=request.get("NextToken", ""),
+        **wanted,
+    )
+    return call.rooms.records.find(record_kind(kind), call.account, call.region, query)
+
+
+def answer(member: str, found: Page, summary: Callable[[Record], dict[str, Any]]) -> dict[str, Any]:
+    """The response of a List operation."""
+    return {member: [summary(record) for record in found.records], "NextToken": found.next_token or None}
+
+
+def summary_of(kind: Kind) -> Callable[[Record], dict[str, Any]]:
+    """Name, ARN and times: what every summary holds. Members that a shape doesn't have are dropped on the wire."""
+
+    def summary(record: Record) -> dict[str, Any]:
+        return {
+            kind.name: record.body[kind.name],
+            kind.arn: record.body[kind.arn],
+            "CreationTime": record.created,
+            "LastModifiedTime": record.modified,
+        }
+
+    return summary

@@ -1,0 +1,110 @@
+"""What SageMaker's resources have in common: names, ARNs, records, and the sentences about missing and taken ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from clary.errors import ValidationException
+from clary.names import make_arn, parse_arn
+from clary.store.records import Key, Record, RecordExists
+
+if TYPE_CHECKING:
+    from clary.wire import Call, Rooms
+
+
+class Kind(NamedTuple):
+    """A kind of resource."""
+
+    resource: str
+    """The resource type in its ARNs."""
+    title: str
+    """What AWS's messages call it."""
+    name: str
+    """The member that holds its name."""
+    arn: str
+    """The member that holds its ARN."""
+
+
+TRAINING_JOB = Kind("training-job", "training job", "TrainingJobName", "TrainingJobArn")
+MODEL = Kind("model", "model", "ModelName", "ModelArn")
+ENDPOINT_CONFIG = Kind("endpoint-config", "endpoint configuration", "EndpointConfigName", "EndpointConfigArn")
+ENDPOINT = Kind("endpoint", "endpoint", "EndpointName", "EndpointArn")
+
+KINDS = {kind.resource: kind for kind in (TRAINING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT)}
+
+
+def record_kind(kind: Kind) -> str:
+    """The kind of its records."""
+    return f"sagemaker/{kind.resource}"
+
+
+def key_of(call: Call, kind: Kind, name: str) -> Key:
+    """The key of a resource's record. SageMaker's names are unique without regard to case, so keys are lower case."""
+    return Key(record_kind(kind), call.account, call.region, name.lower())
+
+
+def arn_of(key: Key) -> str:
+    """The ARN of a resource; its name is in lower case, as AWS writes it."""
+    return make_arn("sagemaker", key.region, key.account, f"{key.kind.removeprefix('sagemaker/')}/{key.name}")
+
+
+def key_of_arn(arn: str) -> Key | None:
+    """The key of the resource an ARN names; None where the ARN is none of a kind that Clary has."""
+    parts = parse_arn(arn)
+    if parts is None or parts.service != "sagemaker":
+        return None
+    resource, _, name = parts.resource.partition("/")
+    if resource not in KINDS or not name:
+        return None
+    return Key(record_kind(KINDS[resource]), parts.account, parts.region, name.lower())
+
+
+def kind_of(key: Key) -> Kind:
+    """The kind of resource a key is of."""
+    return KINDS[key.kind.removeprefix("sagemaker/")]
+
+
+def not_found(key: Key) -> ValidationException:
+    """AWS's sentence for a resource that doesn't exist."""
+    kind = kind_of(key)
+    if kind is TRAINING_JOB:
+        return ValidationException("Requested resource not found.")
+    return ValidationException(f'Could not find {kind.title} "{arn_of(key)}".')
+
+
+def create(call: Call, kind: Kind, body: dict[str, Any], *, status: str = "") -> Record:
+    """Store a new resource; its body gets its ARN."""
+    key = key_of(call, kind, body[kind.name])
+    try:
+        return call.rooms.records.create(key, {**body, kind.arn: arn_of(key)}, status=status)
+    except RecordExists:
+        raise ValidationException(f'Cannot create already existing {kind.title} "{arn_of(key)}".') from None
+
+
+def find(call: Call, kind: Kind, name: str) -> Record:
+    """The record of a resource, or AWS's error."""
+    key = key_of(call, kind, name)
+    record = call.rooms.records.get(key)
+    if record is None:
+        raise not_found(key)
+    return record
+
+
+def change(rooms: Rooms, key: Key, function: Callable[[Record], None]) -> Record:
+    """Alter a record and wake whoever waits for it; AWS's error when it is gone."""
+    record = rooms.records.change(key, function)
+    if record is None:
+        raise not_found(key)
+    rooms.changes.notify(key)
+    return record
+
+
+def delete(call: Call, kind: Kind, name: str) -> Record:
+    """Remove a resource's record, or AWS's error when there is none."""
+    key = key_of(call, kind, name)
+    record = call.rooms.records.delete(key)
+    if record is None:
+        raise not_found(key)
+    call.rooms.changes.notify(key)
+    return record

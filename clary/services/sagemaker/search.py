@@ -1,0 +1,105 @@
+"""Search over training jobs, models and endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from clary.services.sagemaker import endpoint_state, model, search_expressions, training_state
+from clary.services.sagemaker.errors import ValidationException, not_yet
+from clary.services.sagemaker.listing import DEFAULT_PAGE
+from clary.services.sagemaker.resources import ENDPOINT, MODEL, TRAINING_JOB, Kind, record_kind
+from clary.store.pages import seal, unseal
+from clary.store.records import Query, Record
+from clary.wire import Call, operation
+from clary.wire.model import load_model
+
+
+class Searched(NamedTuple):
+    """How a kind of resource is searched."""
+
+    kind: Kind
+    describe: Callable[[Record], dict[str, Any]]
+    """The document that filters and order look at, and that a result holds."""
+    result: Callable[[dict[str, Any]], dict[str, Any]]
+    """A document as an element of Results."""
+
+
+SEARCHED = {
+    "TrainingJob": Searched(TRAINING_JOB, training_state.describe, lambda document: {"TrainingJob": document}),
+    "Model": Searched(MODEL, model.describe, lambda document: {"Model": {"Model": document}}),
+    "Endpoint": Searched(ENDPOINT, endpoint_state.describe, lambda document: {"Endpoint": document}),
+}
+"""Of every other kind Clary can have no resource, so a search finds none. The keys are the shapes of the documents."""
+
+
+@operation
+def search(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """The resources that satisfy an expression, sorted, a page at a time."""
+    if request.get("VisibilityConditions"):
+        raise not_yet("VisibilityConditions", "limiting a search by the caller's tags")
+    expression = request.get("SearchExpression")
+    if expression:
+        search_expressions.check(expression)
+    resource = request["Resource"]
+    if resource not in SEARCHED or request.get("CrossAccountFilterOption") == "CrossAccount":
+        return _page([], request)
+    searched = SEARCHED[resource]
+    known = {*load_model("sagemaker").shapes[resource].members, "Metrics"}
+    order = request.get("SortBy") or ("LastModifiedTime" if "LastModifiedTime" in known else "CreationTime")
+    _check_properties(resource, known, [order, *(search_expressions.names(expression) if expression else ())])
+    found = []
+    for record in _all(call, searched.kind):
+        document = searched.describe(record)
+        if not expression or search_expressions.matches(_searchable(document), expression):
+            found.append(document)
+    found = _sorted(found, order, descending=request.get("SortOrder", "Descending") == "Descending")
+    return _page([searched.result(document) for document in found], request)
+
+
+def _all(call: Call, kind: Kind) -> Iterator[Record]:
+    token = ""
+    while True:
+        query = Query(limit=1000, token=token)
+        records, token = call.rooms.records.find(record_kind(kind), call.account, call.region, query)
+        yield from records
+        if not token:
+            return
+
+
+def _searchable(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with tags and final metrics by name, as filters speak of them."""
+    tags = {tag["Key"]: tag["Value"] for tag in document.get("Tags", [])}
+    metrics = {row["MetricName"]: row["Value"] for row in document.get("FinalMetricDataList", [])}
+    return {**document, "Tags": tags, "Metrics": metrics}
+
+
+def _check_properties(resource: str, known: set[str], names: list[str]) -> None:
+    for name in names:
+        if name.partition(".")[0] not in known:
+            raise ValidationException(f"{name!r} is not a property of {resource}; its properties are {sorted(known)}.")
+
+
+def _sorted(documents: list[dict[str, Any]], order: str, *, descending: bool) -> list[dict[str, Any]]:
+    """By a property; those that lack it come last."""
+    having: list[tuple[list[Any], dict[str, Any]]] = []
+    lacking: list[tuple[list[Any], dict[str, Any]]] = []
+    for document in documents:
+        values = search_expressions.values_at(_searchable(document), order)
+        values = [value for value in values if isinstance(value, int | float | str)]
+        (having if values else lacking).append((values, document))
+    # Numbers and texts don't compare: texts sort after all numbers.
+    having.sort(key=lambda pair: [(isinstance(value, str), value) for value in pair[0]], reverse=descending)
+    return [document for _, document in [*having, *lacking]]
+
+
+def _page(results: list[dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
+    query = {name: value for name, value in request.items() if name not in ("NextToken", "MaxResults")}
+    [start] = unseal(request["NextToken"], query) if request.get("NextToken") else [0]
+    assert isinstance(start, int)
+    end = start + request.get("MaxResults", DEFAULT_PAGE)
+    return {
+        "Results": results[start:end],
+        "NextToken": seal([end], query) if end < len(results) else None,
+        "TotalHits": {"Value": len(results), "Relation": "EqualTo"},
+    }
