@@ -1,1 +1,17 @@
-"""The life of an endpoint."""
+"""The life of an endpoint: workers, routing by variant, updates without a failed request."""
+
+from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation, ModelFailure, VariantNotFoundError
+from clary.hosting.room import Hosting
+from clary.hosting.spec import ContainerSpec, EndpointSpec, VariantSpec
+
+__all__ = [
+    "Answer",
+    "ContainerSpec",
+    "EndpointNotFoundError",
+    "EndpointSpec",
+    "Hosting",
+    "Invocation",
+    "ModelFailure",
+    "VariantNotFoundError",
+    "VariantSpec",
+]

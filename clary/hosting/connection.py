@@ -1,4 +1,4 @@
-"""The least HTTP/1.1 client that a worker needs: keep-alive connections over a Unix socket, one request at a time each."""
+"""The least HTTP/1.1 client that a worker needs: kept connections over a Unix socket, one request at a time each."""
 
 import asyncio
 from typing import NamedTuple
@@ -6,8 +6,12 @@ from typing import NamedTuple
 import httptools
 
 
-class WorkerLost(Exception):  # noqa: N818
-    """The worker closed the connection, or can't be reached."""
+class WorkerLost(Exception):
+    """The worker did not answer: it closed the connection, or sent no HTTP."""
+
+
+class WorkerUnreachable(WorkerLost):
+    """No connection could be made, so nothing was sent."""
 
 
 class Response(NamedTuple):
@@ -38,7 +42,8 @@ class Connection(asyncio.Protocol):
         if self._transport is None or self._transport.is_closing():
             raise WorkerLost("the connection is closed")
         loop = asyncio.get_running_loop()
-        answer = self._answer = loop.create_future()
+        answer: asyncio.Future[Response] = loop.create_future()
+        self._answer = answer
         timer = loop.call_later(seconds, self._time_is_over)
         self._transport.write(message)
         try:
@@ -112,7 +117,7 @@ class Pool:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def request(self, message: bytes, seconds: float) -> Response:
-        """Send a request over an idle connection, or a new one."""
+        """Send a request over an idle connection, or a new one; TimeoutError, WorkerLost, WorkerUnreachable."""
         connection = self._take() or await self._connect()
         response = await connection.request(message, seconds)
         if connection.usable:
@@ -139,7 +144,7 @@ class Pool:
         try:
             _, connection = await loop.create_unix_connection(Connection, self._socket)
         except OSError as error:
-            raise WorkerLost(f"the worker can't be reached: {error.strerror}") from None
+            raise WorkerUnreachable(f"the worker can't be reached: {error.strerror}") from None
         return connection
 
 

@@ -94,12 +94,16 @@ def close_files(keep: Collection[int] = ()) -> None:
                 os.close(number)
 
 
-def reset_signals() -> None:
-    """Default handlers for all, nothing blocked."""
+def reset_signals(*, python: bool) -> None:
+    """The handlers that a new program has, or a new Python; nothing blocked."""
     signal.set_wakeup_fd(-1)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         with suppress(OSError, ValueError):  # some are libc's own
             signal.signal(number, signal.SIG_DFL)
+    if python:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in (signal.SIGPIPE, signal.SIGXFSZ):  # come as errors of the write
+            signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 

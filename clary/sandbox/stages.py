@@ -37,9 +37,7 @@ def finish(report: int, work: Callable[[], int]) -> NoReturn:
         os._exit(status)
 
 
-def watch(
-    program: Program, call: Call | None, report: int, parent: int, keep: Collection[int] = frozenset()
-) -> int:
+def watch(program: Program, call: Call | None, report: int, parent: int, keep: Collection[int] = frozenset()) -> int:
     """The watcher: enter fresh namespaces, fork their first process, wait for it; only `keep` stays open."""
     if program.die_with_parent:
         kernel.die_with_parent(parent)
@@ -146,7 +144,7 @@ def _perform(program: Program, call: Call | None, report: int, output: int) -> i
     for target, source in enumerate((nothing, output, output)):
         os.dup2(source, target)
     limits.close_files({report})
-    limits.reset_signals()
+    limits.reset_signals(python=call is not None)
     environment = {**limits.thread_variables(program.threads), **program.environment}
     limits.limit_memory(program.memory_bytes)
     if call is None:

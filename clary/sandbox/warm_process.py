@@ -77,7 +77,7 @@ def _become(function: Any, request: Fork, parent: int) -> NoReturn:
             kernel.die_with_parent(parent)
         os.setsid()
         limits.close_files()
-        limits.reset_signals()
+        limits.reset_signals(python=True)
         limits.renew_random_numbers()
         status = stages.call_entry(function, request.argument)
     finally:

@@ -1,0 +1,177 @@
+"""One endpoint: deployed, updated, invoked, deleted."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from clary.hosting.connection import Response, WorkerLost, WorkerUnreachable, compose
+from clary.hosting.fleet import DeploymentError, Fleet, Instance, Variant, container_name
+from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation, ModelFailure, VariantNotFoundError
+from clary.hosting.measurements import Measurement, Measurements, scope_of
+from clary.hosting.spec import EndpointSpec
+from clary.hosting.worker import Worker
+
+MODEL_SECONDS = 60.0
+_LOOK_SECONDS = 0.02
+_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+_INFERENCE_ID = "x-amzn-sagemaker-inference-id"
+
+_TIMED_OUT = (
+    "Your invocation timed out while waiting for a response from container {}. Review the latency metrics for each "
+    "container in Amazon CloudWatch, resolve the issue, and try again."
+)
+_LOST = (
+    "Amazon SageMaker could not get a response from the {} endpoint. This can occur when CPU or memory utilization is "
+    "high. To check your utilization, see Amazon CloudWatch. To fix this problem, use an instance type with more CPU "
+    "capacity or memory."
+)
+
+Report = Callable[[dict[str, Any]], None]
+
+
+class Endpoint:
+    """Deployments run on the hosting room's event loop, invocations on the server's; `_lock` stands between them."""
+
+    def __init__(self, spec: EndpointSpec, report: Report, measurements: Measurements, *, serving: bool) -> None:
+        self.name = spec.name
+        self._scope = scope_of(spec)
+        self._report = report
+        self._measurements = measurements
+        self._serving = serving  # it was in service before a restart: invocations wait for its workers
+        self._lock = threading.Lock()
+        self._turn = asyncio.Lock()
+        self._fleet: Fleet | None = None
+        self._fleets: set[Fleet] = set()
+        self._deleted = False
+
+    async def deploy(self, fleet: Fleet) -> None:
+        """Start a fleet and let it take over without a failed request; where it fails the old one stays."""
+        async with self._turn:
+            if self._deleted:
+                return
+            self._fleets.add(fleet)
+            try:
+                await fleet.start()
+            except DeploymentError as error:
+                await self._discard(fleet)
+                await self._tell_failure(str(error))
+                return
+            with self._lock:
+                old, self._fleet = self._fleet, fleet
+            await self._tell({"EndpointStatus": "InService"})
+        if old is not None:
+            await old.drain()
+            await self._discard(old)
+
+    async def delete(self) -> None:
+        """End all workers."""
+        self._deleted = True
+        with self._lock:
+            self._fleet = None
+        await asyncio.gather(*(self._discard(fleet) for fleet in list(self._fleets)))
+
+    def set_weights(self, weights: dict[str, float]) -> None:
+        """Change the variants' shares of the traffic."""
+        with self._lock:
+            for name, weight in weights.items():
+                if self._fleet is not None:
+                    self._fleet.variants[name].weight = weight
+
+    async def invoke(self, request: Invocation) -> Answer:
+        """Send a request through the containers of one instance."""
+        started = time.perf_counter()
+        if self._fleet is None:
+            await self._wait_until_serving()
+        variant, instance = self._take(request.target_variant)
+        status, model_started = 0, time.perf_counter()
+        try:
+            answer = await self._pass_through(variant, instance, request)
+            status = 200
+            return answer
+        except ModelFailure as failure:
+            status = failure.status
+            raise
+        finally:
+            ended = time.perf_counter()
+            with self._lock:
+                instance.in_flight -= 1
+            model, whole = (ended - model_started) * 1e6, (ended - started) * 1e6
+            count = len(variant.instances)
+            self._measurements.add(
+                Measurement(self._scope, self.name, variant.spec.name, count, status, model, whole - model)
+            )
+
+    def _take(self, target: str) -> tuple[Variant, Instance]:
+        """Choose who answers; from here on a swap of the fleet waits for the request."""
+        with self._lock:
+            if self._fleet is None:
+                raise EndpointNotFoundError(self.name)
+            try:
+                variant = self._fleet.choose(target)
+            except KeyError:
+                raise VariantNotFoundError(target) from None
+            instance = variant.choose_instance()
+            instance.in_flight += 1
+            return variant, instance
+
+    async def _pass_through(self, variant: Variant, instance: Instance, request: Invocation) -> Answer:
+        """Give the request to the first container, each answer to the next."""
+        body, content_type, attributes = request.body, request.content_type, request.custom_attributes
+        last = len(instance.workers) - 1
+        end = time.monotonic() + MODEL_SECONDS
+        for position, worker in enumerate(instance.workers):
+            headers = [
+                ("Content-Type", content_type),
+                ("Accept", request.accept if position == last else ""),
+                (_ATTRIBUTES, attributes),
+                (_INFERENCE_ID, request.inference_id),
+            ]
+            container = container_name(variant.spec, position)
+            try:
+                response = await _send(worker, compose("POST", "/invocations", headers, body), end)
+            except TimeoutError:
+                raise ModelFailure(0, _TIMED_OUT.format(container), container, instance.log_stream) from None
+            except WorkerLost:
+                raise ModelFailure(0, _LOST.format(self.name), container, instance.log_stream) from None
+            if not 200 <= response.status < 300:
+                message = response.body.decode("utf-8", "replace")
+                raise ModelFailure(response.status, message, container, instance.log_stream)
+            body, content_type = response.body, response.headers.get("content-type", "")
+            attributes = response.headers.get(_ATTRIBUTES, "")
+        return Answer(body, content_type, variant.spec.name, attributes)
+
+    async def _wait_until_serving(self) -> None:
+        end = time.monotonic() + MODEL_SECONDS
+        while self._serving and not self._deleted and self._fleet is None and time.monotonic() < end:
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _discard(self, fleet: Fleet) -> None:
+        await fleet.stop()
+        self._fleets.discard(fleet)
+
+    async def _tell_failure(self, reason: str) -> None:
+        self._serving = False
+        if self._fleet is None:
+            await self._tell({"EndpointStatus": "Failed", "FailureReason": reason})
+        else:
+            await self._tell({"EndpointStatus": "InService", "FailureReason": reason, "UpdateFailed": True})
+
+    async def _tell(self, change: dict[str, Any]) -> None:
+        if not self._deleted:
+            await asyncio.to_thread(self._report, change)
+
+
+async def _send(worker: Worker, message: bytes, end: float) -> Response:
+    """Send a request; while the worker is being restarted, wait for it."""
+    while True:
+        seconds = end - time.monotonic()
+        if worker.up:
+            try:
+                return await worker.pool.request(message, seconds)
+            except WorkerUnreachable:
+                pass  # it has just ended
+        if seconds <= 0:
+            raise TimeoutError
+        await asyncio.sleep(_LOOK_SECONDS)

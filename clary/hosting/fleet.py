@@ -1,0 +1,158 @@
+"""The workers of one version of an endpoint: variants, their instances, and which of them takes a request."""
+
+import asyncio
+import random
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from clary.hosting.log_pipe import Append, LogPipe
+from clary.hosting.measurements import scope_of
+from clary.hosting.model_data import ModelDataError, fetch_model
+from clary.hosting.spec import EndpointSpec, VariantSpec
+from clary.hosting.worker import Ground, NotHealthyError, Worker
+
+_DRAIN_SECONDS = 65.0  # longer than any invocation
+_LOOK_SECONDS = 0.02
+
+
+class DeploymentError(Exception):
+    """The fleet did not come up; the message becomes FailureReason."""
+
+
+class Instance:
+    """The containers of one instance, in the order of the pipeline, and how many requests it has."""
+
+    def __init__(self, log_stream: str, workers: Sequence[Worker]) -> None:
+        self.log_stream = log_stream
+        self.workers = workers
+        self.in_flight = 0
+
+    @property
+    def up(self) -> bool:
+        """Whether all of its containers answer."""
+        return all(worker.up for worker in self.workers)
+
+
+class Variant:
+    """One production variant."""
+
+    def __init__(self, spec: VariantSpec) -> None:
+        self.spec = spec
+        self.weight = spec.weight
+        self.instances: list[Instance] = []
+        self._turn = 0
+
+    def choose_instance(self) -> Instance:
+        """The least busy of those that are up, in turn where several are; any where none is."""
+        self._turn += 1
+        start = self._turn % len(self.instances)
+        in_turn = self.instances[start:] + self.instances[:start]
+        return min(in_turn, key=lambda instance: (not instance.up, instance.in_flight))
+
+
+class Fleet:
+    """Belongs to the event loop of the hosting room, but for `choose`."""
+
+    def __init__(self, ground: Ground, spec: EndpointSpec, folder: Path, sockets: Path) -> None:
+        self.spec = spec
+        self.variants = {variant.name: Variant(variant) for variant in spec.variants}
+        self._ground = ground
+        self._folder = folder
+        self._sockets = sockets
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Fetch the models, start the workers, wait for all of them; DeploymentError where one does not come up."""
+        self._folder.mkdir(parents=True)
+        models = await asyncio.gather(*(self._fetch(variant) for variant in self.spec.variants))
+        if self._stopped:
+            raise DeploymentError("the endpoint was deleted")
+        for variant, folders in zip(self.variants.values(), models, strict=True):
+            for _ in range(variant.spec.instance_count):
+                variant.instances.append(self._launch(variant.spec, folders))
+        for variant in self.variants.values():
+            for position in range(len(variant.spec.containers)):
+                await self._wait_for(variant, position)
+
+    def choose(self, name: str) -> Variant:
+        """The variant of this name (KeyError), or one by weight."""
+        if name:
+            return self.variants[name]
+        variants = list(self.variants.values())
+        if len(variants) == 1:
+            return variants[0]
+        weights = [variant.weight for variant in variants]
+        return random.choices(variants, weights)[0] if any(weights) else variants[0]
+
+    async def drain(self) -> None:
+        """Wait until no request is on its way."""
+        end = asyncio.get_running_loop().time() + _DRAIN_SECONDS
+        while any(instance.in_flight for instance in self._instances()) and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def stop(self) -> None:
+        """End all workers and remove what they had."""
+        self._stopped = True
+        for instance in self._instances():
+            for worker in instance.workers:
+                worker.stop()
+        await asyncio.gather(*self._tasks)
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    def _instances(self) -> list[Instance]:
+        return [instance for variant in self.variants.values() for instance in variant.instances]
+
+    async def _fetch(self, variant: VariantSpec) -> list[Path]:
+        """A folder for each container of the variant, to be seen as /opt/ml."""
+        folders = [self._folder / f"model-{variant.name}-{number}" for number in range(len(variant.containers))]
+        for container, folder in zip(variant.containers, folders, strict=True):
+            fetching = asyncio.to_thread(fetch_model, self._ground.host, container, folder)
+            try:
+                await asyncio.wait_for(fetching, variant.download_seconds)
+            except ModelDataError as error:
+                raise DeploymentError(str(error)) from None
+            except TimeoutError:
+                raise DeploymentError(
+                    f"The model data of production variant {variant.name} was not downloaded in time."
+                ) from None
+        return folders
+
+    def _launch(self, variant: VariantSpec, models: list[Path]) -> Instance:
+        """Start the workers of one instance."""
+        identity = f"i-{self._ground.clock.hex(17)}"
+        stream = f"{variant.name}/{identity}"
+        workers = []
+        for number, (container, model) in enumerate(zip(variant.containers, models, strict=True)):
+            folder, sockets = self._folder / f"{identity}-{number}", self._sockets / f"{identity}-{number}"
+            folder.mkdir()
+            sockets.mkdir()
+            output = folder / "output"
+            pipe = LogPipe(output, self._appender(stream), self._ground.clock)
+            worker = Worker(self._ground, variant, container, model, folder, sockets)
+            self._tasks.append(asyncio.create_task(worker.keep_running(pipe, output)))
+            workers.append(worker)
+        return Instance(stream, workers)
+
+    def _appender(self, stream: str) -> Append:
+        spec = self.spec
+        return lambda lines: self._ground.host.append_log(scope_of(spec), spec.log_group, stream, lines, 0)
+
+    async def _wait_for(self, variant: Variant, position: int) -> None:
+        """Until this container answers its ping on every instance of the variant."""
+        try:
+            await asyncio.gather(*(instance.workers[position].started for instance in variant.instances))
+        except NotHealthyError:
+            container = container_name(variant.spec, position)
+            raise DeploymentError(
+                f"The {container} container for production variant {variant.spec.name} did not pass the ping health "
+                "check. Please check CloudWatch logs for this endpoint."
+            ) from None
+
+
+def container_name(variant: VariantSpec, position: int) -> str:
+    """How AWS's messages call a container: `primary`, or by its place or host name in a pipeline."""
+    if len(variant.containers) == 1:
+        return "primary"
+    return variant.containers[position].hostname or f"container-{position + 1}"

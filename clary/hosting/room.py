@@ -1,0 +1,128 @@
+"""The hosting room: all endpoints, and the event loop on which their workers are looked after."""
+
+import asyncio
+import concurrent.futures
+import itertools
+import shutil
+import tempfile
+import threading
+from collections.abc import Coroutine, Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from clary.clock import Clock
+from clary.config import Settings
+from clary.hosting.endpoint import Endpoint
+from clary.hosting.fleet import Fleet
+from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation
+from clary.hosting.measurements import Measurements
+from clary.hosting.spec import EndpointSpec
+from clary.hosting.worker import Ground
+from clary.jobs.host import Host
+from clary.sandbox import WarmParent
+
+_FLUSH_SECONDS = 1.0
+_CLOSE_SECONDS = 15.0
+
+
+class Hosting:
+    """Endpoints by their id. What they look like is kept by the service; here are only the processes."""
+
+    def __init__(self, settings: Settings, clock: Clock, host: Host, warm: WarmParent, folder: Path) -> None:  # noqa: ARG002
+        self._ground = Ground(host, warm, clock)
+        self._clock = clock
+        self._folder = folder
+        self._sockets = _fresh_folders(folder)
+        self._endpoints: dict[str, Endpoint] = {}
+        self._numbers = itertools.count(1)
+        self._measurements = Measurements(host, clock)
+        self._pending: set[concurrent.futures.Future[Any]] = set()
+        self._closed = False
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="hosting", daemon=True)
+        self._thread.start()
+        self._flushing = asyncio.run_coroutine_threadsafe(self._put_metrics(), self._loop)
+
+    def create(self, spec: EndpointSpec) -> None:
+        """Start an endpoint; its state comes through the host's `state_changed`."""
+        self._add(spec, serving=False)
+
+    def update(self, spec: EndpointSpec) -> None:
+        """Start new workers, let them take over, end the old ones; where the new don't come up the old ones stay."""
+        self._run(self._endpoints[spec.id].deploy(self._fleet(spec)))
+
+    def set_weights(self, id: str, weights: Mapping[str, float]) -> None:  # noqa: A002
+        """Change the variants' shares of the traffic, from the next request on."""
+        self._endpoints[id].set_weights(dict(weights))
+
+    def delete(self, id: str) -> None:  # noqa: A002
+        """End an endpoint; from now on it is not found."""
+        endpoint = self._endpoints.pop(id, None)
+        if endpoint is not None:
+            self._run(endpoint.delete())
+
+    async def invoke(self, id: str, request: Invocation) -> Answer:  # noqa: A002
+        """Ask the model; EndpointNotFoundError, VariantNotFoundError, ModelFailure."""
+        endpoint = self._endpoints.get(id)
+        if endpoint is None:
+            raise EndpointNotFoundError(id)
+        return await endpoint.invoke(request)
+
+    def recover(self, specs: Iterable[EndpointSpec]) -> None:
+        """Start the endpoints that were in service before the server ended; invocations wait for them."""
+        for spec in specs:
+            self._add(spec, serving=True)
+
+    def close(self) -> None:
+        """End all workers and the loop; leaves no process and no file behind."""
+        if self._closed:
+            return
+        self._closed = True
+        self._flushing.cancel()
+        for id in list(self._endpoints):  # noqa: A001
+            self.delete(id)
+        concurrent.futures.wait(set(self._pending), _CLOSE_SECONDS)
+        self._measurements.flush()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        shutil.rmtree(self._sockets, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _add(self, spec: EndpointSpec, *, serving: bool) -> None:
+        def report(change: dict[str, Any]) -> None:
+            self._ground.host.state_changed(spec.id, {**change, "Time": self._clock.now()})
+
+        endpoint = self._endpoints[spec.id] = Endpoint(spec, report, self._measurements, serving=serving)
+        self._run(endpoint.deploy(self._fleet(spec)))
+
+    def _fleet(self, spec: EndpointSpec) -> Fleet:
+        return Fleet(self._ground, spec, self._folder / str(next(self._numbers)), self._sockets)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        self._pending.add(future)
+        future.add_done_callback(self._done)
+
+    def _done(self, future: concurrent.futures.Future[Any]) -> None:
+        self._pending.discard(future)
+        if not future.cancelled() and (error := future.exception()):
+            self._loop.call_exception_handler({"message": "hosting", "exception": error})
+
+    async def _put_metrics(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_SECONDS)
+            await asyncio.to_thread(self._measurements.flush)
+
+
+def _fresh_folders(folder: Path) -> Path:
+    """Empty the room's folder; returns a short one for sockets, whose paths may have 107 characters."""
+    link = folder / "sockets"
+    with suppress(OSError):
+        shutil.rmtree(link.readlink(), ignore_errors=True)  # a killed server's
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    sockets = Path(tempfile.mkdtemp(prefix="clary-"))
+    link.symlink_to(sockets)
+    return sockets
