@@ -54,7 +54,7 @@ def load(path: Path) -> dict[str, np.ndarray] | list[np.ndarray]:
 
 
 def _encode(array: np.ndarray) -> bytes:
-    array = np.asarray(array)
+    array = np.atleast_1d(array)  # MXNet knows no array without dimensions
     kind = array.dtype.newbyteorder("<")
     if kind not in DTYPES:
         array, kind = array.astype("<f4"), DTYPES[0]
