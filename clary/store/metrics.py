@@ -63,6 +63,17 @@ class Summary(msgspec.Struct):
     maximum: float
     samples: list[Sample] | None = None
 
+    def add(self, other: "Summary") -> None:
+        """Take in what the other sums up."""
+        self.count += other.count
+        self.sum += other.sum
+        self.minimum = min(self.minimum, other.minimum)
+        self.maximum = max(self.maximum, other.maximum)
+        if self.samples is None or other.samples is None:
+            self.samples = None
+        else:
+            self.samples.extend(other.samples)
+
 
 class Datum(msgspec.Struct):
     """One value (or a summary of many, which then counts in its place) at an epoch second."""
@@ -272,22 +283,13 @@ def _read_samples(
     buckets: dict[tuple[int, str], Bucket] = {}
     for time, its_unit, *values in connection.execute(statement.where(*_in_span(series_id, start, end, unit))):
         point = Summary(*values)
-        if point.samples is None and (point.count == 1 or point.minimum == point.maximum):
+        if point.samples is not None:
+            point.samples = [(value, count) for value, count in point.samples]
+        elif point.count == 1 or point.minimum == point.maximum:
             point.samples = [(point.minimum, point.count)]
         place = (time - start) // period, its_unit
         if place in buckets:
-            _add(buckets[place].summary, point)
+            buckets[place].summary.add(point)
         else:
             buckets[place] = Bucket(start + place[0] * period, its_unit, point)
     return [buckets[place] for place in sorted(buckets)]
-
-
-def _add(total: Summary, more: Summary) -> None:
-    total.count += more.count
-    total.sum += more.sum
-    total.minimum = min(total.minimum, more.minimum)
-    total.maximum = max(total.maximum, more.maximum)
-    if total.samples is not None and more.samples is not None:
-        total.samples += more.samples
-    else:
-        total.samples = None

@@ -1,0 +1,1 @@
+"""Amazon CloudWatch: metrics, their statistics and metric math."""
