@@ -202,9 +202,10 @@ class ArrayBatches:
 
 def as_batches(x: Any, y: Any = None, weights: Any = None) -> Batches:
     """Batches as they are, or an (n, d) array (numpy, list or scipy sparse) with its labels as one batch."""
-    if not (isinstance(x, Sparse | np.ndarray | list | tuple) or hasattr(x, "tocsr") or hasattr(x, "to_numpy")):
-        return x  # type: ignore[no-any-return]
-    return ArrayBatches(Batch(as_features(x), _as_column(y), _as_column(weights)))
+    rows = isinstance(x, Sparse | np.ndarray) or hasattr(x, "tocsr") or hasattr(x, "to_numpy")
+    if rows or (isinstance(x, list | tuple) and not (x and isinstance(x[0], Batch))):
+        return ArrayBatches(Batch(as_features(x), _as_column(y), _as_column(weights)))
+    return x  # type: ignore[no-any-return]
 
 
 def as_features(x: Any) -> np.ndarray | Sparse:

@@ -113,9 +113,10 @@ class XGBoost(Estimator):
         return int(self._learner["learner_model_param"]["num_class"])
 
     @property
-    def has_trees(self) -> bool:
-        """Whether the model is made of trees; else it is linear."""
-        return has_trees(self.boosters[0])
+    def booster(self) -> str:
+        """What the model is made of: gbtree, dart or gblinear."""
+        name: str = self._learner["gradient_booster"]["name"]
+        return name
 
     @property
     def _learner(self) -> dict[str, Any]:
@@ -169,12 +170,6 @@ ALGORITHM = Algorithm(
         *("1.7-1", "3.0-5", "3.2-0"),
     ),
 )
-
-
-def has_trees(booster: xgboost.Booster) -> bool:
-    """Whether a booster is made of trees; else it is linear."""
-    name: str = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
-    return name != "gblinear"
 
 
 def predict_rows(booster: xgboost.Booster, features: np.ndarray | Sparse) -> np.ndarray:

@@ -44,7 +44,8 @@ class XGBoostResponder(Responder):
         wanted = environment.get("SAGEMAKER_INFERENCE_OUTPUT")
         self.selection = Selection(wanted, model) if wanted is not None else None
         log.info("Model objective : %s", model.objective)
-        plain = len(model.boosters) == 1 and model.has_trees and not self.batch and self.selection is None
+        # dart's sums are rounded otherwise there, and a linear model has no such function.
+        plain = len(model.boosters) == 1 and model.booster == "gbtree" and not self.batch and self.selection is None
         self._row = RowPredictor(model.boosters[0]) if plain else None
 
     def answer(self, body: bytes, content_type: str, accept: str) -> Answer:
