@@ -94,7 +94,8 @@ def test_declaration_holds_together(algorithm):
 def test_defaults_are_valid(algorithm):
     for row in algorithm.hyperparameters:
         if row.default is not None:
-            assert row.parse(row.default) == row.default, row.name
+            default = list(row.default) if isinstance(row.default, tuple) else row.default
+            assert row.parse(row.default) == default, row.name
     assert algorithm.hyperparameters.parse(algorithm.example.settings)
 
 
