@@ -1,7 +1,7 @@
 """The least HTTP/1.1 client that a worker needs: kept connections over a Unix socket, one request at a time each."""
 
 import asyncio
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import httptools
 
@@ -61,8 +61,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: connected."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
 
     def connection_lost(self, error: Exception | None) -> None:
         """asyncio: closed by the worker or by us."""
