@@ -60,6 +60,8 @@ class JobSpec(msgspec.Struct, kw_only=True, frozen=True):
     max_attempts: int = 1
     """How often the job is started in all; a new attempt follows an internal error only."""
     role: str = ""
+    notes: list[str] = msgspec.field(default_factory=list)
+    """Lines that the first host's log begins with."""
     cores: int = 0
     """Cores for all hosts together; 0 takes what the instance type has. Capped by what the machine has."""
     memory_gib: float = 0.0

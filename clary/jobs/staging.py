@@ -95,6 +95,8 @@ def stage(
     attempt.folder.mkdir(parents=True)
     for name in spec.hosts:
         tree.make_tree(attempt.folder / "hosts" / name / "ml", spec, name)
+    if spec.notes:
+        attempt.log_of(spec.hosts[0]).write_text("".join(f"{note}\n" for note in spec.notes))
     staging = Staging(host, spec.role, spec.region, attempt.folder, check)
     feeds = _bring_channels(attempt, spec, staging)
     credentials = {} if spec.network_isolation or not spec.role else host.credentials(spec.account, spec.role)

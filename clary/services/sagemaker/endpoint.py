@@ -65,8 +65,11 @@ def update_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Bring up the workers of another configuration beside the old ones, then swap."""
     refuse(request, DEPLOYMENT_NOT_DONE)
     key = resources.key_of(call, ENDPOINT, request["EndpointName"])
-    resources.find(call, ENDPOINT, request["EndpointName"])
+    serving = resources.find(call, ENDPOINT, request["EndpointName"])
     config = resources.find(call, ENDPOINT_CONFIG, request["EndpointConfigName"])
+    _check_settled(serving)
+    # AWS refuses to update an endpoint whose present configuration was deleted.
+    resources.find(call, ENDPOINT_CONFIG, serving.body["Deployment"]["EndpointConfigName"])
     deployment = new_deployment(call, config)
     excluded = {row["VariantPropertyType"] for row in request.get("ExcludeRetainedVariantProperties", [])}
 
@@ -74,7 +77,7 @@ def update_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         _check_settled(record)
         if request.get("RetainAllVariantProperties"):
             retain(deployment, record.body["Deployment"], excluded)
-        record.body["Pending"] = deployment
+        record.body.update(Pending=deployment, FailureReason="")
         if not request.get("RetainDeploymentConfig"):
             record.body["LastDeploymentConfig"] = request.get("DeploymentConfig")
         record.status = "Updating"

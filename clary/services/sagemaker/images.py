@@ -35,7 +35,7 @@ class Image(NamedTuple):
         """What the log should say about the choice."""
         if self.version != "latest":
             return []
-        return [f"The image tag :latest of {self.algorithm} is not for production. Use :1, or a version."]
+        return [f"Warning: the image tag :latest of {self.algorithm} is not for production; use :1 or a version."]
 
 
 def resolve(uri: str, member: str) -> Image:

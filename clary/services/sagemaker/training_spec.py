@@ -35,6 +35,7 @@ def to_spec(record: Record) -> JobSpec:
         metric_dimensions={"TrainingJobName": body["TrainingJobName"]},
         max_attempts=1 + body.get("RetryStrategy", {}).get("MaximumRetryAttempts", 0),
         role=body["RoleArn"],
+        notes=body["Warnings"],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -104,7 +105,7 @@ def _close(body: dict[str, Any], now: float) -> None:
     body["SecondaryStatusTransitions"][-1]["EndTime"] = now
     body.setdefault("TrainingEndTime", now)
     if "TrainingStartTime" in body:
-        seconds = max(1, round(body["TrainingEndTime"] - body["TrainingStartTime"]))
+        seconds = max(1, math.ceil(body["TrainingEndTime"] - body["TrainingStartTime"]))
         body["TrainingTimeInSeconds"] = seconds
         body.setdefault("BillableTimeInSeconds", seconds)
 

@@ -44,6 +44,14 @@ def test_a_job_is_recorded_and_submitted(desk):
     assert train.content_type == "text/csv;label_size=0"
 
 
+def test_the_tag_latest_is_warned_of_in_the_log(desk):
+    specification = {"TrainingImage": KMEANS.replace(":1", ":latest"), "TrainingInputMode": "File"}
+    desk(create_training_job, **training_job(AlgorithmSpecification=specification))
+    assert desk.jobs.submitted[0].notes == [
+        "Warning: the image tag :latest of kmeans is not for production; use :1 or a version."
+    ]
+
+
 def test_every_honoured_member_reaches_the_job(desk):
     pipe = channel(
         "train",

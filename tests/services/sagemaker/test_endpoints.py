@@ -218,6 +218,15 @@ def test_an_update_that_fails_leaves_what_was(serving):
     assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", "config")
     assert described["FailureReason"] == "no model data"
     assert "PendingDeploymentSummary" not in described
+    serving(update_endpoint, EndpointName="endpoint", EndpointConfigName="bad")
+    assert describe(serving)["FailureReason"] is None
+
+
+def test_an_endpoint_whose_configuration_is_gone_cannot_be_updated(serving):
+    serving(create_endpoint_config, EndpointConfigName="new", ProductionVariants=[variant()])
+    serving(delete_endpoint_config, EndpointConfigName="config")
+    message = refused(serving, update_endpoint, EndpointName="endpoint", EndpointConfigName="new")
+    assert message == f'Could not find endpoint configuration "{CONFIG_ARN}".'
 
 
 def test_an_update_can_keep_weights_and_numbers(serving):
