@@ -3,7 +3,7 @@
 import errno
 import os
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,6 @@ class Item:
     bucket: str
     key: str
     path: str
-    size: int = 0
 
 
 class Staging:
@@ -51,13 +50,16 @@ class Staging:
             random.Random(channel.shuffle_seed).shuffle(items)
         return items
 
-    def link(self, items: list[Item], folder: Path) -> None:
-        """Put objects below a channel's folder, under their names."""
+    def link(self, items: list[Item], folder: Path) -> int:
+        """Put objects below a channel's folder, under their names; how many bytes they have."""
         folder.mkdir(parents=True, exist_ok=True)
+        size = 0
         for item in items:
             target = folder / item.path
             target.parent.mkdir(parents=True, exist_ok=True)
             self._fetch(item.bucket, item.key, target)
+            size += target.stat().st_size
+        return size
 
     def number(self, items: list[Item], folder: Path) -> None:
         """Put objects into a folder as 0, 1, 2 ...: what a feeder reads; names of keys play no part."""
@@ -87,7 +89,7 @@ class Staging:
                 if found.key.endswith("/") and not found.size:
                     continue  # a console's folder marker
                 path = path_below(prefix, found.key) if channel.mode != "Pipe" else ""
-                items.append(Item(bucket, found.key, path, found.size))
+                items.append(Item(bucket, found.key, path))
         if not items:
             raise ClientError(self._nothing_found(channel.uri))
         return items
@@ -97,7 +99,7 @@ class Staging:
         items = []
         for suffix in suffixes:
             bucket, key = split_uri(prefix + suffix)
-            items.append(Item(bucket, key, path_of(suffix) if channel.mode != "Pipe" else ""))
+            items.append(Item(bucket, key, path_of(suffix, key) if channel.mode != "Pipe" else ""))
         return items
 
     def _read(self, uri: str) -> bytes:
@@ -157,13 +159,13 @@ def path_below(prefix: str, key: str) -> str:
     folder = prefix if prefix.endswith("/") else prefix + "/"
     if not key.startswith(folder):
         folder = prefix[: prefix.rfind("/") + 1]
-    return path_of(key[len(folder) :])
+    return path_of(key[len(folder) :], key)
 
 
-def path_of(name: str) -> str:
-    """A relative path that stays where it is put, or a refusal: the names of keys are not trusted."""
+def path_of(name: str, key: str) -> str:
+    """A relative path that stays where it is put, or a refusal that names the key: keys are not trusted."""
     parts = [part for part in name.split("/") if part]
-    shown = name if len(name) <= 200 else name[:197] + "..."
+    shown = key if len(key) <= 200 else key[:197] + "..."
     if name.endswith("/") or not parts:
         raise ClientError(f"{FAILED}the key {shown!r} ends with '/' and has content: it can't be a file")
     for part in parts:
@@ -188,14 +190,6 @@ def refuse_collisions(channel: str, items: list[Item]) -> None:
                     f"{FAILED}in channel {channel!r} the key {files[folder]!r} is a file and a folder"
                     f" ({item.key!r} stands below it): use Pipe mode or rename one"
                 )
-
-
-def refuse_too_large(items: Iterable[Item], volume_gib: int) -> None:
-    """Refuse channels in File mode that the volume asked for can't hold."""
-    if volume_gib and (total := sum(item.size for item in items)) > volume_gib << 30:
-        raise ClientError(
-            f"{FAILED}Insufficient disk space: the channels hold {total} bytes and VolumeSizeInGB is {volume_gib}"
-        )
 
 
 def _write_names(folder: Path, names: list[str]) -> None:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,8 @@ class Scraper:
         data = [Datum(name=name, dimensions=self._dimensions, value=value, timestamp=time) for name, value in found]
         self._host.put_metrics(self._scope, self._namespace, data, source)
         self._last.update({name: (value, time) for name, value in found})
-        write_quickly(self._memory, msgspec.json.encode(self._last))
+        with suppress(OSError):  # a full disk costs a restarted server the list of last values, not the metrics
+            write_quickly(self._memory, msgspec.json.encode(self._last))
 
     def final(self) -> list[dict[str, Any]]:
         """FinalMetricDataList: the last value of each metric, in the order of the definitions."""

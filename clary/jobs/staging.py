@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from clary.errors import ClientError
 from clary.jobs import channels, tree
 from clary.jobs.channels import Staging
 from clary.jobs.host import Host
@@ -130,8 +131,7 @@ def _bring_channels(attempt: Attempt, spec: JobSpec, staging: Staging) -> dict[s
     found = {
         channel.name: staging.find(channel) for channel in spec.channels if channel.source != "AugmentedManifestFile"
     }
-    on_disk = [item for channel in spec.channels if channel.mode == "File" for item in found[channel.name]]
-    channels.refuse_too_large(on_disk, spec.volume_gib)
+    used = dict.fromkeys(spec.hosts, 0)
     for channel in spec.channels:
         folder = attempt.folder / "feeds" / channel.name
         count = 0
@@ -146,8 +146,19 @@ def _bring_channels(attempt: Attempt, spec: JobSpec, staging: Staging) -> dict[s
                 feeds[name].append(channels.plan_feed(channel, folder, data, count, place, len(spec.hosts)))
             else:
                 mine = channels.share(found[channel.name], channel, place, len(spec.hosts))
-                staging.link(mine, data / channel.name)
+                size = staging.link(mine, data / channel.name)
+                used[name] += size if channel.mode == "File" else 0
+        refuse_too_large(max(used.values()), spec.volume_gib)
     return feeds
+
+
+def refuse_too_large(size: int, volume_gib: int) -> None:
+    """Refuse data that the volume asked for can't hold."""
+    if volume_gib and size > volume_gib << 30:
+        raise ClientError(
+            f"Data download failed:Insufficient disk space: a host's channels hold {size} bytes"
+            f" and VolumeSizeInGB is {volume_gib}"
+        )
 
 
 def _make_program(

@@ -107,7 +107,7 @@ class Supervisor:
         except OSError as problem:
             self._fail(f"ClientError: {DISK_FULL}" if problem.errno == errno.ENOSPC else INTERNAL)
             self._internal = problem.errno != errno.ENOSPC
-            print(f"the job can't be run: {problem}", file=sys.stderr)
+            complain(f"the job can't be run: {problem}")
         finally:
             self._end_processes()
         self._finish()
@@ -139,7 +139,7 @@ class Supervisor:
             except SandboxError as problem:
                 self._internal = not program.command
                 self._fail(f"ClientError: {problem}" if program.command else INTERNAL)
-                print(f"{host.name} can't be started: {problem}", file=sys.stderr)
+                complain(f"{host.name} can't be started: {problem}")
                 return
 
     def _watch(self) -> None:
@@ -249,10 +249,11 @@ class Supervisor:
             model = self._keep("model", [folder / "model" for folder in folders], always=always)
             output = self._keep("output", [folder / "output" / "data" for folder in folders], always=False)
         except OSError as problem:
-            print(f"the artefact can't be packed: {problem}", file=sys.stderr)
-            full = problem.errno == errno.ENOSPC
-            self._outcome, self._internal = "Failed", not full
-            self._reason = f"ClientError: Artifact upload failed:{DISK_FULL}" if full else INTERNAL
+            complain(f"the artefact can't be packed: {problem}")
+            if self._outcome != "Failed":
+                full = problem.errno == errno.ENOSPC
+                self._outcome, self._internal = "Failed", not full
+                self._reason = f"ClientError: Artifact upload failed:{DISK_FULL}" if full else INTERNAL
         release_space(self._folder)
         end = End(
             outcome=self._outcome,
@@ -278,6 +279,12 @@ class Supervisor:
         """Journal an event; a full disk costs the note, not the job."""
         with suppress(OSError):
             self._journal.append({"event": event, "time": time.time(), **fields})
+
+
+def complain(text: str) -> None:
+    """Say what is wrong in supervisor.log, as far as the disk lets us."""
+    with suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def reserve_space(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""A house for jobs whose every word outlives a kill -9: state and logs in SQLite, objects in a folder, states in a file.
+"""A house for jobs whose every word outlives a kill -9: logs in SQLite, objects in a folder, states in a file.
 
 Run as a program it is a server that is there to be killed: it recovers what is in the folder, submits the spec it is
 given, and waits.
@@ -16,7 +16,7 @@ import msgspec
 from clary.clock import Clock
 from clary.config import Settings
 from clary.errors import ServiceError
-from clary.jobs import ChannelSpec, Host, JobSpec, Jobs
+from clary.jobs import ChannelSpec, Host, Jobs, JobSpec
 from clary.sandbox import WarmParent
 from clary.store.database import Database
 from clary.store.logs import Logs
@@ -100,17 +100,15 @@ class House:
                 *scope, group, stream, events, position=position
             ),
             log_position=lambda scope, group, stream: self.logs.position(*scope, group, stream),
-            put_metrics=lambda scope, namespace, data, source: self.metrics.put(
-                *scope, namespace, data, source=source
-            ),
+            put_metrics=lambda scope, namespace, data, source: self.metrics.put(*scope, namespace, data, source=source),
             state_changed=self._state_changed,
             credentials=lambda account, role: {"AWS_ACCESS_KEY_ID": "ASIAJOB", "AWS_SECRET_ACCESS_KEY": "x"},
         )
         self.jobs = Jobs(Settings(data_dir=folder, **settings), Clock(), host, warm, folder / "jobs")
 
-    def _state_changed(self, id, change):
+    def _state_changed(self, job, change):
         with self.told, self.states.open("a") as file:
-            file.write(json.dumps([id, change]) + "\n")
+            file.write(json.dumps([job, change]) + "\n")
             file.flush()
             self.told.notify_all()
 
@@ -118,8 +116,8 @@ class House:
         """What was told of a job, a state told again only once."""
         rows = [json.loads(line) for line in self.states.read_text().splitlines()]
         changes = []
-        for id, change in rows:
-            if id == arn(name) and change not in changes:
+        for job, change in rows:
+            if job == arn(name) and change not in changes:
                 changes.append(change)
         return changes
 

@@ -6,9 +6,12 @@ import json
 import tarfile
 import time
 
+import pytest
 from job_house import make_spec, pipe
 
+from clary.errors import ValidationException
 from clary.jobs import ChannelSpec, MetricSpec
+from clary.jobs.feeder import wrap_record
 
 FILE = ChannelSpec(name="train", uri="s3://in/data/", content_type="text/csv")
 
@@ -68,7 +71,14 @@ except OSError as problem:
 """
     channels = [FILE, ChannelSpec(name="fast", uri="s3://in/data", mode="FastFile")]
     house.jobs.submit(
-        make_spec("tree", code, *channels, hyperparameters={"k": "10"}, environment={"MINE": "1"}, instance_type="ml.c5.xlarge")
+        make_spec(
+            "tree",
+            code,
+            *channels,
+            hyperparameters={"k": "10"},
+            environment={"MINE": "1"},
+            instance_type="ml.c5.xlarge",
+        )
     )
     assert house.end("tree")["SecondaryStatus"] == "Completed"
     first, second = house.lines("tree")
@@ -305,3 +315,61 @@ def wait_for_line(house, name, line):
         with house.told:
             house.told.wait(0.02)
     raise AssertionError(f"{name} never printed {line}")
+
+
+def test_an_augmented_manifest_streams_records_in_the_order_of_the_attributes(house):
+    house.buckets.put("in", "1.png", "one!")
+    house.buckets.put("in", "2.png", "two!")
+    rows = [{"source-ref": "s3://in/1.png", "class": 1}, {"class": 2, "source-ref": "s3://in/2.png"}]
+    house.buckets.put("in", "list", "\n".join(json.dumps(row) for row in rows))
+    code = "print(open('/opt/ml/input/data/train_0', 'rb').read().hex())"
+    channel = pipe(
+        "train",
+        "s3://in/list",
+        source="AugmentedManifestFile",
+        attributes=["source-ref", "class"],
+        record_wrapper="RecordIO",
+    )
+    house.jobs.submit(make_spec("augmented", code, channel))
+    assert house.end("augmented")["SecondaryStatus"] == "Completed"
+    assert bytes.fromhex(house.lines("augmented")[0]) == b"".join(map(wrap_record, (b"one!", b"1", b"two!", b"2")))
+
+
+def test_a_manifest_file_and_its_objects_reach_the_host(house):
+    house.buckets.put("in", "list", json.dumps([{"prefix": "s3://in/some/"}, "a", "deep/b"]))
+    house.buckets.put("in", "some/a", "1")
+    house.buckets.put("in", "some/deep/b", "2")
+    code = "print(open('/opt/ml/input/data/train/a').read(), open('/opt/ml/input/data/train/deep/b').read())"
+    channel = ChannelSpec(name="train", uri="s3://in/list", source="ManifestFile")
+    house.jobs.submit(make_spec("manifest", code, channel))
+    house.end("manifest")
+    assert house.lines("manifest") == ["1 2"]
+
+
+def test_a_command_that_is_not_there_is_named(house):
+    house.jobs.submit(make_spec("nothing", "", command=["/no/such/program"]))
+    assert house.end("nothing")["FailureReason"] == "ClientError: can't run /no/such/program: No such file or directory"
+
+
+def test_an_isolated_job_gets_no_keys_and_no_network(house):
+    code = """
+import os, socket
+print("AWS_ACCESS_KEY_ID" in os.environ)
+try:
+    socket.create_connection(("192.0.2.1", 80), 1)
+except OSError as problem:
+    print(problem.strerror)
+"""
+    house.jobs.submit(make_spec("alone", code, network_isolation=True))
+    assert house.end("alone")["SecondaryStatus"] == "Completed"
+    assert house.lines("alone") == ["False", "Network is unreachable"]
+
+
+def test_a_second_job_of_the_same_name_is_refused(house):
+    house.jobs.submit(make_spec("twin", ""))
+    with pytest.raises(ValidationException):
+        house.jobs.submit(make_spec("twin", ""))
+    house.end("twin")
+    assert house.jobs.knows(make_spec("twin", "").id)
+    house.jobs.forget(make_spec("twin", "").id)
+    assert not house.jobs.knows(make_spec("twin", "").id)
