@@ -52,7 +52,7 @@ def encode_response(
     if content_type is None:
         raise ClientError(f"Accept type '{accept}' can't be written; it may be {', '.join(TYPES)}")
     if content_type == RECORDIO:
-        return encode_rows({}, {name: np.asarray(column) for name, column in rows.items()}), content_type
+        return encode_rows({}, {name: np.asarray(column, np.float32) for name, column in rows.items()}), content_type
     columns = [column.tolist() if isinstance(column, np.ndarray) else column for column in rows.values()]
     if content_type == CSV:
         return _encode_csv(columns), content_type
