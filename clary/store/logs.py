@@ -113,7 +113,7 @@ class Logs:
         """Streams by name or by (time of the last event, name), those beyond a position of that form."""
         last_event = sa.func.coalesce(STREAMS.c.last_event, 0)
         order = [last_event, STREAMS.c.name] if by_last_event else [STREAMS.c.name]
-        statement = sa.select(STREAMS).join(GROUPS).where(*_is_group(account, region, group))
+        statement = sa.select(STREAMS).join(GROUPS).where(_IS_GROUP)
         if prefix:
             statement = statement.where(*with_prefix(STREAMS.c.name, prefix))
         if after is not None:
@@ -121,7 +121,8 @@ class Logs:
             statement = statement.where(here < there if descending else here > there)
         statement = statement.order_by(*(column.desc() if descending else column for column in order))
         with self._database.read() as connection:
-            return [Stream(*row) for row in connection.execute(statement.limit(limit))]
+            rows = connection.execute(statement.limit(limit), _of_group(account, region, group))
+            return [Stream(*row) for row in rows]
 
     def delete_stream(self, account: str, region: str, group: str, stream: str) -> bool:
         """Delete a stream with its events; False when there is none."""
@@ -272,17 +273,22 @@ _UPDATE_STREAM = (
 )
 
 
-def _is_group(account: str, region: str, group: str) -> tuple[sa.ColumnElement[bool], ...]:
-    return GROUPS.c.account == account, GROUPS.c.region == region, GROUPS.c.name == group
+# Statements are built once: building one costs more than running it.
+_IS_GROUP = sa.and_(*(GROUPS.c[name] == sa.bindparam(f"group_{name}") for name in ("account", "region", "name")))
+_SELECT_GROUP = sa.select(*_GROUP_COLUMNS).where(_IS_GROUP)
+_SELECT_STREAM = sa.select(STREAMS).join(GROUPS).where(_IS_GROUP, STREAMS.c.name == sa.bindparam("stream"))
+
+
+def _of_group(account: str, region: str, group: str) -> dict[str, str]:
+    return {"group_account": account, "group_region": region, "group_name": group}
 
 
 def _group_row(connection: sa.Connection, account: str, region: str, group: str) -> Sequence[Any] | None:
-    return connection.execute(sa.select(*_GROUP_COLUMNS).where(*_is_group(account, region, group))).one_or_none()
+    return connection.execute(_SELECT_GROUP, _of_group(account, region, group)).one_or_none()
 
 
 def _stream_row(connection: sa.Connection, account: str, region: str, group: str, stream: str) -> Stream | None:
-    statement = sa.select(STREAMS).join(GROUPS).where(*_is_group(account, region, group), STREAMS.c.name == stream)
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_SELECT_STREAM, {**_of_group(account, region, group), "stream": stream}).one_or_none()
     return Stream(*row) if row else None
 
 

@@ -216,11 +216,15 @@ def _canonical(dimensions: Mapping[str, str]) -> str:
     return msgspec.json.encode(dimensions, order="sorted").decode()
 
 
+_PLACE = ("account", "region", "namespace", "name", "dimensions")
+_SELECT_SERIES = sa.select(_series.c.id, _series.c.last, _series.c.next_number).where(
+    *(_series.c[name] == sa.bindparam(f"place_{name}") for name in _PLACE)
+)
+
+
 def _find(connection: sa.Connection, place: tuple[str, str, str, str, str]) -> Any:
-    columns = (_series.c.account, _series.c.region, _series.c.namespace, _series.c.name, _series.c.dimensions)
-    is_place = (column == value for column, value in zip(columns, place, strict=True))
-    statement = sa.select(_series.c.id, _series.c.last, _series.c.next_number).where(*is_place)
-    return connection.execute(statement).one_or_none()
+    parameters = {f"place_{name}": value for name, value in zip(_PLACE, place, strict=True)}
+    return connection.execute(_SELECT_SERIES, parameters).one_or_none()
 
 
 def _insert(connection: sa.Connection, place: tuple[str, str, str, str, str], data: Sequence[Datum]) -> None:
@@ -228,7 +232,7 @@ def _insert(connection: sa.Connection, place: tuple[str, str, str, str, str], da
     last = max(row["time"] for row in rows)
     found = _find(connection, place)
     if found is None:
-        values = dict(zip(("account", "region", "namespace", "name", "dimensions"), place, strict=True))
+        values = dict(zip(_PLACE, place, strict=True))
         result = connection.execute(_series.insert(), {**values, "last": last, "next_number": len(rows)})
         assert result.inserted_primary_key
         series_id, number = result.inserted_primary_key[0], 0

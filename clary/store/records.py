@@ -89,7 +89,7 @@ class Records:
         record = Record(key=key, status=status, created=now, modified=now, body=body)
         try:
             with self._database.write() as connection:
-                connection.execute(_INSERT, _to_row(record))
+                _insert(connection, record)
         except sa.exc.IntegrityError:
             raise RecordExists(key) from None
         return record
@@ -100,7 +100,7 @@ class Records:
         with self._database.write() as connection:
             old = _select(connection, key)
             record = Record(key=key, status=status, created=old.created if old else now, modified=now, body=body)
-            connection.execute(_UPDATE if old else _INSERT, _to_row(record))
+            _update(connection, record) if old else _insert(connection, record)
         return record
 
     def get(self, key: Key) -> Record | None:
@@ -120,7 +120,7 @@ class Records:
                 return None
             function(record)
             record.modified = self._clock.now()
-            connection.execute(_UPDATE, _to_row(record))
+            _update(connection, record)
         return record
 
     def delete(self, key: Key) -> Record | None:
@@ -173,9 +173,16 @@ def _to_parameters(key: Key) -> dict[str, Any]:
     return {"key_kind": key.kind, "key_account": key.account, "key_region": key.region, "key_name": key.name}
 
 
-def _to_row(record: Record) -> dict[str, Any]:
-    row = {"status": record.status, "created": record.created, "modified": record.modified, "body": record.body}
-    return {**row, **record.key._asdict(), **_to_parameters(record.key)}
+def _insert(connection: sa.Connection, record: Record) -> None:
+    connection.execute(_INSERT, {**record.key._asdict(), **_to_values(record), "created": record.created})
+
+
+def _update(connection: sa.Connection, record: Record) -> None:
+    connection.execute(_UPDATE, {**_to_parameters(record.key), **_to_values(record)})
+
+
+def _to_values(record: Record) -> dict[str, Any]:
+    return {"status": record.status, "modified": record.modified, "body": record.body}
 
 
 def _to_record(row: Sequence[Any]) -> Record:
