@@ -2,6 +2,7 @@
 
 import logging
 import re
+import socket
 import threading
 import warnings
 from itertools import pairwise
@@ -125,10 +126,10 @@ def test_nearest_and_distances_keep_their_digits(offset):
 
 @pytest.mark.parametrize(("data", "k"), [(load_iris, 3), (load_digits, 10)])
 def test_as_good_as_scikit_learn(data, k):
-    """Data that fits the sample: within 2 % of ten full runs of Lloyd's algorithm, for each of five seeds."""
+    """Data that fits the sample: within 2 % of ten full runs of Lloyd's algorithm, for each of three seeds."""
     x = data().data.astype(np.float32)
     best = Lloyd(k, n_init=10, random_state=0).fit(x).inertia_ / len(x)
-    for number in range(5):
+    for number in range(3):
         model = KMeans(k=k, seed=number).fit(x)
         assert msd(x, model.cluster_centers_) <= 1.02 * best
 
@@ -146,15 +147,8 @@ def test_settings_do_what_they_say(caplog):
     caplog.set_level(logging.INFO, "clary.algorithms.kmeans")
     x = np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
     epochs = Epochs(x[:150], x[150:])
-    KMeans(
-        k=4,
-        feature_dim=3,
-        epochs=3,
-        mini_batch_size=100,
-        extra_center_factor=5,
-        local_lloyd_num_trials=2,
-        init_method="kmeans++",
-    ).fit(epochs)
+    settings = {"epochs": 3, "mini_batch_size": 100, "extra_center_factor": 5, "local_lloyd_num_trials": 2}
+    KMeans(k=4, feature_dim=3, init_method="kmeans++", **settings).fit(epochs)
     assert epochs.epochs == 3
     text = caplog.text
     assert "shrinking 20 centers into 4" in text
@@ -304,8 +298,6 @@ def test_scikit_learns_conventions():
 
 
 def free_port():
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
 
@@ -313,7 +305,8 @@ def free_port():
 def test_hosts_with_a_shard_each_find_the_same_centres(monkeypatch):
     """Three hosts, one with an empty shard: as good as one host with everything, and all three agree."""
     monkeypatch.setattr(exchange, "PATIENCE", 0.01)
-    monkeypatch.setattr(kmeans, "gather", lambda run, arrays, port=free_port(): exchange.gather(run, arrays, port))
+    port = free_port()
+    monkeypatch.setattr(kmeans, "gather", lambda run, arrays: exchange.gather(run, arrays, port))
     x, _ = make_blobs(3000, 5, centers=6, cluster_std=0.7, random_state=1)
     x = x.astype(np.float32)
     hosts = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
