@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import clary
-from clary.sandbox import kernel
+from clary.sandbox import compiled, kernel
 from clary.sandbox.program import Program, SandboxError
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
@@ -48,6 +48,8 @@ def build_root(program: Program, user: int, group: int) -> str:
         _mask(path, root)
     _write_settings(program, root, user, group)
     _make_devices(root)
+    if has_kernels(program):
+        _bind(kernels_of(program), root, compiled.kernel_folder(), writable=True)
     for mount in program.mounts:
         _bind(mount.source, root, mount.target, writable=mount.writable)
     (root / "proc").mkdir()
@@ -55,6 +57,16 @@ def build_root(program: Program, user: int, group: int) -> str:
     flags = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_READ_ONLY | kernel.MS_NOSUID | kernel.MS_NODEV
     kernel.mount("none", str(root), flags=flags)
     return str(root)
+
+
+def has_kernels(program: Program) -> bool:
+    """Whether the program gets a copy of the compiled kernels: one whose imports were done before."""
+    return bool(program.entry and compiled.kernel_folder())
+
+
+def kernels_of(program: Program) -> str:
+    """Where on the host that copy lies."""
+    return str(Path(program.folder, "kernels"))
 
 
 def _too_wide(path: str) -> bool:

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from clary.sandbox import kernel, limits, root
+from clary.sandbox import compiled, kernel, limits, root
 from clary.sandbox.program import Program, SandboxError
 from clary.sandbox.user import User, become, choose_user, hand_over, map_user
 
@@ -44,6 +44,8 @@ def watch(program: Program, call: Call | None, report: int, parent: int, keep: C
     output = _open_output(program)
     Path(program.folder, "root").mkdir(exist_ok=True)
     user = choose_user()
+    if root.has_kernels(program):
+        compiled.copy_kernels(Path(root.kernels_of(program)))
     _hand_over_mounts(program, user)
     limits.offer_to_oom_killer()
     _leave_namespaces(program, user)
@@ -99,7 +101,8 @@ def _open_output(program: Program) -> int:
 def _hand_over_mounts(program: Program, user: User) -> None:
     """Everything writable belongs to the user, but for what is mounted read-only from within it."""
     protected = {os.path.realpath(mount.source) for mount in program.mounts if not mount.writable}
-    for source in [str(Path(program.folder, "tmp")), *(mount.source for mount in program.mounts if mount.writable)]:
+    own = [str(Path(program.folder, "tmp")), *([root.kernels_of(program)] if root.has_kernels(program) else [])]
+    for source in [*own, *(mount.source for mount in program.mounts if mount.writable)]:
         hand_over(source, user, protected)
 
 
@@ -146,6 +149,8 @@ def _perform(program: Program, call: Call | None, report: int, output: int) -> i
     limits.close_files({report})
     limits.reset_signals(python=call is not None)
     environment = {**limits.thread_variables(program.threads), **program.environment}
+    if root.has_kernels(program):
+        environment[compiled.VARIABLE] = compiled.kernel_folder()
     limits.limit_memory(program.memory_bytes)
     if call is None:
         _execute([*program.command, *program.arguments], environment)

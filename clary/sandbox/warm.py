@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from clary.sandbox.available import python_environment
+from clary.sandbox.compiled import VARIABLE
 from clary.sandbox.kernel import is_running
 from clary.sandbox.limits import thread_variables
 from clary.sandbox.messages import Fork, Forked, Message, Ready
@@ -120,7 +121,7 @@ class WarmParent:
         with theirs, (self._folder / "warm.log").open("ab") as log:
             process = subprocess.Popen(  # noqa: S603
                 [*command, os.pathsep.join(self._hidden), *self._preload],
-                env={**python_environment(), **thread_variables(1)},  # one thread: a library's pool must not start
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -131,6 +132,10 @@ class WarmParent:
             target=self._read, args=(self._socket, process), name="warm parent", daemon=True
         )
         self._reader.start()
+
+    def _environment(self) -> dict[str, str]:
+        """One thread, since no library's pool may start before the forks."""
+        return {**python_environment(), **thread_variables(1), VARIABLE: str(self._folder / "kernels")}
 
     def _read(self, connection: socket.socket, process: subprocess.Popen[bytes]) -> None:
         """Take the messages of one warm process until it ends."""
@@ -154,7 +159,9 @@ class WarmParent:
                     self._children[message.pid] = _Child(message.start_time, request.fork.detached, request.on_exit)
                 request.answer.set_result(message)
             else:
-                self._call_back(self._children.pop(message.pid), message.status)
+                child = self._children.pop(message.pid, None)  # None: the one that compiles kernels
+                if child is not None:
+                    self._call_back(child, message.status)
 
     def _bury(self) -> None:
         """The warm process has ended: tell those who wait, and start another unless it never came up."""

@@ -10,14 +10,14 @@ import select
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
-from clary.sandbox import available, kernel, limits, root, stages
+from clary.sandbox import available, compiled, kernel, limits, root, stages
 from clary.sandbox.messages import Ended, Fork, Forked, Message, Ready
 
 
@@ -63,23 +63,23 @@ def _answer(server: socket.socket, request: Fork, attached: set[int]) -> None:
     except (ImportError, AttributeError, OSError) as error:
         return _send(server, Forked(request.number, problem=f"can't start {request.entry}: {error}"))
     if pid == 0:
-        _become(function, request, here)
+        _become(function, request.argument, here, detached=request.detached)
     if not request.detached:
         attached.add(pid)
     return _send(server, Forked(request.number, pid, kernel.start_time(pid)))
 
 
-def _become(function: Any, request: Fork, parent: int) -> NoReturn:
+def _become(function: Callable[[Any], Any], argument: Any, parent: int, *, detached: bool) -> NoReturn:
     """The fork: nothing of the warm parent's is left but its imports."""
     status = 1
     try:
-        if not request.detached:
+        if not detached:
             kernel.die_with_parent(parent)
         os.setsid()
         limits.close_files()
         limits.reset_signals(python=True)
         limits.renew_random_numbers()
-        status = stages.call_entry(function, request.argument)
+        status = stages.call_entry(function, argument)
     finally:
         os._exit(status)
 
@@ -105,6 +105,13 @@ def _kill(pids: set[int]) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def _compile_kernels(modules: Sequence[str]) -> None:
+    """In a fork: a process that has run a kernel can't be forked any more."""
+    offers, here = compiled.offers_of(modules), os.getpid()
+    if offers and os.fork() == 0:
+        _become(compiled.fill, offers, here, detached=False)
+
+
 def main(handle: str, hidden: str, *modules: str) -> None:
     """Run with the number of the inherited socket, the folders that no sandbox may show, and what to import."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -112,6 +119,7 @@ def main(handle: str, hidden: str, *modules: str) -> None:
     root.hidden.extend(filter(None, hidden.split(os.pathsep)))
     namespaces = available.namespaces_available()
     preload(modules)
+    _compile_kernels(modules)
     _send(server, Ready(namespaces))
     serve(server)
 

@@ -44,6 +44,24 @@ def test_a_model_answers(hosting: Hosting, ask: Ask, house: House) -> None:
     assert ask("1,2") == Answer(b"first(1,2)", "text/x-tiny", "AllTraffic", "")
 
 
+def test_a_worker_without_namespaces(hosting: Hosting, ask: Ask, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("clary.hosting.worker._FORK", "tests.hosting.tiny_model:run_plain")
+    before = _our_processes()
+    house.objects["models", "a"] = archive(name="plain")
+    serve(hosting, house, variant(uri="s3://models/a"))
+    assert ask("1").body == b"plain(1)"
+    hosting.delete(ID)
+    until(lambda: not _our_processes() - before)
+
+
+def test_the_model_can_not_be_changed(hosting: Hosting, ask: Ask, house: House) -> None:
+    house.objects["models", "a"] = archive(name="first")
+    serve(hosting, house, variant(uri="s3://models/a"))
+    with pytest.raises(ModelFailure):
+        ask("write")
+    until(lambda: "Read-only file system" in house.log())
+
+
 def test_headers_go_through(hosting: Hosting, ask: Ask, house: House) -> None:
     serve(hosting, house)
     fields = {"content_type": "text/csv", "accept": "text/x-tiny", "custom_attributes": "trace", "inference_id": "7"}

@@ -56,3 +56,7 @@ def count_threads(arguments: list[str]) -> None:
     square = np.ones((800, 800))
     square @ square
     print(len(list(Path("/proc/self/task").iterdir())))
+
+
+def fill_memory(arguments: list[str]) -> None:
+    bytearray(900 << 20)

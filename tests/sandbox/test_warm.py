@@ -178,6 +178,22 @@ def test_the_warm_parents_folder_is_hidden(warm: WarmParent, tmp_path: Path) -> 
     assert _run(warm, tmp_path, command=["/bin/ls", str(tmp_path)])[0] != 0
 
 
+@pytest.mark.skipif(not namespaces_available(), reason="the kernel refuses namespaces")
+def test_compiled_kernels_are_found_but_can_not_be_changed(tmp_path: Path) -> None:
+    warm = WarmParent(["tests.sandbox.kernels"], tmp_path / "warm")
+    warm.start()
+    folder = tmp_path / "warm" / "kernels"
+    try:
+        until(lambda: list(folder.rglob("*.nbi")), 60)
+        before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+        entry = "tests.sandbox.kernels:main"
+        assert _run(warm, tmp_path, entry=entry, threads=2) == (0, "499500 1 True\n")
+        _run(warm, tmp_path, command=["/bin/sh", "-c", f"rm -rf {folder}; mkdir -p {folder}; echo x > {folder}/x"])
+        assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    finally:
+        warm.close()
+
+
 def _run(warm: WarmParent, tmp_path: Path, **program: Any) -> tuple[int, str]:
     ends = Ends()
     output = tmp_path / "output"
