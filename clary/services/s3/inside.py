@@ -36,6 +36,17 @@ def list_objects(rooms: Rooms, bucket: str, prefix: str) -> Iterator[ObjectInfo]
         after = page.last
 
 
+def bucket_exists(rooms: Rooms, bucket: str) -> bool:
+    """Whether there is a bucket of that name."""
+    return rooms.objects.buckets.get(bucket) is not None
+
+
+def first_key(rooms: Rooms, bucket: str, prefix: str) -> str | None:
+    """The first of all keys that begin with the prefix (the prefix itself, if it is one); None where none does."""
+    found = rooms.objects.list(bucket, prefix=prefix, limit=1).objects
+    return found[0].key if found else None
+
+
 def fetch_object(rooms: Rooms, bucket: str, key: str, target: Path) -> None:
     """Put an object's bytes at `target`, which must not exist: a read-only file; raises NoSuchBucket, NoSuchKey."""
     try:

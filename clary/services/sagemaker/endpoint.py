@@ -118,12 +118,15 @@ def update_endpoint_weights_and_capacities(call: Call, request: dict[str, Any]) 
 def _with_desired(record: Record, variants: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The variants with the weights and numbers of instances that are asked for."""
     changed = {variant["VariantName"]: dict(variant) for variant in variants}
+    names = [row["VariantName"] for row in rows]
+    if unknown := [name for name in names if name not in changed]:
+        raise ValidationException(
+            f'The variant name(s) "{", ".join(unknown)}" is/are not present within endpoint configuration '
+            f'"{record.body["Deployment"]["EndpointConfigName"]}".'
+        )
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValidationException(f'The variant name "{twice[0]}" was non-unique within the request.')
     for row in rows:
-        if row["VariantName"] not in changed:
-            raise ValidationException(
-                f'The endpoint "{record.body["EndpointArn"]}" has no variant {row["VariantName"]!r}; it has '
-                f"{', '.join(changed)}."
-            )
         if row.get("DesiredInstanceCount") == 0:
             raise ValidationException("DesiredInstanceCount must be at least 1.")
         changed[row["VariantName"]].update(

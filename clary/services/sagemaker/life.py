@@ -32,12 +32,23 @@ def state_changed(rooms: Rooms, id: str, change: dict[str, Any]) -> None:  # noq
 def recover(rooms: Rooms) -> None:
     """Take up what a former server left: jobs that run or wait, endpoints that serve, deletions half done."""
     rooms.jobs.recover()
-    for record in rooms.records.every(record_kind(TRAINING_JOB)):
-        if record.status not in training_state.ENDED and not rooms.jobs.knows(record.body["TrainingJobArn"]):
-            # The server died between the record and the job's folder.
-            rooms.jobs.submit(to_job_spec(record))
+    for record in list(rooms.records.every(record_kind(TRAINING_JOB))):
+        if record.status not in training_state.ENDED:
+            _recover_job(rooms, record)
     for record in list(rooms.records.every(record_kind(ENDPOINT))):
         _recover_endpoint(rooms, record)
+
+
+def _recover_job(rooms: Rooms, record: Record) -> None:
+    """Finish what the server died over: between the record and the job's folder, or between a stop and its effect."""
+    arn, stopping = record.body["TrainingJobArn"], record.status == "Stopping"
+    if rooms.jobs.knows(arn):
+        if stopping:
+            rooms.jobs.stop(arn)
+    elif stopping:
+        state_changed(rooms, arn, {"SecondaryStatus": "Stopped", "Time": rooms.clock.now()})
+    else:
+        rooms.jobs.submit(to_job_spec(record))
 
 
 def _recover_endpoint(rooms: Rooms, record: Record) -> None:

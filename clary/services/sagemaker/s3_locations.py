@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from clary.errors import ServiceError
 from clary.services.s3 import inside as s3
 from clary.services.sagemaker.errors import ValidationException
 
@@ -44,27 +43,14 @@ def parse(uri: str, member: str) -> Location:
 
 def bucket_exists(rooms: Rooms, bucket: str) -> bool:
     """Whether there is a bucket of that name."""
-    try:
-        _first(rooms, Location(bucket, ""))
-    except ServiceError as error:
-        if error.code != "NoSuchBucket":
-            raise
-        return False
-    return True
+    return s3.bucket_exists(rooms, bucket)
 
 
 def has_objects(rooms: Rooms, location: Location) -> bool:
     """Whether the key of any object begins with the location's; False where there is no such bucket."""
-    return bucket_exists(rooms, location.bucket) and _first(rooms, location) is not None
+    return s3.first_key(rooms, location.bucket, location.key) is not None
 
 
 def object_exists(rooms: Rooms, location: Location) -> bool:
     """Whether there is an object of exactly this key."""
-    if not bucket_exists(rooms, location.bucket):
-        return False
-    first = _first(rooms, location)  # of all keys that begin with it, the key itself comes first
-    return first is not None and first.key == location.key
-
-
-def _first(rooms: Rooms, location: Location) -> Any:
-    return next(iter(s3.list_objects(rooms, location.bucket, location.key)), None)
+    return bool(location.key) and s3.first_key(rooms, location.bucket, location.key) == location.key

@@ -261,9 +261,17 @@ def test_weights_change_in_place_and_numbers_by_new_workers(serving):
     serving.tell(ARN, EndpointStatus="InService")
     assert describe(serving)["ProductionVariants"][0]["CurrentInstanceCount"] == 3
 
-    with pytest.raises(ValidationException, match="has no variant 'other'; it has AllTraffic"):
-        rows = [{"VariantName": "other", "DesiredWeight": 1.0}]
-        serving(update_endpoint_weights_and_capacities, EndpointName="endpoint", DesiredWeightsAndCapacities=rows)
+
+def test_weights_name_each_variant_once(serving):
+    def message(*names):
+        rows = [{"VariantName": name, "DesiredWeight": 1.0} for name in names]
+        request = {"EndpointName": "endpoint", "DesiredWeightsAndCapacities": rows}
+        return refused(serving, update_endpoint_weights_and_capacities, **request)
+
+    sentence = 'The variant name(s) "other" is/are not present within endpoint configuration "config".'
+    assert message("AllTraffic", "other") == sentence
+    twice = 'The variant name "AllTraffic" was non-unique within the request.'
+    assert message("AllTraffic", "AllTraffic") == twice
 
 
 def test_deployment_policies(serving):

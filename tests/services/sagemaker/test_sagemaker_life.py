@@ -6,7 +6,7 @@ from clary.services.sagemaker import recover
 from clary.services.sagemaker.endpoint import create_endpoint, delete_endpoint, describe_endpoint, update_endpoint
 from clary.services.sagemaker.endpoint_config import create_endpoint_config
 from clary.services.sagemaker.model import create_model
-from clary.services.sagemaker.training_job import create_training_job
+from clary.services.sagemaker.training_job import create_training_job, describe_training_job, stop_training_job
 from tests.services.sagemaker.conftest import NotedHosting, NotedJobs, model, training_job, variant
 
 ENDPOINT = "arn:aws:sagemaker:us-east-1:000000000000:endpoint/"
@@ -31,6 +31,18 @@ def test_a_job_whose_folder_was_never_made_is_submitted_again(desk):
     restart(desk)
     assert desk.jobs.recovered == 1
     assert desk.jobs.submitted == [kept, lost]
+
+
+def test_a_stop_that_was_cut_off_takes_effect(desk):
+    for name in ("kept", "lost"):
+        desk(create_training_job, **training_job(name))
+        desk(stop_training_job, TrainingJobName=name)
+    kept, _ = desk.jobs.submitted
+    desk.jobs.submitted = [kept]
+    restart(desk)
+    assert desk.jobs.stopped == [kept.id]
+    assert desk.jobs.submitted == [kept]
+    assert desk(describe_training_job, TrainingJobName="lost")["TrainingJobStatus"] == "Stopped"
 
 
 def endpoint(desk, name, status=None):
