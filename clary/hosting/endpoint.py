@@ -172,6 +172,9 @@ async def _send(worker: Worker, message: bytes, end: float) -> Response:
                 return await worker.pool.request(message, seconds)
             except WorkerUnreachable:
                 pass  # it has just ended
+            except WorkerLost:
+                worker.doubt()
+                raise
         if seconds <= 0:
             raise TimeoutError
         await asyncio.sleep(_LOOK_SECONDS)

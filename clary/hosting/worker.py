@@ -23,6 +23,7 @@ _SOCKET_FOLDER, _SOCKET = "/run/clary", "worker.sock"
 _PING = compose("GET", "/ping", [])
 _STARTING_LOOK, _RUNNING_LOOK = 0.01, 5.0  # seconds between pings
 _PING_SECONDS = 2.0
+_DYING_SECONDS = 0.05  # a connection is lost a little before the end of its process is known
 _PINGS_MISSED = 12  # then it is taken for dead: a long prediction holds up the pings
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 30.0  # before a restart
 _STOP_SECONDS = 5.0
@@ -54,10 +55,12 @@ class Worker:
         self._folder = folder
         self._sockets = sockets
         self._pid = 0
-        self._stopped: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._stopped: asyncio.Future[None] = self._loop.create_future()
+        self._look = asyncio.Event()  # something may have happened to the process
         self.up = False
         self.pool = Pool(str(sockets / _SOCKET))
-        self.started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.started: asyncio.Future[None] = self._loop.create_future()
         self.started.add_done_callback(lambda started: started.exception())  # nobody may be waiting for it
 
     async def keep_running(self, log: LogPipe, output: Path) -> None:
@@ -79,21 +82,30 @@ class Worker:
             pause = min(2 * pause, _LONGEST_PAUSE)
         await log.close()
 
+    def doubt(self) -> None:
+        """A connection was lost: it has probably crashed, and takes no requests until it has answered a ping.
+
+        Called on the server's event loop.
+        """
+        self.up = False
+        self._loop.call_soon_threadsafe(self._look.set)
+
     def stop(self) -> None:
         """Ask it to end; `keep_running` returns when it has."""
         if not self._stopped.done():
             self._stopped.set_result(None)
+        self._look.set()
         if self._pid:
             self._signal(signal.SIGTERM)
 
     async def _fork(self, program: Program) -> asyncio.Future[int]:
         """Start the process; the future holds its exit status in the end."""
-        loop = asyncio.get_running_loop()
-        ended: asyncio.Future[int] = loop.create_future()
+        ended: asyncio.Future[int] = self._loop.create_future()
+        ended.add_done_callback(lambda _: self._look.set())
 
         def on_exit(status: int) -> None:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_set, ended, status)
+                self._loop.call_soon_threadsafe(_set, ended, status)
 
         socket = str(self._sockets / _SOCKET)
         Path(socket).unlink(missing_ok=True)
@@ -110,10 +122,9 @@ class Worker:
 
     async def _comes_up(self, ended: asyncio.Future[int]) -> bool:
         """Ping until it answers, ends, or has had its time."""
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._variant.startup_seconds
+        end = self._loop.time() + self._variant.startup_seconds
         pool = Pool(str(self._sockets / _SOCKET))
-        while loop.time() < end:
+        while self._loop.time() < end:
             if await self._answers_ping(pool):
                 self.pool = Pool(str(self._sockets / _SOCKET))  # without the connections to its predecessor
                 self.up = True
@@ -126,10 +137,18 @@ class Worker:
         return False
 
     async def _watch(self, ended: asyncio.Future[int]) -> None:
-        """Ping now and then until the process ends or has long missed its pings."""
+        """Ping now and then, and when in doubt, until the process ends or has long missed its pings."""
         pool, missed = Pool(str(self._sockets / _SOCKET)), 0
-        while missed < _PINGS_MISSED and not await self._ends_within(ended, _RUNNING_LOOK):
-            missed = 0 if await self._answers_ping(pool) else missed + 1
+        while missed < _PINGS_MISSED:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), _RUNNING_LOOK)
+            self._look.clear()
+            if await self._ends_within(ended, _DYING_SECONDS):
+                break
+            if await self._answers_ping(pool):
+                self.up, missed = True, 0
+            else:
+                missed += 1
         pool.close()
 
     async def _ends_within(self, ended: asyncio.Future[Any], seconds: float) -> bool:
