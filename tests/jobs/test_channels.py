@@ -157,7 +157,7 @@ def test_each_error_of_an_augmented_manifest_names_its_line(line, words):
 def test_data_beyond_the_volume_are_refused():
     refuse_too_large(1 << 30, 1)
     refuse_too_large(1 << 40, 0)
-    with pytest.raises(ClientError, match="Insufficient disk space.* VolumeSizeInGB is 1"):
+    with pytest.raises(ClientError, match=r"Insufficient disk space.* VolumeSizeInGB is 1"):
         refuse_too_large((1 << 30) + 1, 1)
 
 

@@ -1,0 +1,48 @@
+"""What the warm parent imports before it forks the first job or endpoint worker: all that a built-in algorithm needs.
+
+Importing this module must start no thread: a fork would have a thread's locks without the thread.
+"""
+
+import importlib
+import os
+import sys
+
+NEEDED = (
+    "clary.jobs.supervisor",
+    "clary.algorithms.train",
+    "clary.algorithms.serve",
+    "clary.algorithms.xgboost_training",
+    "clary.algorithms.kmeans_kernels",
+    "clary.formats.mxnet",
+    "pyarrow.csv",
+)
+
+
+def preload() -> None:
+    """Import it all."""
+    os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # pyarrow's allocator reads it when it is loaded
+    import_without("xgboost", "sklearn")
+    for name in NEEDED:
+        importlib.import_module(name)
+    algorithms = importlib.import_module("clary.algorithms")
+    for name in algorithms.NAMES:
+        algorithms.load(name)
+
+
+def import_without(name: str, other: str) -> None:
+    """Import a module as if another were not installed.
+
+    For xgboost's own scikit-learn classes, which no algorithm of ours uses, it would load scikit-learn and with it
+    scipy.stats: three quarters of the time that its import takes.
+    """
+    if name in sys.modules or other in sys.modules:
+        importlib.import_module(name)
+        return
+    sys.modules[other] = None  # type: ignore[assignment] # how Python marks what is not to be found
+    try:
+        importlib.import_module(name)
+    finally:
+        del sys.modules[other]
+
+
+preload()
