@@ -38,7 +38,7 @@ from clary.wire.app import WireApp
 SERVICES = ("s3", "sagemaker", "sagemaker-runtime", "sts", "iam", "logs", "cloudwatch")
 
 # Imported once by the warm parent; a job or an endpoint worker forks from it and starts at once.
-PRELOAD = ("clary.algorithms.__main__", "clary.jobs.supervisor", "numpy", "xgboost")
+PRELOAD = ("clary.jobs.preload",)
 
 KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
 
@@ -65,6 +65,7 @@ class House:
 
     def close(self) -> None:
         """Stop jobs and endpoints, close the state, let the data folder go."""
+        self.app.close()
         self._clear_out()
         self._warm.close()
         self._lock.release()
