@@ -1,0 +1,37 @@
+"""Data folders outlive releases: the schema changes only with its version, and older ones can be opened."""
+
+import importlib.util
+import sqlite3
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from clary.store.database import METADATA, SCHEMA_VERSION, Database
+
+FOLDER = Path(__file__).parent / "schemas"
+TOOL = Path(__file__).parents[2] / "tools" / "write_schema.py"
+
+
+def test_the_schema_is_the_one_that_its_version_names() -> None:
+    specification = importlib.util.spec_from_file_location("write_schema", TOOL)
+    assert specification
+    assert specification.loader
+    tool = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(tool)
+    known = (FOLDER / f"{SCHEMA_VERSION}.sql").read_text()
+    assert tool.current_schema() == known, "a table has changed: see tools/write_schema.py"
+
+
+@pytest.mark.parametrize("version", sorted(int(path.stem) for path in FOLDER.glob("*.sql")))
+def test_a_database_of_each_version_can_be_opened(version: int, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "state.db") as connection:
+        connection.executescript((FOLDER / f"{version}.sql").read_text())
+        connection.execute("INSERT INTO schema_version VALUES (?)", [version])
+    connection.close()
+    database = Database(f"sqlite:///{tmp_path}/state.db")
+    with database.read() as reader:
+        found = sa.inspect(reader)
+        columns = {name: {column["name"] for column in found.get_columns(name)} for name in found.get_table_names()}
+    database.close()
+    assert columns == {name: set(table.columns.keys()) for name, table in METADATA.tables.items()}
