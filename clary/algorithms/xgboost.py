@@ -156,7 +156,12 @@ ALGORITHM = Algorithm(
         Channel("validation", False, CONTENT_TYPES, piped_types=PIPED_TYPES, label_size=1),
     ),
     example=Example(
-        settings={"num_round": "5", "objective": "binary:logistic", "eval_metric": "auc,logloss,accuracy"},
+        settings={
+            "num_round": "5",
+            "nthread": "1",
+            "objective": "binary:logistic",
+            "eval_metric": "auc,logloss,accuracy",
+        },
         features=lambda: np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32),
         labels=lambda: (np.random.default_rng(0).normal(size=(60, 4))[:, 0] > 0).astype(np.float32),
     ),
@@ -164,7 +169,6 @@ ALGORITHM = Algorithm(
     content_types=(CSV, LIBSVM, RECORDIO_PROTOBUF),
     responder="clary.algorithms.xgboost_serving:XGBoostResponder",
     log_form=FRAMEWORK,
-    max_instances=1,
     image_versions=(
         *("1", "latest", "0.90-1-cpu-py3", "0.90-2-cpu-py3", "1.0-1-cpu-py3", "1.2-1", "1.2-2", "1.3-1", "1.5-1"),
         *("1.7-1", "3.0-5", "3.2-0"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from clary.algorithms.xgboost_hosts import add_up, largest
 from clary.errors import ClientError
 
 BINARY_ONLY = ("f1_binary", "precision", "recall")
@@ -19,20 +20,16 @@ def own_metrics(names: Sequence[str]) -> list[str]:
 
 
 def evaluator(names: Sequence[str], objective: str) -> Callable[[np.ndarray, Any], list[tuple[str, float]]]:
-    """What `xgboost.train` takes as custom_metric: (predictions, DMatrix) -> (name, value) each."""
+    """What `xgboost.train` takes as custom_metric: (predictions, DMatrix) -> (name, value) each, over all hosts."""
+    needs_classes = any(name in _SCORES for name in names)
+    needs_errors = any(name in _ERRORS for name in names)
 
     def evaluate(predictions: np.ndarray, matrix: Any) -> list[tuple[str, float]]:
         labels = matrix.get_label()
-        counts = None
-        values: list[tuple[str, float]] = []
-        for name in names:
-            if name in _ERRORS:
-                values.append((name, _ERRORS[name](labels, predictions)))
-                continue
-            if counts is None:
-                counts = confusion(labels, predicted_classes(predictions, objective))
-            values.append((name, _score(name, counts)))
-        return values
+        classes = predicted_classes(predictions, objective) if needs_classes else None
+        counts = add_up(confusion(labels, classes)) if classes is not None else None
+        sums = add_up(error_sums(labels, predictions)) if needs_errors else None
+        return [(name, _ERRORS[name](sums) if name in _ERRORS else _score(name, counts)) for name in names]
 
     return evaluate
 
@@ -48,14 +45,15 @@ def predicted_classes(predictions: np.ndarray, objective: str) -> np.ndarray:
 
 
 def confusion(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """(n,) true and (n,) predicted classes -> (k, k) counts, true class by predicted class."""
+    """(n,) true and (n,) predicted classes -> (k, k) counts, true class by predicted class; k is all hosts' largest."""
     true = labels.astype(np.int64)
-    size = int(max(true.max(initial=0), classes.max(initial=0))) + 1
+    size = largest(int(max(true.max(initial=0), classes.max(initial=0)))) + 1
     counts: np.ndarray = np.bincount(true * size + classes, minlength=size * size).reshape(size, size)
     return counts
 
 
-def _score(name: str, counts: np.ndarray) -> float:
+def _score(name: str, counts: np.ndarray | None) -> float:
+    assert counts is not None
     if name in BINARY_ONLY and len(counts) > 2:
         raise ClientError(f"Target is multiclass but metric {name} is for two classes; use {name}_macro or f1_macro")
     seen = (counts.sum(axis=0) + counts.sum(axis=1)) > 0  # classes that are neither true nor predicted don't count
@@ -102,17 +100,22 @@ _SCORES: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
 }
 
 
-def _mse(labels: np.ndarray, predictions: np.ndarray) -> float:
-    return float(np.mean((labels.astype(np.float64) - predictions) ** 2))
+def error_sums(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
+    """(4,): the number of rows, and the sums of labels, of their squares, and of the squared errors."""
+    true = labels.astype(np.float64)
+    return np.array([len(true), true.sum(), np.square(true).sum(), np.square(true - predictions).sum()])
 
 
-def _r2(labels: np.ndarray, predictions: np.ndarray) -> float:
+def _mse(sums: Any) -> float:
+    rows, _, _, errors = sums
+    return float(errors / rows)
+
+
+def _r2(sums: Any) -> float:
     """1 - residual / total sum of squares; where all labels are equal 1 for no residual, else 0."""
-    residual = np.sum((labels.astype(np.float64) - predictions) ** 2)
-    total = np.sum((labels - labels.mean(dtype=np.float64)) ** 2)
-    if total == 0:
-        return float(residual == 0)
-    return float(1 - residual / total)
+    rows, labels, squares, errors = sums
+    total = squares - labels**2 / rows
+    return float(1 - errors / total) if total > 0 else float(errors == 0)
 
 
-_ERRORS: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {"mse": _mse, "r2": _r2}
+_ERRORS: dict[str, Callable[[Any], float]] = {"mse": _mse, "r2": _r2}

@@ -12,6 +12,7 @@ import xgboost
 from clary.algorithms import xgboost_metrics
 from clary.algorithms.base import Batches, Run, Stopped
 from clary.algorithms.log_lines import log_of
+from clary.algorithms.xgboost_hosts import joined, largest
 from clary.algorithms.xgboost_hyperparameters import (
     HYPERPARAMETERS,
     MAXIMIZED_METRICS,
@@ -31,27 +32,40 @@ def train(settings: dict[str, Any], batches: Batches, validation: Batches | None
     """The trained boosters: one, or with `_kfold` one a fold and round. Raises ClientError, AlgorithmError, Stopped."""
     log.info("Running XGBoost in algorithm mode")
     _warn_of_unused(settings, validation)
-    rows = _collect(batches, "training")
-    held_out = _collect(validation, "validation") if validation is not None else []
+    if settings["_kfold"] and len(run.hosts) > 1:
+        raise ClientError(f"_kfold works on one instance, not on {len(run.hosts)}: set InstanceCount to 1")
+    rows = [batch for batch in batches if len(batch)]
+    held_out = [batch for batch in validation or () if len(batch)]
+    has_data = bool(rows) and (bool(held_out) or validation is None)
+    if run.first:
+        _check_present(rows, held_out, validation)
     width = _common_width(rows, held_out)
     check_labels(settings, "train", rows)
     check_labels(settings, "validation", held_out)
-    try:
-        if settings["_kfold"]:
-            from clary.algorithms.xgboost_folds import cross_validate
+    with joined(run, has_data) as takes_part:
+        try:
+            return _train(settings, rows, held_out, width, run) if takes_part else []
+        except xgboost.core.XGBoostError as error:
+            raise _worded(error) from None
 
-            return cross_validate(settings, _matrix(rows + held_out, width, settings), run)
-        matrix = _training_matrix(rows, width, settings)
-        watched = [(matrix, "train")]
-        log.info("Train matrix has %d rows and %d columns", matrix.num_row(), matrix.num_col())
-        rows.clear()
-        if held_out:
-            watched.append((_matrix(held_out, width, settings), "validation"))
-            log.info("Validation matrix has %d rows", watched[1][0].num_row())
-            held_out.clear()
-        return [boost(settings, matrix, watched, run)[0]]
-    except xgboost.core.XGBoostError as error:
-        raise _worded(error) from None
+
+def _train(
+    settings: dict[str, Any], rows: list[Batch], held_out: list[Batch], width: int, run: Run
+) -> list[xgboost.Booster]:
+    """Boost; the batches are let go of as soon as XGBoost has them."""
+    if settings["_kfold"]:
+        from clary.algorithms.xgboost_folds import cross_validate
+
+        return cross_validate(settings, _matrix(rows + held_out, width, settings), run)
+    matrix = _training_matrix(rows, width, settings)
+    rows.clear()
+    watched = [(matrix, "train")]
+    log.info("Train matrix has %d rows and %d columns", matrix.num_row(), matrix.num_col())
+    if held_out:
+        watched.append((_matrix(held_out, width, settings), "validation"))
+        held_out.clear()
+        log.info("Validation matrix has %d rows", watched[1][0].num_row())
+    return [boost(settings, matrix, watched, run)[0]]
 
 
 def parameters_of(settings: dict[str, Any]) -> dict[str, Any]:
@@ -126,16 +140,15 @@ def _warn_of_unused(settings: dict[str, Any], validation: Batches | None) -> Non
 # From batches to matrices
 
 
-def _collect(batches: Batches, channel: str) -> list[Batch]:
-    rows = [batch for batch in batches if len(batch)]
-    if not rows:
-        raise ClientError(f"No data in {channel} channel: it has no file, or its files have no row")
-    return rows
+def _check_present(rows: list[Batch], held_out: list[Batch], validation: Batches | None) -> None:
+    for channel, found in (("training", rows), ("validation", held_out)):
+        if not found and (channel == "training" or validation is not None):
+            raise ClientError(f"No data in {channel} channel: it has no file, or its files have no row")
 
 
 def _common_width(rows: Sequence[Batch], held_out: Sequence[Batch]) -> int:
     """The number of columns; sparse rows may name fewer, since what they leave out is missing."""
-    width = max(batch.width for batch in rows)
+    width = max((batch.width for batch in rows), default=0)
     for channel, batches in (("train", rows), ("validation", held_out)):
         for before, batch in _with_rows_before(batches):
             found = batch.width
@@ -215,10 +228,12 @@ class _Progress(xgboost.callback.TrainingCallback):  # type: ignore[misc]
             for data, metrics in evals_log.items()
             for metric, history in metrics.items()
         ]
-        self.run.say(f"[{epoch}]{''.join(values)}")
-        if self.run.stopping and not self.keep_model:
+        if self.run.first:
+            self.run.say(f"[{epoch}]{''.join(values)}")
+        stopping = bool(largest(self.run.stopping))  # all hosts end after the same round
+        if stopping and not self.keep_model:
             raise Stopped
-        return self.run.stopping
+        return stopping
 
 
 def boost(

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from clary.errors import AlgorithmError, ClientError
 
 FEATURES = np.random.default_rng(1).normal(size=(50, 3)).astype(np.float32)
 LABELS = (FEATURES[:, 0] > 0).astype(np.float32)
-SETTINGS = {"num_round": "3", "objective": "binary:logistic"}
+SETTINGS = {"num_round": "3", "nthread": "1", "objective": "binary:logistic"}
 FILE = {"ContentType": "text/csv", "TrainingInputMode": "File", "S3DistributionType": "FullyReplicated"}
 
 
@@ -128,8 +129,9 @@ def test_an_unknown_channel_is_refused_with_the_known_ones():
 
 
 def test_too_many_instances_are_refused():
+    alone = replace(algorithms.load("xgboost"), max_instances=1)
     with pytest.raises(ClientError, match=r"XGBoost trains on 1 instance\(s\) at most, not on 2"):
-        check_channels(algorithms.load("xgboost"), {"train": FILE}, hosts=2)
+        check_channels(alone, {"train": FILE}, hosts=2)
 
 
 @pytest.mark.parametrize("spelling", ["csv", "text/csv", "Text/CSV", "text/csv; label_size=1; charset=utf8"])

@@ -26,8 +26,12 @@ WEIGHTS = RANDOM.random(300).astype(np.float32) + 0.1
 
 
 def fit(labels, *, features=FEATURES, run=None, validation=None, weights=None, **settings):
-    model = XGBoost(**{"num_round": 10, **settings})
+    model = XGBoost(**{"num_round": 10, "nthread": 1, **settings})
     return model.fit(features, labels, weights=weights, validation=validation, run=run)
+
+
+def plain(matrix, **settings):
+    return xgboost.train({"nthread": 1, **settings}, matrix, 10)
 
 
 def lines_of(labels, **more):
@@ -43,7 +47,7 @@ def trees(booster):
 def test_one_split_computed_by_hand():
     # One tree of one split, at an observed value; unregularised, a leaf is its labels' mean: (1+2)/2 and (9+13)/2.
     model = XGBoost(
-        **{"num_round": 1, "max_depth": 1, "eta": 1, "lambda": 0, "base_score": 0, "min_child_weight": 0}
+        **{"num_round": 1, "nthread": 1, "max_depth": 1, "eta": 1, "lambda": 0, "base_score": 0, "min_child_weight": 0}
     ).fit([[0], [1], [2], [3]], [1, 2, 9, 13])
     np.testing.assert_allclose(model.predict([[0.4], [1.9], [2.0], [9]]), [1.5, 1.5, 11, 11], rtol=1e-6)
 
@@ -66,7 +70,7 @@ def test_one_split_computed_by_hand():
 )
 def test_the_trees_are_those_of_xgboost_train(settings):
     matrix = xgboost.DMatrix(FEATURES, label=CLASSES, weight=WEIGHTS)
-    expected = xgboost.train({"objective": "binary:logistic", **settings}, matrix, 10)
+    expected = plain(matrix, objective="binary:logistic", **settings)
     model = fit(CLASSES, objective="binary:logistic", weights=WEIGHTS, **settings)
     assert trees(model.boosters[0]) == trees(expected)
     np.testing.assert_array_equal(model.predict(FEATURES), expected.predict(matrix))
@@ -93,7 +97,7 @@ def test_the_trees_are_those_of_xgboost_train(settings):
 )
 def test_every_objective_gives_what_xgboost_gives(objective, labels):
     matrix = xgboost.DMatrix(FEATURES, label=labels)
-    expected = xgboost.train({"objective": objective}, matrix, 10)
+    expected = plain(matrix, objective=objective)
     np.testing.assert_array_equal(fit(labels, objective=objective).predict(FEATURES), expected.predict(matrix))
 
 
@@ -142,7 +146,7 @@ def test_what_a_sparse_row_leaves_out_is_missing_and_rows_may_be_narrow():
 def test_groups_reach_the_ranking_objectives():
     groups = np.repeat(np.arange(30), 10)
     matrix = xgboost.DMatrix(FEATURES, label=CLASSES, qid=groups)
-    expected = xgboost.train({"objective": "rank:ndcg"}, matrix, 10)
+    expected = plain(matrix, objective="rank:ndcg")
     model = fit(None, features=[Batch(FEATURES, CLASSES, None, groups)], objective="rank:ndcg")
     assert trees(model.boosters[0]) == trees(expected)
 
@@ -355,6 +359,11 @@ def test_folds_are_disjoint_equal_and_stratified():
 def test_more_folds_than_rows_are_refused():
     with pytest.raises(ClientError, match="_kfold 9 needs as many rows at least; there are 5"):
         fit(VALUES[:5], features=FEATURES[:5], _kfold=9)
+
+
+def test_cross_validation_on_several_hosts_is_refused():
+    with pytest.raises(ClientError, match="_kfold works on one instance, not on 2"):
+        fit(VALUES, run=Run(hosts=("algo-1", "algo-2")), _kfold=2)
 
 
 def test_several_models_vote_on_classes():
