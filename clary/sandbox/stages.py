@@ -48,12 +48,14 @@ def watch(program: Program, call: Call | None, report: int, parent: int, keep: C
         compiled.copy_kernels(Path(root.kernels_of(program)))
     _hand_over_mounts(program, user)
     limits.offer_to_oom_killer()
+    limits.close_files({report, output, *keep})  # now: init takes this process's /proc away with the old root
     _leave_namespaces(program, user)
     signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)
     pid = os.fork()
     if pid == 0:
         finish(report, lambda: _init(program, call, user, report, output))
-    limits.close_files(keep)
+    os.close(report)
+    os.close(output)
     return wait_forwarding(pid)
 
 
@@ -135,7 +137,8 @@ def _init(program: Program, call: Call | None, user: User, report: int, output: 
     pid = os.fork()
     if pid == 0:
         finish(report, lambda: _perform(program, call, report, output))
-    limits.close_files()
+    os.close(report)
+    os.close(output)
     return wait_forwarding(pid)
 
 

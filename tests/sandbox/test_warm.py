@@ -23,7 +23,7 @@ class Ends(queue.Queue[int]):
     """Collects exit statuses."""
 
     def next(self) -> int:
-        return self.get(timeout=20)
+        return self.get(timeout=60)
 
 
 @pytest.fixture
@@ -178,6 +178,7 @@ def test_the_warm_parents_folder_is_hidden(warm: WarmParent, tmp_path: Path) -> 
     assert _run(warm, tmp_path, command=["/bin/ls", str(tmp_path)])[0] != 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not namespaces_available(), reason="the kernel refuses namespaces")
 def test_compiled_kernels_are_found_but_can_not_be_changed(tmp_path: Path) -> None:
     warm = WarmParent(["tests.sandbox.kernels"], tmp_path / "warm")
