@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from clary.algorithms.channels import check_channels
+from clary.errors import ClientError
 from clary.services.sagemaker import s3_locations
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.not_done import NotDone, refuse
 
 if TYPE_CHECKING:
-    from clary.algorithms.base import Algorithm, Channel
+    from clary.algorithms.base import Algorithm
     from clary.wire import Call
 
 NOT_DONE = (
@@ -22,69 +23,44 @@ NOT_DONE = (
 )
 
 
-def check_channels(call: Call, request: dict[str, Any], algorithm: Algorithm) -> None:
+def check(call: Call, request: dict[str, Any], algorithm: Algorithm) -> None:
     """Raise ValidationException for a channel that the algorithm couldn't read."""
     channels = request.get("InputDataConfig", [])
     names = [channel["ChannelName"] for channel in channels]
-    _check_names(names, algorithm)
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValidationException(f"InputDataConfig: the channel {twice[0]!r} is given more than once.")
     default_mode = request["AlgorithmSpecification"]["TrainingInputMode"]
+    configuration = {}
     for place, channel in enumerate(channels):
         member = f"InputDataConfig[{place}]"
         refuse({member: channel}, [row._replace(path=f"{member}.{row.path}") for row in NOT_DONE])
+        configuration[channel["ChannelName"]] = as_in_container(channel, channel.get("InputMode", default_mode))
+    try:
+        check_channels(algorithm, configuration, request["ResourceConfig"]["InstanceCount"])
+    except ClientError as error:
+        raise ValidationException(str(error)) from None
+    for place, channel in enumerate(channels):
         mode = channel.get("InputMode", default_mode)
-        known = algorithm.channel(channel["ChannelName"])
-        if known:
-            _check_format(channel, mode, known, algorithm)
-        _check_mode(channel, mode, algorithm)
-        _check_source(call, channel, mode, member, request["RoleArn"])
+        _check_mode(channel, mode)
+        _check_source(call, channel, mode, f"InputDataConfig[{place}]", request["RoleArn"])
 
 
-def _check_names(names: list[str], algorithm: Algorithm) -> None:
-    known = [channel.name for channel in algorithm.channels]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValidationException(f"InputDataConfig: the channel {name!r} is given more than once.")
-        if name not in known:
-            raise ValidationException(
-                f"InputDataConfig: {algorithm.title} has no channel {name!r}; it has {_listed(known)}."
-            )
-    for channel in algorithm.channels:
-        if channel.required and channel.name not in names:
-            raise ValidationException(f"InputDataConfig: {algorithm.title} needs the channel {channel.name!r}.")
+def as_in_container(channel: dict[str, Any], mode: str) -> dict[str, Any]:
+    """A channel as /opt/ml/input/config/inputdataconfig.json has it."""
+    source = channel["DataSource"].get("S3DataSource", {})
+    distribution = source.get("S3DataDistributionType", "FullyReplicated")
+    seen = {"TrainingInputMode": mode, "S3DistributionType": distribution}
+    return {**seen, "ContentType": channel["ContentType"]} if channel.get("ContentType") else seen
 
 
-def _check_mode(channel: dict[str, Any], mode: str, algorithm: Algorithm) -> None:
+def _check_mode(channel: dict[str, Any], mode: str) -> None:
     name = channel["ChannelName"]
-    if mode not in algorithm.input_modes:
-        raise ValidationException(
-            f"{algorithm.title} reads its data in {_listed(algorithm.input_modes)} mode; the channel {name!r} is in "
-            f"{mode} mode."
-        )
     for member in ("CompressionType", "RecordWrapperType"):
         if mode != "Pipe" and channel.get(member, "None") != "None":
             raise ValidationException(
                 f"{member} {channel[member]} is for Pipe mode only; the channel {name!r} is in {mode} mode. Leave it "
                 "out or set it to None."
             )
-
-
-def _check_format(channel: dict[str, Any], mode: str, known: Channel, algorithm: Algorithm) -> None:
-    accepted = known.content_types
-    if mode == "Pipe" and known.piped_types is not None:
-        accepted = known.piped_types
-    content_type = channel.get("ContentType", "")
-    essence = content_type.split(";", 1)[0].strip().lower()
-    if essence and essence not in accepted:
-        raise ValidationException(
-            f"{algorithm.title} does not read content type {content_type!r} from the channel {known.name!r} in {mode} "
-            f"mode; it reads {_listed(accepted)}."
-        )
-    distribution = channel["DataSource"].get("S3DataSource", {}).get("S3DataDistributionType", "FullyReplicated")
-    if distribution not in known.distributions:
-        raise ValidationException(
-            f"{algorithm.title} takes the channel {known.name!r} as {_listed(known.distributions)} only, not as "
-            f"{distribution}."
-        )
 
 
 def _check_source(call: Call, channel: dict[str, Any], mode: str, member: str, role: str) -> None:
@@ -106,7 +82,3 @@ def _check_source(call: Call, channel: dict[str, Any], mode: str, member: str, r
             f"bucket exists in the selected region ({call.region}), that objects exist under that S3 prefix, and that "
             f'the role "{role}" has "s3:ListBucket" permissions on bucket "{location.bucket}".'
         )
-
-
-def _listed(words: Iterable[str]) -> str:
-    return ", ".join(words)

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clary import algorithms
 from clary.errors import ClientError
-from clary.services.sagemaker import s3_locations
-from clary.services.sagemaker.channel_request import check_channels
+from clary.services.sagemaker import channel_request, s3_locations
 from clary.services.sagemaker.errors import ValidationException, not_yet
 from clary.services.sagemaker.instance_types import has_accelerator, has_gpu
 from clary.services.sagemaker.not_done import NotDone, refuse
@@ -69,7 +68,7 @@ def check(call: Call, request: dict[str, Any], image: Image) -> None:
     _check_resources(request, image, algorithm)
     _check_stopping(request)
     _check_hyperparameters(request.get("HyperParameters", {}), algorithm)
-    check_channels(call, request, algorithm)
+    channel_request.check(call, request, algorithm)
     _check_output(call, request["OutputDataConfig"])
 
 
@@ -88,11 +87,6 @@ def _check_resources(request: dict[str, Any], image: Image, algorithm: Algorithm
         raise ValidationException("ResourceConfig.InstanceType is required.")
     if count < 1:
         raise ValidationException(f"ResourceConfig.InstanceCount must be at least 1, not {count}.")
-    if algorithm.max_instances is not None and count > algorithm.max_instances:
-        raise ValidationException(
-            f"ResourceConfig.InstanceCount: {algorithm.title} trains on at most {algorithm.max_instances} "
-            f"instance{'s' if algorithm.max_instances > 1 else ''}, not {count}."
-        )
     only_cpu = algorithm.gpu == "no" or image.cpu_only
     if only_cpu and has_accelerator(instance_type):
         version = f" {image.version}" if image.cpu_only else ""

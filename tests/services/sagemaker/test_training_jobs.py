@@ -1,5 +1,8 @@
+import dataclasses
+
 import pytest
 
+from clary import algorithms
 from clary.errors import ServiceError
 from clary.services.sagemaker.errors import ResourceInUse, ValidationException
 from clary.services.sagemaker.training_job import (
@@ -325,27 +328,55 @@ def test_data_must_be_there(desk):
 
 
 def test_channels_must_be_the_algorithms(desk):
-    assert "has no channel 'trian'; it has train" in refused(
-        desk, InputDataConfig=[channel("trian", "s3://data/train")]
-    )
-    twice = [channel("train"), channel("train")]
-    assert "the channel 'train' is given more than once" in refused(desk, InputDataConfig=twice)
-    assert "needs the channel 'train'" in refused(desk, InputDataConfig=[channel("test")])
-    image = channel("train", ContentType="image/png")
-    assert "does not read content type 'image/png'" in refused(desk, InputDataConfig=[image])
+    assert "'train'" in refused(desk, InputDataConfig=[channel("train"), channel("train")])
+    assert "trian" in refused(desk, InputDataConfig=[channel("train"), channel("trian", "s3://data/train")])
+    assert "required channel: train" in refused(desk, InputDataConfig=[channel("test")])
+    assert "image/png" in refused(desk, InputDataConfig=[channel("train", ContentType="image/png")])
     gzip = channel("train", CompressionType="Gzip")
     assert "CompressionType Gzip is for Pipe mode only" in refused(desk, InputDataConfig=[gzip])
-    manifest = channel("train", S3DataSource={"S3DataType": "AugmentedManifestFile"})
-    assert "AugmentedManifestFile is for Pipe mode only" in refused(desk, InputDataConfig=[manifest])
-    system = {
-        "FileSystemId": "fs-12345678",
-        "FileSystemAccessMode": "ro",
-        "FileSystemType": "EFS",
-        "DirectoryPath": "/",
-    }
+    system = {"FileSystemId": "fs-12345678", "FileSystemAccessMode": "ro", "FileSystemType": "EFS"}
     source = {"ChannelName": "train", "DataSource": {"FileSystemDataSource": system}}
     message = refused(desk, InputDataConfig=[source])
-    assert message.startswith("InputDataConfig[0].DataSource.FileSystemDataSource")
+    assert message.startswith("InputDataConfig[0].DataSource.FileSystemDataSource asks for")
+    assert "must have an S3DataSource" in refused(desk, InputDataConfig=[{"ChannelName": "train", "DataSource": {}}])
+
+
+def test_augmented_manifests_have_their_rules(desk):
+    augmented = {"S3DataType": "AugmentedManifestFile", "AttributeNames": ["a"]}
+    message = refused(desk, InputDataConfig=[channel("train", S3DataSource=augmented)])
+    assert "AugmentedManifestFile is for Pipe mode only" in message
+    plain = channel("train", S3DataSource={"AttributeNames": ["a"]})
+    assert "AttributeNames goes with S3DataType AugmentedManifestFile" in refused(desk, InputDataConfig=[plain])
+
+
+@pytest.mark.parametrize("content_type", ["csv", "text/csv", "TEXT/CSV; label_size=1", "libsvm", "text/x-libsvm"])
+def test_content_types_have_short_names(desk, content_type):
+    request = training_job(
+        AlgorithmSpecification={"TrainingImage": XGBOOST, "TrainingInputMode": "File"},
+        HyperParameters={"num_round": "2"},
+        InputDataConfig=[channel("train", ContentType=content_type)],
+    )
+    desk(create_training_job, **request)
+
+
+def declare(monkeypatch, **changes):
+    """K-Means as if it were declared otherwise."""
+    other = dataclasses.replace(algorithms.load("kmeans"), **changes)
+    monkeypatch.setattr(algorithms, "load", lambda name: other)
+
+
+def test_an_algorithm_that_cannot_be_distributed_refuses_several_instances(desk, monkeypatch):
+    declare(monkeypatch, max_instances=1)
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2}
+    assert "1 instance(s) at most, not on 2" in refused(desk, ResourceConfig=resources)
+
+
+def test_the_instance_class_must_be_the_algorithms(desk, monkeypatch):
+    declare(monkeypatch, gpu="only")
+    assert "trains on GPU instances only; ml.m5.large has none" in refused(desk)
+    declare(monkeypatch, gpu="no")
+    resources = {"InstanceType": "ml.g5.xlarge", "InstanceCount": 1}
+    assert "trains on CPU instances only; ml.g5.xlarge has an accelerator" in refused(desk, ResourceConfig=resources)
 
 
 def test_an_old_xgboost_has_no_gpu(desk):
