@@ -80,7 +80,6 @@ class Algorithm:
     log_form: LogForm = FIRST_PARTY
     max_instances: int | None = None
     gpu: Literal["no", "yes", "only"] = "no"
-    image_versions: tuple[str, ...] = ("1", "latest")
 
     def channel(self, name: str) -> Channel | None:
         """The channel of that name, if the algorithm has it."""

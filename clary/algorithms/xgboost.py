@@ -169,10 +169,6 @@ ALGORITHM = Algorithm(
     content_types=(CSV, LIBSVM, RECORDIO_PROTOBUF),
     responder="clary.algorithms.xgboost_serving:XGBoostResponder",
     log_form=FRAMEWORK,
-    image_versions=(
-        *("1", "latest", "0.90-1-cpu-py3", "0.90-2-cpu-py3", "1.0-1-cpu-py3", "1.2-1", "1.2-2", "1.3-1", "1.5-1"),
-        *("1.7-1", "3.0-5", "3.2-0"),
-    ),
 )
 
 
