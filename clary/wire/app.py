@@ -15,7 +15,7 @@ from clary.wire.protocols.errors import encode_error
 from clary.wire.registry import Registry
 from clary.wire.request import Request, Scope, parse_request
 from clary.wire.response import Response
-from clary.wire.route import Route, find_route, guess_service, is_s3
+from clary.wire.route import Route, find_route, guess_service
 from clary.wire.sending import Send, send_response
 
 log = logging.getLogger("clary")
@@ -62,7 +62,7 @@ class WireApp:
 
     async def handle(self, request: Request) -> Response:
         """The way of a request: limit, route, authenticate, decode and validate, call, encode."""
-        if not is_s3(request):
+        if not request.is_s3:
             await self.read_body(request)
         route = request.route = find_route(self.registry, request)
         identity = await self.authenticate(request, route)
@@ -89,7 +89,7 @@ class WireApp:
 
     async def open_stream(self, request: Request, route: Route) -> StreamedBody | None:
         """S3's bodies: handed on as they arrive where the operation streams, else read whole and verified."""
-        if not is_s3(request):
+        if not request.is_s3:
             return None
         stream = StreamedBody(request.incoming, lambda: self.rooms.access.chunk_signer(signed_request(request)))
         if route.codec.stream_member:
@@ -136,7 +136,7 @@ class WireApp:
         )
 
     def _request_id(self, request: Request) -> str:
-        return self.rooms.clock.hex(16).upper() if is_s3(request) else self.rooms.clock.uuid()
+        return self.rooms.clock.hex(16).upper() if request.is_s3 else self.rooms.clock.uuid()
 
 
 def signed_request(request: Request) -> SignedRequest:

@@ -90,7 +90,7 @@ class Metadata(msgspec.Struct, rename="camel", frozen=True):
     aws_query_compatible: dict[str, Any] | None = None
 
 
-class ServiceModel(msgspec.Struct, frozen=True):
+class ServiceModel(msgspec.Struct, frozen=True, eq=False):
     """A service: its operations and the shapes they are made of."""
 
     metadata: Metadata

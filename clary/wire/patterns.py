@@ -68,7 +68,7 @@ def _property(name: str, negated: bool, inside: bool) -> str:
 @functools.cache
 def _categories() -> tuple[str, dict[str, str]]:
     """A letter for the category of each character scanned, and the letter of each category."""
-    letters = {name: chr(ord("A") + number) for number, name in enumerate(_CATEGORIES)}
+    letters = {name: chr(ord("À") + number) for number, name in enumerate(_CATEGORIES)}
     scanned = map(unicodedata.category, map(chr, range(_SCANNED)))
     return "".join(map(letters.__getitem__, scanned)), letters
 

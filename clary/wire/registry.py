@@ -28,6 +28,7 @@ class Service:
     def __init__(self, name: str) -> None:
         self.name = name
         self.model = load_model(name)
+        self.protocol = self.model.protocol
         self.constraints = Constraints(self.model)
         self.one_line_constraints = Constraints(self.model, one_line=True)
         self.tidying = Tidying(self.model)

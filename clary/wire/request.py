@@ -1,7 +1,7 @@
 """A request as it came in: its head parsed, its body still on the wire."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from clary.errors import ServiceError
@@ -11,6 +11,25 @@ if TYPE_CHECKING:
     from clary.wire.route import Route
 
 Scope = dict[str, Any]
+MOST_HEADER_BYTES = 32 * 1024
+FORM = "application/x-www-form-urlencoded"
+
+
+class SignedFor(NamedTuple):
+    """The signing name and region in the credential scope of a signature; empty where there is none."""
+
+    service: str
+    region: str
+
+
+class HeadersTooLarge(ServiceError):
+    """More header bytes than any client needs."""
+
+    code = "RequestHeaderSectionTooLarge"
+    status = 400
+
+    def __init__(self) -> None:
+        super().__init__(f"Your request header section exceeds the maximum allowed size of {MOST_HEADER_BYTES} bytes")
 
 
 class InvalidURI(ServiceError):
@@ -36,10 +55,18 @@ class Request:
     source_ip: str
     base_url: str
     incoming: Incoming
+    signed_for: SignedFor  # the credential scope of a Version 4 signature
     content: bytes = b""  # the whole body, once it was read
     content_sha256: str | None = None
     id: str = ""
     route: "Route | None" = None
+
+    @property
+    def is_s3(self) -> bool:
+        """Whether it is S3's, whose bodies must not be read before they are routed; unsigned requests are."""
+        if self.signed_for.service:
+            return self.signed_for.service == "s3"
+        return "x-amz-target" not in self.headers and self.media_type != FORM
 
     @property
     def media_type(self) -> str:
@@ -55,22 +82,38 @@ class Request:
 def parse_request(scope: Scope, receive: Any, limit: int) -> Request:
     """The request in an ASGI scope; raises ServiceError for a URI that can't be read."""
     headers: dict[str, str] = {}
+    size = 0
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]},{value}" if name in headers else value
+        size += len(name) + len(value)
+    if size > MOST_HEADER_BYTES:
+        raise HeadersTooLarge
     client, server = scope.get("client"), scope.get("server")
     host = headers.get("host") or (f"{server[0]}:{server[1]}" if server else "localhost")
+    query = parse_query(scope["query_string"]) if scope["query_string"] else {}
     return Request(
         method=scope["method"],
         raw_path=scope["raw_path"],
         query_string=scope["query_string"],
-        query=parse_query(scope["query_string"]) if scope["query_string"] else {},
+        query=query,
         headers=headers,
         raw_headers=scope["headers"],
         source_ip=client[0] if client else "",
         base_url=f"{scope['scheme']}://{host}",
         incoming=Incoming(receive, headers, limit),
+        signed_for=_signed_for(headers, query),
     )
+
+
+def _signed_for(headers: dict[str, str], query: dict[str, list[str]]) -> SignedFor:
+    authorization = headers.get("authorization", "")
+    if authorization.startswith("AWS4-"):
+        credential = authorization.partition("Credential=")[2].partition(",")[0].strip()
+    else:
+        credential = query.get("X-Amz-Credential", [""])[0]
+    parts = credential.rsplit("/", 4)
+    return SignedFor(parts[3], parts[2]) if len(parts) == 5 else SignedFor("", "")
 
 
 def parse_query(text: bytes) -> dict[str, list[str]]:

@@ -7,9 +7,7 @@ from clary.errors import ServiceError
 from clary.wire.model import ServiceModel, known_services
 from clary.wire.protocols.codec import Codec
 from clary.wire.registry import Operation, Registry, Service
-from clary.wire.request import Request, parse_query
-
-FORM = "application/x-www-form-urlencoded"
+from clary.wire.request import FORM, Request, parse_query
 
 
 class Route(NamedTuple):
@@ -37,7 +35,7 @@ class NotImplementedHere(ServiceError):
 
 def find_route(registry: Registry, request: Request) -> Route:
     """The operation of a request, with the codec that speaks its protocol; raises ServiceError where there is none."""
-    signing_name, region = credential_scope(request)
+    signing_name, region = request.signed_for
     target = request.headers.get("x-amz-target")
     if target:
         operation, protocol = _by_target(registry, signing_name, target), "json"
@@ -46,39 +44,20 @@ def find_route(registry: Registry, request: Request) -> Route:
         operation, protocol, labels = _by_action(registry, signing_name, action), "query", {}
     else:
         operation, labels = _by_path(registry, signing_name or "s3", request)
-        protocol = operation.service.model.protocol
+        protocol = operation.service.protocol
     if operation.function is None:
         name = f"{operation.service.name} {operation.name}"
         raise NotImplementedHere(f"Clary does not have the operation {name} (yet)")
     return Route(operation, operation.codec(protocol), labels, region)
 
 
-def credential_scope(request: Request) -> tuple[str, str]:
-    """The signing name and region of a Version 4 signature, wherever it stands; empty where there is none."""
-    authorization = request.headers.get("authorization", "")
-    if authorization.startswith("AWS4-"):
-        credential = authorization.partition("Credential=")[2].partition(",")[0]
-    else:
-        credential = request.parameter("X-Amz-Credential")
-    parts = credential.strip().rsplit("/", 4)
-    return (parts[3], parts[2]) if len(parts) == 5 else ("", "")
-
-
-def is_s3(request: Request) -> bool:
-    """Whether it is a request to S3, whose body must not be read before it is routed; unsigned requests are S3's."""
-    signing_name = credential_scope(request)[0]
-    if signing_name:
-        return signing_name == "s3"
-    return "x-amz-target" not in request.headers and request.media_type != FORM
-
-
 def guess_service(registry: Registry, request: Request) -> tuple[ServiceModel | None, str]:
     """The model, where it is known, and the protocol to word an error in for a request without a route."""
-    signing_name = credential_scope(request)[0]
+    signing_name = request.signed_for.service
     model = next((service.model for service in registry.by_signing_name.get(signing_name, ())), None)
     if "x-amz-target" in request.headers or request.media_type.startswith("application/x-amz-json"):
         return model, "json"
-    if is_s3(request):
+    if request.is_s3:
         return model, "rest-xml"
     return model, "query" if request.media_type == FORM or "Action" in request.query else "rest-json"
 
@@ -141,7 +120,7 @@ def _by_path(registry: Registry, signing_name: str, request: Request) -> tuple[O
     if signing_name == "s3" and (bucket := bucket_in_host(request.headers.get("host", ""))):
         path = b"/" + bucket.encode() + path
     for service in services or ():
-        if service.model.protocol.startswith("rest-") and (found := service.rest_routes.find(request, path)):
+        if service.protocol.startswith("rest-") and (found := service.rest_routes.find(request, path)):
             return found
     if signing_name == "s3":
         message = "The specified method is not allowed against this resource."

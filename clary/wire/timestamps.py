@@ -7,10 +7,8 @@ from email.utils import format_datetime, parsedate_to_datetime
 
 def parse_timestamp(text: str) -> float:
     """Seconds since the epoch from any of the three forms; raises ValueError."""
-    try:
+    if text[:1].isdigit() and text.replace(".", "", 1).isdigit():
         return float(text)
-    except ValueError:
-        pass
     if text[3:4] in (",", " ") or text[-3:] == "GMT":
         moment = parsedate_to_datetime(text)
     else:
@@ -18,11 +16,11 @@ def parse_timestamp(text: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def iso8601(seconds: float) -> str:
-    """`2024-05-06T07:08:09Z`, with milliseconds where there are any."""
-    milliseconds = round(seconds * 1000)
-    text = datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{milliseconds % 1000:03d}Z" if milliseconds % 1000 else f"{text}Z"
+def iso8601(seconds: float, *, milliseconds: bool = False) -> str:
+    """`2024-05-06T07:08:09Z`; milliseconds where there are any, or always, as S3 has it."""
+    whole, rest = divmod(round(seconds * 1000), 1000)
+    text = datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{rest:03d}Z" if rest or milliseconds else f"{text}Z"
 
 
 @functools.lru_cache(maxsize=256)

@@ -22,7 +22,8 @@ def create_training_job(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation(service="sagemaker")
 async def describe_training_job(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    await asyncio.sleep(0)
+    if request["TrainingJobName"] == "held":
+        await KEPT["held"].wait()
     if request["TrainingJobName"] == "broken":
         raise RuntimeError("a bug")
     if request["TrainingJobName"] == "missing":
@@ -107,6 +108,16 @@ async def put_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     if request["Bucket"] == "missing":
         raise ServiceError("The specified bucket does not exist", code="NoSuchBucket", status=404)
     body = request["Body"]
+    if request["Key"] == "slow":
+        await asyncio.to_thread(KEPT["go"].wait, 30)
+    if request["Key"] == "gone":
+        try:
+            async for _ in body.chunks():
+                KEPT["begun"].set()
+        except ServiceError as error:
+            KEPT["error"] = error
+            KEPT["ended"].set()
+            raise
     content = b"".join([chunk async for chunk in body.chunks()])
     keep(call, request | {"Body": content, "checksums": dict(body.checksums)})
     return {"ETag": '"etag"'}

@@ -1,5 +1,6 @@
 """A ServiceError as each protocol writes it."""
 
+import functools
 from typing import Any
 
 import msgspec
@@ -61,6 +62,7 @@ def _s3(error: ServiceError, request_id: str, resource: str) -> Response:
     return Response(error.status, {**headers, "content-type": "application/xml"}, body.encode())
 
 
+@functools.lru_cache(maxsize=1024)
 def _modelled(code: str, model: ServiceModel | None) -> tuple[str, Shape | None]:
     """The name and shape of an error that the model has, by the shape's name or by its code."""
     if model is None:

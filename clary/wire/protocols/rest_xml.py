@@ -68,7 +68,7 @@ class RestXml(RestCodec):
     def __init__(self, operation: "Operation") -> None:
         super().__init__(operation)
         self._xml_input = XmlInput(self.model)
-        self._xml_output = XmlOutput(self.model)
+        self._xml_output = XmlOutput(self.model, milliseconds=True)
         self._enumerated = [place for place in self._inward if self._is_enumerated(place)]
         self._root = ROOTS.get(operation.name) or f"{operation.name}Result"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from clary.wire.model import Reference, ServiceModel, Shape
 from clary.wire.protocols.json_output import write_special_number
-from clary.wire.timestamps import write_timestamp
+from clary.wire.timestamps import iso8601, write_timestamp
 
 Write = Callable[[list[str], str, Any], None]  # (out, element name, value)
 WriteMembers = Callable[[list[str], dict[str, Any]], None]
@@ -30,8 +30,9 @@ def escape(text: str) -> str:
 class XmlOutput:
     """The writers of one service's shapes."""
 
-    def __init__(self, model: ServiceModel) -> None:
+    def __init__(self, model: ServiceModel, *, milliseconds: bool = False) -> None:
         self.model = model
+        self._milliseconds = milliseconds
         self._writers: dict[Reference, Write] = {}
 
     def of(self, reference: Reference) -> Write:
@@ -126,6 +127,8 @@ class XmlOutput:
     def _text(self, reference: Reference, shape: Shape) -> Callable[[Any], str]:
         if shape.type == "timestamp":
             form = self.model.timestamp_format(reference, "iso8601")
+            if form == "iso8601":
+                return lambda seconds: iso8601(seconds, milliseconds=self._milliseconds)
             return lambda seconds: write_timestamp(seconds, form)
         if shape.type == "boolean":
             return lambda value: "true" if value else "false"
