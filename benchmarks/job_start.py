@@ -4,7 +4,8 @@
 
 Clary's side is a server of its own, asked through boto3 as a user would, and seen as Completed by a client that looks
 every 10 ms. The plain side is the algorithm's own entry point in a fork of a process that has all imports done, on a
-folder that holds the data already. The first job is created as soon as the server answers at all.
+folder that holds the data already. They take turns; the medians are compared. The first job is created as soon as the
+server answers at all.
 """
 
 import argparse
@@ -36,14 +37,15 @@ CONTENT = {"xgboost": "text/csv", "kmeans": "text/csv;label_size=1"}
 PLAIN = """
 import importlib, os, sys, time
 from clary.algorithms.__main__ import main
-name, folders = sys.argv[1], sys.argv[2:]
-for module in ("numpy", "xgboost", f"clary.algorithms.{name}", "clary.algorithms.train"):
+name = sys.argv[1]
+for module in ("xgboost", "pyarrow.csv", f"clary.algorithms.{name}", "clary.algorithms.train", "clary.formats.mxnet"):
     importlib.import_module(module)
-for folder in folders:
+print("ready", flush=True)
+for line in sys.stdin:
     begun = time.perf_counter()
     pid = os.fork()
     if pid == 0:
-        os.environ["CLARY_OPT_ML"] = folder
+        os.environ["CLARY_OPT_ML"] = line.strip()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os._exit(main([name, "train"]))
     _, status = os.waitpid(pid, 0)
@@ -118,29 +120,43 @@ def run_job(sagemaker, algorithm: str, name: str, columns: int) -> float:
     return seconds
 
 
-def run_plain(folder: Path, algorithm: str, data: bytes, columns: int, repeat: int) -> list[float]:
-    """Seconds of each training in a plain process with its imports done."""
-    trees = []
-    for number in range(repeat):
-        tree = folder / f"plain-{algorithm}-{number}"
+class Plain:
+    """A process with its imports done that trains when it is told to."""
+
+    def __init__(self, folder: Path, algorithm: str, data: bytes, columns: int) -> None:
+        self.folder, self.algorithm, self.data, self.columns = folder / f"plain-{algorithm}", algorithm, data, columns
+        command = [sys.executable, "-c", PLAIN, algorithm]
+        environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}  # as in a job: busy cores would drown the rest
+        self.process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.process.stdout.readline()
+
+    def run(self, number: int) -> float:
+        """Seconds of a training."""
+        tree = self.folder / str(number)
         for inner in ("input/config", "input/data/train", "model", "output"):
             (tree / inner).mkdir(parents=True)
-        (tree / "input/data/train/data.csv").write_bytes(data)
+        (tree / "input/data/train/data.csv").write_bytes(self.data)
         channel = {
-            "ContentType": CONTENT[algorithm],
+            "ContentType": CONTENT[self.algorithm],
             "TrainingInputMode": "File",
             "S3DistributionType": "FullyReplicated",
             "RecordWrapperType": "None",
         }
         for name, content in (
-            ("hyperparameters", hyperparameters(algorithm, columns)),
+            ("hyperparameters", hyperparameters(self.algorithm, self.columns)),
             ("inputdataconfig", {"train": channel}),
             ("resourceconfig", {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "lo"}),
         ):
             (tree / f"input/config/{name}.json").write_text(json.dumps(content))
-        trees.append(os.fspath(tree))
-    output = subprocess.run([sys.executable, "-c", PLAIN, algorithm, *trees], check=True, stdout=subprocess.PIPE)
-    return [float(line) for line in output.stdout.splitlines()]
+        self.process.stdin.write(f"{tree}\n")
+        self.process.stdin.flush()
+        return float(self.process.stdout.readline())
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def first_job(folder: Path, data: bytes, columns: int) -> float:
@@ -175,9 +191,14 @@ def main() -> None:
             s3.put_object(Bucket="bench", Key="data/data.csv", Body=data)
             for algorithm in IMAGES:
                 run_job(sagemaker, algorithm, f"{algorithm}-warm-up", given.columns)
-                jobs = [run_job(sagemaker, algorithm, f"{algorithm}-{n}", given.columns) for n in range(given.repeat)]
-                plain = run_plain(folder, algorithm, data, given.columns, given.repeat)
-                rows.append((algorithm, statistics.median(jobs), statistics.median(plain)))
+                plain = Plain(folder, algorithm, data, given.columns)
+                plain.run(-1)
+                turns = [
+                    (run_job(sagemaker, algorithm, f"{algorithm}-{n}", given.columns), plain.run(n))
+                    for n in range(given.repeat)
+                ]
+                plain.close()
+                rows.append((algorithm, *(statistics.median(side) for side in zip(*turns, strict=True))))
     report(first, rows)
 
 
