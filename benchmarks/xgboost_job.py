@@ -1,25 +1,31 @@
-"""An XGBoost job through the training entry point against `xgboost.train` on the same CSV file in a plain process.
+"""An XGBoost job against `xgboost.train` on the same CSV file in a plain process.
 
     .venv/bin/python benchmarks/xgboost_job.py [--rows 400000] [--columns 40] [--rounds 150] [--repeat 3]
 
-Both sides are a process of their own and are timed from its start to its end: imports, reading the file, training with
-the train metric each round, saving the model. The plain process reads with pyarrow. They take turns; the medians are
-compared.
+Three sides take turns, and medians are compared:
+* the plain process, from its start to its end: imports, reading with pyarrow, training with the train metric each round
+  (which a job prints too), saving the model;
+* Clary's training entry point, the container, from its start to its end;
+* the job: CreateTrainingJob to Completed through boto3, on a server that has run one small job before.
 """
 
 import argparse
+import io
 import json
 import os
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from job_start import CONTENT, IMAGES, ROLE, client, server
 
 REACH = 1.1
+SMALL = 2000
 
 PLAIN = """
 import sys, numpy as np, xgboost
@@ -44,18 +50,90 @@ def write_csv(path: Path, rows: int, columns: int) -> None:
             np.savetxt(file, np.column_stack([score > 0, x]), delimiter=",", fmt="%.5g")
 
 
-def prepare_job(folder: Path, data: Path, settings: dict) -> dict[str, str]:
-    """The /opt/ml tree of a job on the file; the environment that points to it."""
-    (folder / "input/config").mkdir(parents=True)
-    (folder / "input/data/train").mkdir(parents=True)
-    os.link(data, folder / "input/data/train/data.csv")
-    texts = {name: str(value) for name, value in settings.items()}
-    (folder / "input/config/hyperparameters.json").write_text(json.dumps(texts))
-    (folder / "input/config/inputdataconfig.json").write_text(json.dumps({"train": {"ContentType": "text/csv"}}))
-    return {**os.environ, "CLARY_OPT_ML": str(folder)}
+class Plain:
+    name = "xgboost.train"
+
+    def __init__(self, folder: Path, data: Path, settings: dict) -> None:
+        self.path = folder / "plain.ubj"
+        self.command = [sys.executable, "-c", PLAIN, str(data), str(settings), str(self.path)]
+
+    def run(self) -> tuple[float, int]:
+        return run_process(self.command, dict(os.environ))
+
+    def model(self) -> bytes:
+        return self.path.read_bytes()
 
 
-def run(command: list[str], environment: dict[str, str]) -> tuple[float, int]:
+class Entry:
+    name = "training entry"
+
+    def __init__(self, folder: Path, data: Path, settings: dict) -> None:
+        self.folder = folder / "ml"
+        (self.folder / "input/config").mkdir(parents=True)
+        (self.folder / "input/data/train").mkdir(parents=True)
+        os.link(data, self.folder / "input/data/train/data.csv")
+        (self.folder / "input/config/hyperparameters.json").write_text(json.dumps(as_texts(settings)))
+        channels = {"train": {"ContentType": "text/csv"}}
+        (self.folder / "input/config/inputdataconfig.json").write_text(json.dumps(channels))
+
+    def run(self) -> tuple[float, int]:
+        command = [sys.executable, "-m", "clary.algorithms", "xgboost", "train"]
+        return run_process(command, {**os.environ, "CLARY_OPT_ML": str(self.folder)})
+
+    def model(self) -> bytes:
+        return (self.folder / "model/xgboost-model").read_bytes()
+
+
+class Job:
+    name = "job"
+
+    def __init__(self, url: str, data: Path, settings: dict) -> None:
+        self.s3, self.sagemaker, self.settings, self.count = client("s3", url), client("sagemaker", url), settings, 0
+        self.s3.create_bucket(Bucket="bench")
+        lines = data.read_bytes()[: 1 << 20].splitlines(keepends=True)[:SMALL]
+        self.s3.put_object(Bucket="bench", Key="small/data.csv", Body=b"".join(lines))
+        self.s3.upload_file(str(data), "bench", "large/data.csv")
+        self._train("small", {**settings, "num_round": 5})
+
+    def run(self) -> tuple[float, int]:
+        return self._train("large", self.settings), 0
+
+    def model(self) -> bytes:
+        key = f"out/job-{self.count}/output/model.tar.gz"
+        packed = self.s3.get_object(Bucket="bench", Key=key)["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
+            return archive.extractfile("xgboost-model").read()
+
+    def _train(self, prefix: str, settings: dict) -> float:
+        """Seconds from before CreateTrainingJob until Completed is seen."""
+        self.count += 1
+        source = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://bench/{prefix}/"}}
+        begun = time.perf_counter()
+        self.sagemaker.create_training_job(
+            TrainingJobName=f"job-{self.count}",
+            AlgorithmSpecification={"TrainingImage": IMAGES["xgboost"], "TrainingInputMode": "File"},
+            RoleArn=ROLE,
+            HyperParameters=as_texts(settings),
+            InputDataConfig=[{"ChannelName": "train", "ContentType": CONTENT["xgboost"], "DataSource": source}],
+            OutputDataConfig={"S3OutputPath": "s3://bench/out"},
+            ResourceConfig={"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 10},
+            StoppingCondition={"MaxRuntimeInSeconds": 3600},
+        )
+        while True:
+            job = self.sagemaker.describe_training_job(TrainingJobName=f"job-{self.count}")
+            if job["TrainingJobStatus"] != "InProgress":
+                break
+            time.sleep(0.05)
+        if job["TrainingJobStatus"] != "Completed":
+            sys.exit(f"the job failed: {job.get('FailureReason')}")
+        return time.perf_counter() - begun
+
+
+def as_texts(settings: dict) -> dict[str, str]:
+    return {name: str(value) for name, value in settings.items()}
+
+
+def run_process(command: list[str], environment: dict[str, str]) -> tuple[float, int]:
     """Seconds and peak memory in MiB of a process."""
     begun = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
@@ -66,30 +144,32 @@ def run(command: list[str], environment: dict[str, str]) -> tuple[float, int]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, default in (("rows", 400_000), ("columns", 40), ("rounds", 150), ("repeat", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
     settings = {"num_round": given.rounds, "objective": "binary:logistic", "max_depth": 8}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        data, plain_model = folder / "data.csv", folder / "plain.ubj"
+        data = folder / "data.csv"
         write_csv(data, given.rows, given.columns)
-        environment = prepare_job(folder / "ml", data, settings)
-        plain = [sys.executable, "-c", PLAIN, str(data), str(settings), str(plain_model)]
-        job = [sys.executable, "-m", "clary.algorithms", "xgboost", "train"]
-        found = [(run(plain, dict(os.environ)), run(job, environment)) for _ in range(given.repeat)]
-        same = plain_model.read_bytes() == (folder / "ml/model/xgboost-model").read_bytes()
-        report(found, data.stat().st_size, same)
+        with server(folder) as url:
+            sides = [Plain(folder, data, settings), Entry(folder, data, settings), Job(url, data, settings)]
+            found = [[side.run() for side in sides] for _ in range(given.repeat)]
+            models = {side.model() for side in sides}
+        print(f"{data.stat().st_size / 1e6:.0f} MB of CSV, {given.rounds} rounds, {os.cpu_count()} cores")
+        print(f"models identical: {'yes' if len(models) == 1 else 'NO'}")
+        report([side.name for side in sides], found)
 
 
-def report(found: list[tuple[tuple[float, int], tuple[float, int]]], size: int, same: bool) -> None:
-    print(f"{size / 1e6:.0f} MB of CSV on {os.cpu_count()} cores; models identical: {'yes' if same else 'no'}")
-    sides = {"xgboost.train": [plain for plain, _ in found], "Clary's job": [job for _, job in found]}
-    for name, runs in sides.items():
-        print(f"{name:15} {statistics.median(s for s, _ in runs):7.1f} s   peak {max(m for _, m in runs):6} MiB")
-    ratio = statistics.median(job[0] for _, job in found) / statistics.median(plain[0] for plain, _ in found)
-    print(f"{'ratio':15} {ratio:7.2f}     reach <= {REACH}: {'reached' if ratio <= REACH else 'NOT REACHED'}")
+def report(names: list[str], found: list[list[tuple[float, int]]]) -> None:
+    seconds = [statistics.median(turn[place][0] for turn in found) for place in range(len(names))]
+    for place, name in enumerate(names):
+        memory = max(turn[place][1] for turn in found)
+        peak = f"   peak {memory} MiB" if memory else ""
+        print(f"{name:15} {seconds[place]:7.1f} s   {seconds[place] / seconds[0]:5.2f} x{peak}")
+    ratio = seconds[-1] / seconds[0]
+    print(f"reach: the job <= {REACH} x: {'reached' if ratio <= REACH else 'NOT REACHED'} ({ratio:.2f} x)")
 
 
 if __name__ == "__main__":
