@@ -46,6 +46,10 @@ class Database:
         self._writer_thread = 0
         try:
             self._check_schema()
+        except (exc.DBAPIError, StorageFull) as error:
+            self.close()
+            reason = error.orig if isinstance(error, exc.DBAPIError) else error
+            raise SettingsError(f"the database {self._writer.url} cannot be opened: {reason}") from error
         except BaseException:
             self.close()
             raise
@@ -138,7 +142,10 @@ def _engine(url: str, *, writes: bool) -> sa.Engine:
         return engine
     if not writes:
         options |= {"isolation_level": "REPEATABLE READ", "execution_options": {"postgresql_readonly": True}}
-    engine = sa.create_engine(_psycopg_url(url), pool_pre_ping=True, **options)
+    try:
+        engine = sa.create_engine(_psycopg_url(url), pool_pre_ping=True, **options)
+    except ModuleNotFoundError as error:
+        raise SettingsError("a Postgres database needs psycopg: install Clary with the extra 'postgres'") from error
     if writes:
         _set_up_postgres_writer(engine)
     return engine

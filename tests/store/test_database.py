@@ -108,6 +108,14 @@ def test_a_url_of_another_engine_is_refused(wrong: str) -> None:
         Database(wrong)
 
 
+@pytest.mark.parametrize("driver", ["sqlite", "postgresql"])
+def test_a_database_that_cannot_be_opened_is_named_without_its_password(driver: str, tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_bytes(b"no database " * 1000)
+    url = f"sqlite:///{tmp_path}/state.db" if driver == "sqlite" else "postgres://me:secret@127.0.0.1:1/x"
+    with pytest.raises(SettingsError, match=r"state\.db cannot|me:\*\*\*@127\.0\.0\.1:1/x cannot be opened"):
+        Database(url)
+
+
 def test_a_full_disk_is_one_clear_error_and_reading_goes_on(database: Database) -> None:
     with database.write() as connection:
         insert(connection, "a")
