@@ -3,9 +3,13 @@
 `load("kmeans")` is an algorithm's declaration: cheap, it imports numpy at most. `estimator("kmeans")` is its class.
 """
 
-from importlib import import_module
+from __future__ import annotations
 
-from clary.algorithms.base import Algorithm, Estimator
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a server that only starts has no need of numpy
+    from clary.algorithms.base import Algorithm, Estimator
 
 NAMES = ("kmeans", "xgboost")
 """Every algorithm by its registry repository."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clary.algorithms.channels import check_channels
 from clary.errors import ClientError
 from clary.services.sagemaker import s3_locations
 from clary.services.sagemaker.errors import ValidationException
@@ -25,6 +24,8 @@ NOT_DONE = (
 
 def check(call: Call, request: dict[str, Any], algorithm: Algorithm) -> None:
     """Raise ValidationException for a channel that the algorithm couldn't read."""
+    from clary.algorithms.channels import check_channels  # imports numpy, which the server's start does without
+
     channels = request.get("InputDataConfig", [])
     names = [channel["ChannelName"] for channel in channels]
     if twice := [name for name in names if names.count(name) > 1]:
