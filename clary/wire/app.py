@@ -3,11 +3,13 @@
 import asyncio
 import hashlib
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from clary.access import Identity, SignedRequest
+from clary.access.errors import incomplete_signature
 from clary.errors import ServiceError
 from clary.wire.body import ClientGone, Receive, StreamedBody
 from clary.wire.call import Call, Reply, Rooms
@@ -21,6 +23,7 @@ from clary.wire.sending import Send, send_response
 log = logging.getLogger("clary")
 
 Page = Callable[[Scope, Receive, Send], Awaitable[None]]
+REGION = re.compile(r"[a-z0-9-]{1,40}")
 THREADS = 32
 HASHED_ON_THE_LOOP = 256 * 1024
 DOCUMENT_LIMIT = 8 * 1024 * 1024  # S3's XML bodies; the largest, a completion of 10,000 parts, stays below 4 MiB
@@ -58,6 +61,7 @@ class WireApp:
         except Exception:
             response = self.failure(request, ServiceError("The request failed because of an error inside Clary."))
             log.exception("request %s: %s %s", request and request.id, scope["method"], scope["path"])
+        log.debug("%s %s: %d", scope["method"], scope["path"], response.status)
         await send_response(response, request, scope["method"], receive, send)
 
     async def handle(self, request: Request) -> Response:
@@ -65,12 +69,12 @@ class WireApp:
         if not request.is_s3:
             await self.read_body(request)
         route = request.route = find_route(self.registry, request)
-        identity = await self.authenticate(request, route)
+        identity, region = self.authenticate(request, route)
         stream = await self.open_stream(request, route)
         values = route.codec.read(request, route.labels)
         if stream:
             route.codec.attach_stream(values, stream)
-        result = await self.call(route, self._call(request, route, identity), values)
+        result = await self.call(route, self._call(request, route, identity, region), values)
         reply = result if isinstance(result, Reply) else Reply(result or {})
         return route.codec.encode(reply, request.id)
 
@@ -81,17 +85,27 @@ class WireApp:
         if request.headers.get("content-encoding", "").lower() == "gzip":
             request.content = request.incoming.decompress(request.content)
 
-    async def authenticate(self, request: Request, route: Route) -> Identity:
-        """Who signed the request; operations that AWS takes unsigned are anybody's."""
+    def authenticate(self, request: Request, route: Route) -> tuple[Identity, str]:
+        """Who signed the request, and for which region; operations that AWS takes unsigned are anybody's."""
+        settings, service = self.rooms.settings, route.operation.service.model.signing_name
         if route.operation.model.authtype == "none" and "authorization" not in request.headers:
-            return Identity(self.rooms.settings.account, "", "", "")
-        return self.rooms.access.authenticate(signed_request(request))[0]
+            return Identity(settings.account, "", "", ""), settings.region
+        identity, scope = self.rooms.access.authenticate(signed_request(request))
+        if scope.service and scope.service != service:
+            raise incomplete_signature(service, f"Credential should be scoped to correct service: '{service}'.")
+        if not REGION.fullmatch(scope.region or settings.region):
+            raise incomplete_signature(service, "Credential should be scoped to a valid region.")
+        return identity, scope.region or settings.region
 
     async def open_stream(self, request: Request, route: Route) -> StreamedBody | None:
         """S3's bodies: handed on as they arrive where the operation streams, else read whole and verified."""
         if not request.is_s3:
             return None
-        stream = StreamedBody(request.incoming, lambda: self.rooms.access.chunk_signer(signed_request(request)))
+        stream = StreamedBody(
+            request.incoming,
+            lambda: self.rooms.access.chunk_signer(signed_request(request)),
+            hashed=not route.codec.tells_checksums,
+        )
         if route.codec.stream_member:
             return stream
         request.content = await stream.read(DOCUMENT_LIMIT)
@@ -121,13 +135,13 @@ class WireApp:
         """Let running operations end and take no more."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _call(self, request: Request, route: Route, identity: Identity) -> Call:
+    def _call(self, request: Request, route: Route, identity: Identity, region: str) -> Call:
         return Call(
             rooms=self.rooms,
             service=route.operation.service.name,
             operation=route.operation.name,
             account=identity.account,
-            region=route.region or self.rooms.settings.region,
+            region=region,
             identity=identity,
             request_id=request.id,
             headers=request.headers,

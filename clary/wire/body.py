@@ -50,7 +50,7 @@ class Incoming:
         if self.finished:
             return b""
         length = self.headers.get("content-length", "")
-        self._check_size(int(length) if length.isdigit() else 0)
+        self._check_size(int(length) if length.isdecimal() else 0)
         pieces, size = [], 0
         async for piece in self.pieces():
             size += len(piece)
@@ -92,14 +92,14 @@ class Incoming:
 class StreamedBody:
     """An S3 body on its way to the operation: framing undone, checksums verified at its end."""
 
-    def __init__(self, incoming: Incoming, make_signer: Callable[[], Signer]) -> None:
+    def __init__(self, incoming: Incoming, make_signer: Callable[[], Signer], *, hashed: bool = True) -> None:
         self._incoming = incoming
         headers = incoming.headers
         self._decoder = _chunked_decoder(headers, make_signer)
-        self._claims = Claims(headers, trailing=self._decoder is not None)
+        self._claims = Claims(headers, trailing=self._decoder is not None, hashed=hashed)
         self.checksums = self._claims.checksums
         length = headers.get("x-amz-decoded-content-length") if self._decoder else headers.get("content-length")
-        self.length = int(length) if length and length.isdigit() else None
+        self.length = int(length) if length and length.isdecimal() else None
         if self.length is None and not self._decoder and incoming.finished:
             self.length = 0
 

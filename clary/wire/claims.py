@@ -18,9 +18,11 @@ class Claims:
     `checksums` holds the claimed x-amz-checksum-* by header name, those of the trailer too once they are verified.
     """
 
-    def __init__(self, headers: dict[str, str], *, trailing: bool) -> None:
+    def __init__(self, headers: dict[str, str], *, trailing: bool, hashed: bool = True) -> None:
         self._headers = headers
-        self.checksums = {key: value for key, value in headers.items() if key.removeprefix(HEADER_PREFIX) in NAMES}
+        self.checksums = {
+            key: value for key, value in headers.items() if hashed and key.removeprefix(HEADER_PREFIX) in NAMES
+        }
         self._announced = _announced_trailers(headers) if trailing else []
         self._running: dict[str, Any] = {
             name: Checksum(name.removeprefix(HEADER_PREFIX)) for name in [*self.checksums, *self._announced]

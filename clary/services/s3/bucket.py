@@ -129,7 +129,7 @@ def delete_bucket(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 def is_legal_name(name: str) -> bool:
     """Whether a general purpose bucket may have that name."""
-    if not _NAME.fullmatch(name) or ".." in name:
+    if not _NAME.fullmatch(name) or any(pair in name for pair in ("..", ".-", "-.")):
         return False
     if name.startswith(_RESERVED_PREFIXES) or name.endswith(_RESERVED_SUFFIXES):
         return False

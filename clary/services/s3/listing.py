@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote_plus
+from urllib.parse import quote
 
 from clary.services.s3.errors import InvalidArgument
 from clary.services.s3.ownership import owner_of, require_bucket
@@ -26,6 +26,7 @@ def list_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     owner = owner_of(call.identity.account)
     return {
         **_common(request, limit, encode, listing),
+        "Prefix": request.get("Prefix", ""),  # version 1 never encodes it
         "Marker": encode(request.get("Marker", "")),
         # Without a delimiter the last key of the page is the marker of the next.
         "NextMarker": encode(listing.last) if listing.last and request.get("Delimiter") else None,
@@ -91,7 +92,8 @@ def rolled_up(key: str, prefix: str, delimiter: str) -> str:
 
 
 def _encode_url(text: str) -> str:
-    return quote_plus(text, safe="/*")
+    # %20 and not + for a space: every client undoes the first, some take the second for what it is.
+    return quote(text, safe="/*")
 
 
 def _limit(request: dict[str, Any]) -> int:

@@ -14,12 +14,11 @@ from clary.services.s3.errors import InvalidRequest, MalformedXML, NoSuchUpload
 from clary.services.s3.ownership import bucket_check, own_bucket, require_bucket
 from clary.services.s3.properties import details_of, quoted
 from clary.services.s3.ranges import check_part_number
-from clary.services.s3.receive import check_length, receive
+from clary.services.s3.receive import BodyChecksum, check_length, receive
 from clary.store.incoming import Incoming
 from clary.store.object_rows import Found, Object, Part
 from clary.store.uploads import Completion, NoUpload, Upload
 from clary.wire import Call, operation
-from clary.wire.checksums import Checksum
 
 MIN_PART_BYTES = 5 << 20
 _DECLARED = "DeclaredChecksum"
@@ -64,13 +63,13 @@ async def upload_part(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Store a part."""
     check_part_number(request["PartNumber"])
     refuse_customer_keys(request)
-    check_length(request["Body"])
+    check_length(call, request["Body"])
     claimed = checksums.claimed_algorithm(request, call.headers)
     upload = await asyncio.to_thread(require_upload, call, request)
-    running = Checksum(part_algorithm(upload, claimed))
-    incoming = call.rooms.objects.incoming([running])
+    checksum = BodyChecksum(request["Body"], claimed, part_algorithm(upload, claimed))
+    incoming = call.rooms.objects.incoming(checksum.hashers)
     end = await receive(request["Body"], incoming, lambda: None)
-    part = await asyncio.to_thread(_store, call, request, incoming, end, running)
+    part = await asyncio.to_thread(_store, call, request, incoming, end, checksum)
     members = {checksums.MEMBERS[name]: value for name, value in part.checksums.items()} if claimed else {}
     return {"ETag": quoted(part.etag), **members, **encryption_answer(upload.details)}
 
@@ -147,11 +146,11 @@ def part_algorithm(upload: Upload, claimed: str | None) -> str:
     return declared.algorithm
 
 
-def _store(call: Call, request: dict[str, Any], incoming: Incoming, end: list[bytes], running: Checksum) -> Part:
+def _store(call: Call, request: dict[str, Any], incoming: Incoming, end: list[bytes], checksum: BodyChecksum) -> Part:
     with incoming:
         incoming.write(end)
         content = incoming.finish()
-        values = {running.name: running.base64()}
+        values = {checksum.algorithm: checksum.value()}
         try:
             return call.rooms.objects.uploads.put_part(request["UploadId"], request["PartNumber"], content, values)
         except NoUpload:

@@ -12,12 +12,11 @@ from clary.services.s3.errors import MalformedXML, NotImplementedHere
 from clary.services.s3.ownership import check_version, own_bucket, own_object, require_bucket
 from clary.services.s3.properties import answer_of, check_key, details_of, quoted
 from clary.services.s3.ranges import Span, header_span, part_span
-from clary.services.s3.receive import check_length, receive
+from clary.services.s3.receive import BodyChecksum, check_length, receive
 from clary.store.incoming import Incoming
 from clary.store.object_rows import Found, Object
 from clary.store.objects import Opened
 from clary.wire import Call, FileSlice, Reply, operation
-from clary.wire.checksums import Checksum
 
 _MAX_DELETED = 1000
 _OVERRIDES = {
@@ -36,12 +35,12 @@ async def put_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     if "WriteOffsetBytes" in request:
         raise NotImplementedHere("appending to objects (x-amz-write-offset-bytes)")
     body = request["Body"]
-    check_length(body)
+    check_length(call, body)
     details = details_of(call, request)
-    running = Checksum(checksums.claimed_algorithm(request, call.headers) or checksums.DEFAULT)
-    incoming = call.rooms.objects.incoming([running])
+    checksum = BodyChecksum(body, checksums.claimed_algorithm(request, call.headers))
+    incoming = call.rooms.objects.incoming(checksum.hashers)
     end = await receive(body, incoming, lambda: require_bucket(call, request))
-    return await asyncio.to_thread(_store, call, request, incoming, end, running, details)
+    return await asyncio.to_thread(_store, call, request, incoming, end, checksum, details)
 
 
 @operation
@@ -102,7 +101,7 @@ def _store(
     request: dict[str, Any],
     incoming: Incoming,
     end: list[bytes],
-    running: Checksum,
+    checksum: BodyChecksum,
     details: dict[str, Any],
 ) -> dict[str, Any]:
     """Write the end of the body and commit; in a thread, the only hop of a small PUT."""
@@ -114,7 +113,7 @@ def _store(
     with incoming:
         incoming.write(end)
         content = incoming.finish()
-        details["Checksum"] = checksums.object_checksum(running.name, running.base64())
+        details["Checksum"] = checksums.object_checksum(checksum.algorithm, checksum.value())
         stored = call.rooms.objects.put(request["Bucket"], request["Key"], content, details, check)
     return {"ETag": quoted(stored.etag), **checksums.checksum_members(stored), **encryption_answer(details)}
 

@@ -3,6 +3,7 @@
 `Object.details` holds them under the names that the API's shapes use, plus `Tags` and `Checksum`.
 """
 
+import base64
 from typing import Any
 
 from clary.errors import ServiceError
@@ -18,6 +19,7 @@ DEFAULT_TYPE = "binary/octet-stream"
 _TEXT_HEADERS = (
     "CacheControl",
     "ContentDisposition",
+    "ContentEncoding",
     "ContentLanguage",
     "ContentType",
 )
@@ -28,8 +30,6 @@ _STORAGE_CLASSES = ("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERIN
 # What GetObject and HeadObject answer with, straight from the details.
 _ANSWERED = (
     *_TEXT_HEADERS,
-    "ContentEncoding",
-    "Metadata",
     "WebsiteRedirectLocation",
     "ServerSideEncryption",
     "SSEKMSKeyId",
@@ -73,10 +73,6 @@ def headers_of(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """The part of the details that CopyObject copies unless it is told to replace it."""
     headers = {name: request[name] for name in _TEXT_HEADERS if request.get(name)}
     headers.setdefault("ContentType", DEFAULT_TYPE)
-    encodings = [part.strip() for part in request.get("ContentEncoding", "").split(",")]
-    # aws-chunked is how the body travelled, not what the object is.
-    if kept := ",".join(part for part in encodings if part and part != "aws-chunked"):
-        headers["ContentEncoding"] = kept
     if "expires" in call.headers:
         headers["Expires"] = call.headers["expires"]
     headers["Metadata"] = request.get("Metadata", {})
@@ -110,6 +106,7 @@ def answer_of(found: Object) -> dict[str, Any]:
     details = found.details
     answer = {name: details[name] for name in _ANSWERED if name in details}
     answer.setdefault("ServerSideEncryption", "AES256")
+    answer["Metadata"] = {name: _header_text(value) for name, value in details["Metadata"].items()}
     answer["ETag"] = quoted(found.etag)
     answer["LastModified"] = found.modified
     answer["AcceptRanges"] = "bytes"
@@ -117,6 +114,11 @@ def answer_of(found: Object) -> dict[str, Any]:
     if details.get("Tags"):
         answer["TagCount"] = len(details["Tags"])
     return answer
+
+
+def _header_text(value: str) -> str:
+    """Metadata in a header of the answer: what is not ASCII as an encoded word (RFC 2047), as S3 does."""
+    return value if value.isascii() else f"=?UTF-8?B?{base64.b64encode(value.encode()).decode()}?="
 
 
 def quoted(etag: str) -> str:

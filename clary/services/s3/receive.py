@@ -5,9 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 from clary.errors import ServiceError
+from clary.services.s3.checksums import DEFAULT
 from clary.services.s3.errors import EntityTooLarge
 from clary.store.incoming import Incoming
-from clary.wire import RequestBody
+from clary.wire import Call, RequestBody
+from clary.wire.checksums import HEADER_PREFIX, Checksum
 
 MAX_BYTES = 5 << 30
 # Large enough that a hop to a thread costs nothing beside the hashing, small enough for many uploads at once.
@@ -24,9 +26,23 @@ class MissingContentLength(ServiceError):
         super().__init__("You must provide the Content-Length HTTP header.")
 
 
-def check_length(body: RequestBody) -> None:
+class BodyChecksum:
+    """The checksum to keep of a body: computed here, unless the wire computes it to verify the client's claim."""
+
+    def __init__(self, body: RequestBody, claimed: str | None, wanted: str | None = None) -> None:
+        self.algorithm = wanted or claimed or DEFAULT
+        self._body = body
+        self._own = None if claimed == self.algorithm else Checksum(self.algorithm)
+        self.hashers = [self._own] if self._own else []
+
+    def value(self) -> str:
+        """In base64, once the whole body was received."""
+        return self._own.base64() if self._own else self._body.checksums[HEADER_PREFIX + self.algorithm]
+
+
+def check_length(call: Call, body: RequestBody) -> None:
     """Raise for a body of unknown length, or longer than one request may bring."""
-    if body.length is None:
+    if body.length is None or not ("content-length" in call.headers or "transfer-encoding" in call.headers):
         raise MissingContentLength
     if body.length > MAX_BYTES:
         raise EntityTooLarge(body.length, MAX_BYTES)

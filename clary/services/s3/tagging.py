@@ -84,7 +84,7 @@ def delete_bucket_tagging(call: Call, request: dict[str, Any]) -> dict[str, Any]
 def header_tags(header: str) -> dict[str, str]:
     """The tags of an x-amz-tagging header, which is a query string."""
     try:
-        pairs = parse_qsl(header, keep_blank_values=True, strict_parsing=bool(header), errors="strict")
+        pairs = parse_qsl(header, keep_blank_values=True, errors="strict")
     except ValueError:
         message = (
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag "

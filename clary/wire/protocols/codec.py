@@ -31,6 +31,8 @@ class Codec:
         self.stream_member = ""  # the input member that is handed over as it arrives
         if shape and shape.payload and is_stream(self.model, shape.members[shape.payload]):
             self.stream_member = shape.payload
+        # CompleteMultipartUpload's x-amz-checksum-* headers tell of the object, not of the body they come with.
+        self.tells_checksums = bool(shape and "ChecksumCRC32" in shape.members and not self.stream_member)
 
     def read(self, request: Request, labels: dict[str, str]) -> dict[str, Any]:
         """The request decoded and validated; raises ServiceError."""

@@ -148,6 +148,9 @@ class RestXml(RestCodec):
                 return ServiceError(message, code="InvalidRequest", status=400)
         if missing and self._input and missing.lower() == self._input.payload.lower():
             return ServiceError("Request Body is empty", code="MissingRequestBodyError", status=400)
+        if any("locationConstraint" in problem for problem in found):
+            message = "The specified location-constraint is not valid"
+            return ServiceError(message, code="InvalidLocationConstraint", status=400)
         return MalformedXML()
 
     def _is_enumerated(self, place: Place) -> bool:
