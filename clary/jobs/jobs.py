@@ -44,19 +44,18 @@ class Jobs:
         compile_patterns(spec.metrics)
         if bool(spec.algorithm) == bool(spec.command):
             raise ValidationException(f"{spec.name} needs an algorithm or a command")
-        settings = self._house.settings
-        if spec.command and not settings.allow_unsandboxed and not self._house.warm.namespaces:
-            raise ValidationException(
-                "This machine's kernel refuses namespaces, so user code can't be isolated and is not run;"
-                " CLARY_ALLOW_UNSANDBOXED=1 runs it as a plain process"
-            )
+        self._refuse_unsafe(spec)
         folder = self._folder_of(spec.id)
         try:
             folder.mkdir(mode=0o700)
         except FileExistsError:
             raise ValidationException(f"There is a folder of a job {spec.id} already") from None
-        write_whole(folder / "job.json", msgspec.json.encode(spec))
-        sync_folder(self._folder)
+        try:
+            write_whole(folder / "job.json", msgspec.json.encode(spec))
+            sync_folder(self._folder)
+        except OSError:
+            remove_tree(folder)
+            raise
         self._enter(Life(self._house, folder))
 
     def stop(self, id: str) -> bool:  # noqa: A002 - the interface's name
@@ -117,6 +116,19 @@ class Jobs:
         if thread is not None:
             thread.join()  # it has told the end and is giving the disk back
         remove_tree(self._folder_of(id))
+
+    def _refuse_unsafe(self, spec: JobSpec) -> None:
+        """Refuse what only a sandbox can honour where the kernel lets us build none."""
+        code = bool(spec.command) and not self._house.settings.allow_unsandboxed
+        if not (code or spec.instance_count > 1 or spec.network_isolation) or self._house.warm.namespaces:
+            return
+        why = "This machine's kernel refuses namespaces, so"
+        if code:
+            advice = "CLARY_ALLOW_UNSANDBOXED=1 runs it as a plain process"
+            raise ValidationException(f"{why} user code can't be isolated and is not run; {advice}")
+        if spec.network_isolation:
+            raise ValidationException(f"{why} EnableNetworkIsolation can't be honoured")
+        raise ValidationException(f"{why} hosts can't have names of their own: InstanceCount must be 1")
 
     def _folder_of(self, id: str) -> Path:  # noqa: A002
         name = id.rpartition("/")[2]

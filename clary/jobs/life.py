@@ -51,6 +51,7 @@ ENDS = ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded")
 QUICK, SLOW = 0.02, 0.25  # seconds between two looks at a job: after something came, and when nothing does
 RETRY_SECONDS = 1.0
 TRIES = 10
+FORKS = 3
 
 
 class Stopped(Exception):
@@ -171,6 +172,7 @@ class Life:
             self.tell("Starting")
 
     def _download(self, granted: Capacity) -> None:
+        self._check()
         now = self._house.clock.now()
         began = self._time_of("Downloading") or now
         self.tell("Downloading", TrainingStartTime=began)
@@ -202,10 +204,7 @@ class Life:
         attempt = self._attempt()
         if not attempt.begun and not attempt.is_held():
             self._check()
-            argument: dict[str, object] = {"folder": os.fspath(attempt.folder)}
-            self._process = self._house.warm.fork(
-                "clary.jobs.supervisor:main", argument, detached=True, on_exit=lambda _: self._wake.set()
-            )
+            self._process = self._fork(attempt)
         followers: list[Follower] = []
         pause = QUICK
         tries = 0
@@ -222,6 +221,19 @@ class Life:
                 self._wake.clear()
         self._process = None
         return attempt.end() or End(outcome="Failed", time=self._house.clock.now(), reason=INTERNAL, internal=True)
+
+    def _fork(self, attempt: Attempt) -> tuple[int, int]:
+        """Start a supervisor. A warm parent that dies is replaced: there may be one the next time."""
+        argument: dict[str, object] = {"folder": os.fspath(attempt.folder)}
+        for tries in range(1, FORKS + 1):
+            try:
+                return self._house.warm.fork(
+                    "clary.jobs.supervisor:main", argument, detached=True, on_exit=lambda _: self._wake.set()
+                )
+            except SandboxError:
+                if tries == FORKS or self._closing.wait(RETRY_SECONDS):
+                    raise
+        raise AssertionError("unreachable")
 
     def _hear(self, event: Entry, attempt: Attempt) -> list[Follower]:
         """Tell what a note of the supervisor means; from the first on the hosts' output can be followed."""

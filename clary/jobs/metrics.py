@@ -15,6 +15,9 @@ from clary.jobs.journal import read_small, write_quickly
 from clary.jobs.spec import JobSpec, MetricSpec
 from clary.store.metrics import Datum
 
+SCRAPED = 16_384
+"""Characters of an event that are searched: a pattern with two `.*` takes the square of it, in the server's process."""
+
 
 def compile_patterns(metrics: Sequence[MetricSpec]) -> list[tuple[str, re.Pattern[str]]]:
     """The metrics' names and patterns; ValidationException names one that is no regular expression."""
@@ -33,7 +36,7 @@ def find_values(patterns: Sequence[tuple[str, re.Pattern[str]]], line: str) -> l
     """The metrics in a line: for each pattern the number in its first group (or in all of its match)."""
     found = []
     for name, pattern in patterns:
-        match = pattern.search(line)
+        match = pattern.search(line, 0, SCRAPED)
         if match is None:
             continue
         try:

@@ -4,10 +4,11 @@ import gzip
 import io
 import json
 import tarfile
+import threading
 import time
 
 import pytest
-from job_house import make_spec, pipe
+from job_house import House, make_spec, pipe
 
 from clary.errors import ValidationException
 from clary.jobs import ChannelSpec, MetricSpec
@@ -373,3 +374,45 @@ def test_a_second_job_of_the_same_name_is_refused(house):
     assert house.jobs.knows(make_spec("twin", "").id)
     house.jobs.forget(make_spec("twin", "").id)
     assert not house.jobs.knows(make_spec("twin", "").id)
+
+
+def test_a_job_can_be_stopped_while_its_data_come_in(house):
+    reached, go_on = threading.Event(), threading.Event()
+    fetch = house.buckets.fetch_object
+
+    def slow(bucket, key, target):
+        reached.set()
+        assert go_on.wait(30)
+        fetch(bucket, key, target)
+
+    house.buckets.put("in", "data/a", "1")
+    house.buckets.put("in", "data/b", "2")
+    object.__setattr__(house.jobs._house.host, "fetch_object", slow)
+    house.jobs.submit(make_spec("halfway", "", FILE))
+    assert reached.wait(30)
+    assert house.jobs.stop(make_spec("halfway", "").id)
+    go_on.set()
+    assert house.end("halfway")["SecondaryStatus"] == "Stopped"
+    assert house.statuses("halfway") == ["Starting", "Downloading", "Stopping", "Stopped"]
+
+
+class NoNamespaces:
+    """A warm parent on a kernel that refuses them."""
+
+    namespaces = False
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "user code"),
+        ({"command": [], "algorithm": "kmeans", "network_isolation": True}, "EnableNetworkIsolation"),
+        ({"command": [], "algorithm": "kmeans", "instance_count": 2}, "InstanceCount must be 1"),
+    ],
+)
+def test_without_namespaces_what_needs_a_sandbox_is_refused(tmp_path, more, words):
+    house = House(tmp_path, NoNamespaces())
+    with pytest.raises(ValidationException, match=words):
+        house.jobs.submit(make_spec("refused", "", **more))
+    assert not list((tmp_path / "jobs").iterdir())
+    house.close()
