@@ -1,11 +1,13 @@
 """One endpoint: deployed, updated, invoked, deleted."""
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from clary.errors import ServiceError
 from clary.hosting.connection import Response, WorkerLost, WorkerUnreachable, compose
 from clary.hosting.fleet import DeploymentError, Fleet, Instance, Variant, container_name
 from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation, ModelFailure, VariantNotFoundError
@@ -13,8 +15,11 @@ from clary.hosting.measurements import Measurement, Measurements, scope_of
 from clary.hosting.spec import EndpointSpec
 from clary.hosting.worker import Worker
 
+log = logging.getLogger("clary.hosting")
+
 MODEL_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
+_REPORT_SECONDS = 1.0
 _ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 _INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 
@@ -159,8 +164,13 @@ class Endpoint:
             await self._tell({"EndpointStatus": "InService", "FailureReason": reason, "UpdateFailed": True})
 
     async def _tell(self, change: dict[str, Any]) -> None:
-        if not self._deleted:
-            await asyncio.to_thread(self._report, change)
+        while not self._deleted:
+            try:
+                await asyncio.to_thread(self._report, change)
+                break
+            except ServiceError as error:  # a full disk
+                log.error("the state of %s could not be noted, trying again: %s", self.name, error)
+                await asyncio.sleep(_REPORT_SECONDS)
 
 
 async def _send(worker: Worker, message: bytes, end: float) -> Response:

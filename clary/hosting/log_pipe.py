@@ -1,16 +1,20 @@
 """A named pipe that takes a worker's output; its lines go to the log in batches."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from clary.clock import Clock
+from clary.errors import ServiceError
 
 _CHUNK = 65536
 _LONGEST_LINE = 1 << 18  # what CloudWatch takes as one event
 _BATCH_SECONDS = 0.1
+
+log = logging.getLogger("clary.hosting")
 
 Append = Callable[[list[tuple[float, str]]], None]
 
@@ -62,6 +66,9 @@ class LogPipe:
             while self._lines:
                 await asyncio.sleep(_BATCH_SECONDS)
                 lines, self._lines = self._lines, []
-                await asyncio.to_thread(self._append, lines)
+                try:
+                    await asyncio.to_thread(self._append, lines)
+                except ServiceError as error:  # a full disk
+                    log.error("%d lines of a worker's output are lost: %s", len(lines), error)
         finally:
             self._flushing = None

@@ -1,13 +1,17 @@
 """What CloudWatch shows of invocations: gathered on the way of a request, put in batches."""
 
+import logging
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from clary.clock import Clock
+from clary.errors import ServiceError
 from clary.hosting.spec import EndpointSpec
 from clary.jobs.host import Host, Scope
 from clary.store.metrics import Datum, Summary
+
+log = logging.getLogger("clary.hosting")
 
 _NAMESPACE = "AWS/SageMaker"
 _MICROSECONDS = "Microseconds"
@@ -42,7 +46,10 @@ class Measurements:
             series[measurement[:3]].append(measurement)
         for (scope, endpoint, variant), measurements in series.items():
             dimensions = {"EndpointName": endpoint, "VariantName": variant}
-            self._host.put_metrics(scope, _NAMESPACE, self._data(dimensions, measurements), "")
+            try:
+                self._host.put_metrics(scope, _NAMESPACE, self._data(dimensions, measurements), "")
+            except ServiceError as error:  # a full disk
+                log.error("metrics of %d invocations are lost: %s", len(measurements), error)
 
     def _data(self, dimensions: dict[str, str], measurements: list[Measurement]) -> list[Datum]:
         rows = [

@@ -2,7 +2,9 @@
 
 import asyncio
 import concurrent.futures
+import fcntl
 import itertools
+import os
 import shutil
 import tempfile
 import threading
@@ -34,6 +36,8 @@ class Hosting:
         self._clock = clock
         self._folder = folder
         self._sockets = _fresh_folders(folder)
+        self._lock = os.open(self._sockets, os.O_RDONLY | os.O_CLOEXEC)
+        fcntl.flock(self._lock, fcntl.LOCK_SH)  # systemd's cleaning of /tmp spares locked folders
         self._endpoints: dict[str, Endpoint] = {}
         self._numbers = itertools.count(1)
         self._measurements = Measurements(host, clock)
@@ -87,6 +91,7 @@ class Hosting:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        os.close(self._lock)
         shutil.rmtree(self._sockets, ignore_errors=True)
         shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -65,22 +65,26 @@ class Worker:
 
     async def keep_running(self, log: LogPipe, output: Path) -> None:
         """Start the process, and again whenever it ends, until `stop`."""
+        try:
+            await self._keep_running(self._program(output))
+        finally:
+            if not self.started.done():
+                self.started.set_exception(NotHealthyError())
+            await log.close()
+
+    async def _keep_running(self, program: Program) -> None:
         pause = _FIRST_PAUSE
-        program = self._program(output)
         while not self._stopped.done():
             ended = await self._fork(program)
-            healthy = await self._comes_up(ended)
-            if healthy:
+            if await self._comes_up(ended):
                 pause = _FIRST_PAUSE
                 await self._watch(ended)
                 self.up = False
             await self._end(ended)
             if not self.started.done():
-                self.started.set_exception(NotHealthyError())
-                break
+                return
             await self._ends_within(self._stopped, pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
-        await log.close()
 
     def doubt(self) -> None:
         """A connection was lost: it has probably crashed, and takes no requests until it has answered a ping.

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -27,6 +27,7 @@ _READY_SECONDS = 120.0
 _LOOK_SECONDS = 0.2
 
 OnExit = Callable[[int], None]
+Result = TypeVar("Result")
 
 
 class _Request(NamedTuple):
@@ -69,7 +70,7 @@ class WarmParent:
     @property
     def namespaces(self) -> bool:
         """Whether its forks run programs in real sandboxes; waits for the imports."""
-        return self._ready.result(_READY_SECONDS)
+        return _wait(self._ready)
 
     def fork(
         self, entry: str, argument: dict[str, object], *, detached: bool, on_exit: OnExit | None = None
@@ -82,7 +83,7 @@ class WarmParent:
         with self._lock:
             self._launch()
             ready = self._ready
-        ready.result(_READY_SECONDS)
+        _wait(ready)
         request = _Request(Fork(next(self._numbers), entry, argument, detached), Future(), on_exit)
         with self._lock:
             if self._socket is None:
@@ -93,7 +94,7 @@ class WarmParent:
             except OSError as error:
                 del self._requests[request.fork.number]
                 raise SandboxError(f"the warm parent does not answer: {error}") from None
-        forked = request.answer.result(_READY_SECONDS)
+        forked = _wait(request.answer)
         if forked.problem:
             raise SandboxError(forked.problem)
         return forked.pid, forked.start_time
@@ -191,6 +192,13 @@ class WarmParent:
     def _call_back(self, child: _Child, status: int) -> None:
         if child.on_exit is not None and not self._closed:
             self._callbacks.submit(child.on_exit, status)
+
+
+def _wait(future: Future[Result]) -> Result:
+    try:
+        return future.result(_READY_SECONDS)
+    except TimeoutError:
+        raise SandboxError(f"the warm parent has not answered for {_READY_SECONDS:.0f} seconds") from None
 
 
 def _receive(connection: socket.socket) -> bytes:
