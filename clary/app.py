@@ -142,7 +142,7 @@ class House:
 
     def _pages(self) -> dict[tuple[str, str], Page]:
         async def health(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001
-            await _answer(send, 200, self.health())
+            await _answer(send, 200, await asyncio.to_thread(self.health))
 
         async def reset(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001
             if not self.settings.testing:
@@ -165,6 +165,7 @@ class House:
             "port": self.settings.port,
             "data_dir": str(self.settings.data_dir),
             "services": list(SERVICES),
+            **sagemaker.running(self.rooms),
         }
 
 

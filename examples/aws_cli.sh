@@ -7,7 +7,7 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 # y = 1 where x1 > x2
-awk 'BEGIN { srand(1); for (i = 0; i < 500; i++) { a = rand(); b = rand(); printf "%d,%f,%f\n", a > b, a, b } }' \
+awk 'BEGIN { srand(1); for (i = 0; i < 500; i++) { a = rand(); b = rand(); printf "%d,%f,%f\n", (a > b), a, b } }' \
     > "$folder/train.csv"
 
 aws s3 mb "s3://$name"

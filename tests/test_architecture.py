@@ -37,7 +37,7 @@ def imports(path):
             yield from (alias.name.split(".")[1] for alias in node.names if alias.name.startswith("clary."))
 
 
-@pytest.mark.parametrize("room", LEVEL)
+@pytest.mark.parametrize("room", sorted(LEVEL))
 def test_rooms_import_only_what_is_below_them(room):
     for path in FILES:
         inside = path.relative_to(PACKAGE).with_suffix("").parts[0]
@@ -66,9 +66,10 @@ def test_starting_the_server_imports_nothing_heavy():
     assert answer.stdout.strip() == "[]"
 
 
-def test_catching_everything_is_for_two_files():
-    catchers = [str(path.relative_to(PACKAGE)) for path in FILES if "except Exception" in path.read_text()]
-    assert len(catchers) <= 2, catchers
+def test_catching_everything_is_for_three_files():
+    """A bug must not end what serves others: the wire, the lives of the jobs, a worker that answers an endpoint."""
+    catchers = {str(path.relative_to(PACKAGE)) for path in FILES if "except Exception" in path.read_text()}
+    assert catchers == {"wire/app.py", "jobs/life.py", "algorithms/serve.py"}
 
 
 def test_files_and_functions_stay_readable():

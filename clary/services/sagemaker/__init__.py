@@ -1,5 +1,5 @@
 """Amazon SageMaker: training jobs, models, endpoint configurations, endpoints, tags and search."""
 
-from clary.services.sagemaker.life import recover, state_changed
+from clary.services.sagemaker.life import recover, running, state_changed
 
-__all__ = ["recover", "state_changed"]
+__all__ = ["recover", "running", "state_changed"]

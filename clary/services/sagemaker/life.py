@@ -51,6 +51,13 @@ def _recover_job(rooms: Rooms, record: Record) -> None:
         rooms.jobs.submit(to_job_spec(record))
 
 
+def running(rooms: Rooms) -> dict[str, int]:
+    """How many training jobs and endpoints there are to do, over all accounts and regions."""
+    jobs = sum(record.status not in training_state.ENDED for record in rooms.records.every(record_kind(TRAINING_JOB)))
+    endpoints = sum(record.status != "Failed" for record in rooms.records.every(record_kind(ENDPOINT)))
+    return {"jobs": jobs, "endpoints": endpoints}
+
+
 def _recover_endpoint(rooms: Rooms, record: Record) -> None:
     """Serve again what was served; then go on with an update that was under way."""
     if record.status == "Deleting":
