@@ -56,7 +56,7 @@ class Jobs:
         except OSError:
             remove_tree(folder)
             raise
-        self._enter(Life(self._house, folder))
+        self._enter(Life(self._house, folder, self._queue.leave))
 
     def stop(self, id: str) -> bool:  # noqa: A002 - the interface's name
         """Stop a job, with its grace period; False when it is unknown or has ended."""
@@ -82,7 +82,7 @@ class Jobs:
             if not (folder / "job.json").exists():
                 remove_tree(folder)  # its submit was never answered
             elif not has_ended(folder):
-                lives.append(Life(self._house, folder))
+                lives.append(Life(self._house, folder, self._queue.leave))
         lives.sort(key=lambda life: (life.began or float("inf"), life.spec.name))
         for life in lives:
             if life.admitted:

@@ -47,7 +47,6 @@ MESSAGES = {
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
 }
-ENDS = ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded")
 QUICK, SLOW = 0.02, 0.25  # seconds between two looks at a job: after something came, and when nothing does
 RETRY_SECONDS = 1.0
 TRIES = 10
@@ -75,8 +74,9 @@ class House:
 class Life:
     """A job that has not ended."""
 
-    def __init__(self, house: House, folder: Path) -> None:
+    def __init__(self, house: House, folder: Path, leave: Callable[[str], None]) -> None:
         self._house = house
+        self._leave = leave  # called when its cores and memory are free, before its end is told
         self.folder = folder
         self.spec = msgspec.json.decode((folder / "job.json").read_bytes(), type=JobSpec)
         self._journal = Journal(folder / "life")
@@ -284,8 +284,6 @@ class Life:
         except (ServiceError, OSError) as problem:
             text = f"{problem.code}: {problem.message}" if isinstance(problem, ServiceError) else str(problem)
             outcome, reason = "Failed", f"ClientError: Artifact upload failed:{text}"
-        if outcome not in ENDS:
-            outcome = "Failed"
         fields: dict[str, Any] = {"FinalMetricDataList": self._scraper().final()}
         if reason:
             fields["FailureReason"] = reason[:REASON_MAX]
@@ -296,6 +294,7 @@ class Life:
         if began is not None:
             fields |= {"TrainingEndTime": now, "BillableTimeInSeconds": max(1, math.ceil(now - began))}
         self.over = True
+        self._leave(self.spec.id)
         self.tell(outcome, now, **fields)
         self._note({"attempt": self._number, "status": "", "told": True})
         for attempt in self.folder.glob("attempt-*"):
