@@ -43,7 +43,10 @@ async def hold(
             record = await _read(call, key)
             if record is None or settled(record):
                 break
-            await watch.wait(end - loop.time())
+            try:
+                await watch.wait(end - loop.time())
+            except asyncio.CancelledError:
+                break  # the server ends: the client had better hear how things stand than lose its connection
     return record
 
 

@@ -79,6 +79,21 @@ def test_a_job_that_is_deleted_lets_its_watchers_go(desk):
         asyncio.run(run())
 
 
+def test_a_server_that_ends_answers_with_what_is_known(desk):
+    desk(create_training_job, **training_job())
+
+    async def run():
+        call = desk.call("DescribeTrainingJob", WAITER)
+        held = asyncio.create_task(describe_training_job(call, {"TrainingJobName": "job"}))
+        while not desk.rooms.changes._watches:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+        held.cancel()
+        return await asyncio.wait_for(held, 5)
+
+    assert asyncio.run(run())["TrainingJobStatus"] == "InProgress"
+
+
 def key(desk):
     from clary.services.sagemaker import resources
 
