@@ -3,9 +3,10 @@
 import errno
 import logging
 import re
+import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,11 +30,14 @@ class PortTaken(SettingsError):
 
 def serve(settings: Settings, ready: Callable[[Settings], None]) -> None:
     """Serve until SIGINT or SIGTERM; leaves no process behind."""
-    with bound(settings) as (listener, settings), opened(settings) as house:
+    # uvicorn raises the signal that stopped it once more; SIGTERM too must not end us before the house is closed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), bound(settings) as (listener, settings), opened(settings) as house:
         server = uvicorn.Server(uvicorn_config(house))
         house.listens()
         ready(settings)
-        server.run(sockets=[listener])
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
 
 
 @contextmanager

@@ -57,7 +57,8 @@ def children_of(pid):
     return found
 
 
-def test_life_of_a_server(serving):
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_life_of_a_server(serving, how):
     process, folder, port = serving
     status = clary("status", "--data-dir", str(folder))
     assert f"http://127.0.0.1:{port}" in status.stdout and status.returncode == 0
@@ -69,7 +70,7 @@ def test_life_of_a_server(serving):
     assert refused.returncode == 1 and "in use" in refused.stderr
 
     below = children_of(process.pid)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(how)
     assert process.wait(timeout=30) == 0
     assert b"Traceback" not in process.stderr.read()
     assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
