@@ -127,7 +127,7 @@ def serve_peer(model: str, port: int) -> None:
     booster = xgboost.Booster(model_file=model)
     booster.set_param("nthread", 1)
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001
         body = (await receive())["body"]
         row = np.array([body.split(b",")], dtype=np.float32)
         answer = str(float(booster.inplace_predict(row)[0])).encode()

@@ -31,10 +31,16 @@ def finish(report: int, work: Callable[[], int]) -> NoReturn:
     try:
         status = work()
     except (SandboxError, OSError) as error:
-        with suppress(OSError):
-            os.write(report, str(error).encode()[:4096])
+        _tell(report, str(error))
+    except BaseException:  # noqa: BLE001 - a bug, and nothing stands above this
+        _tell(report, traceback.format_exc())
     finally:
         os._exit(status)
+
+
+def _tell(report: int, problem: str) -> None:
+    with suppress(OSError):  # closed: the program has started
+        os.write(report, problem.encode()[:4096])
 
 
 def watch(program: Program, call: Call | None, report: int, parent: int, keep: Collection[int] = frozenset()) -> int:

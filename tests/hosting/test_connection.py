@@ -13,7 +13,10 @@ REQUEST = compose("POST", "/invocations", [("Content-Type", "text/csv"), ("Accep
 
 
 def run(tmp_path: Path, replies: list[bytes], work: Callable[[Pool], Awaitable[object]]) -> tuple[object, list[int]]:
-    """Serve the replies in turn, hanging up after one that is cut short; returns what the work returned and the requests of each connection."""
+    """Serve the replies in turn, hanging up after one that is cut short.
+
+    Returns what the work returned and how many requests each connection had.
+    """
     served: list[int] = []
     left = list(replies)
 
