@@ -1,5 +1,6 @@
 """`python -m clary.algorithms NAME train`: one training job under /opt/ml, as the container contract says."""
 
+import os
 import signal
 import sys
 from typing import Any
@@ -17,6 +18,8 @@ INTERNAL = "AlgorithmError: Internal error; the training log shows where"
 
 def main(name: str) -> int:
     """Train the algorithm; the exit status, with the reason in output/failure where it isn't 0."""
+    # Read when OpenMP is loaded: else its threads spin while they wait, at the cost of whoever shares the cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     tree = OptMl.from_environment()
     algorithm = algorithms.load(name)
     log_lines.configure(algorithm.log_form)
