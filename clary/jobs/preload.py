@@ -21,8 +21,6 @@ NEEDED = (
 def preload() -> None:
     """Import it all."""
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # pyarrow's allocator reads it when it is loaded
-    # Else XGBoost's threads spin while they wait, and take the cores from whoever else has work for them.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # Read by OpenMP when xgboost loads it. Threads that spin while they wait make a small training take ten times as
     # long as soon as something else wants the cores: another job, a test suite.
     os.environ["OMP_WAIT_POLICY"] = "passive"

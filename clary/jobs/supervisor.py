@@ -88,6 +88,7 @@ class Supervisor:
         self._outcome = "Completed"
         self._reason = ""
         self._internal = False
+        self._asked_to_stop = False
         self._deadline = time.monotonic() + self._plan.max_seconds
         self._kill_at: float | None = None
 
@@ -117,10 +118,14 @@ class Supervisor:
         os.set_blocking(reader, False)
         os.set_blocking(writer, False)
         signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-        for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._on_term)
         self._wakeups = reader
         self._selector.register(reader, selectors.EVENT_READ)
+
+    def _on_term(self, *_: object) -> None:
+        self._asked_to_stop = True
 
     def _start(self) -> None:
         """Start the feeders, whose FIFOs a program looks for at once, then the hosts."""
@@ -168,7 +173,7 @@ class Supervisor:
     def _look_at_time(self) -> None:
         now = time.monotonic()
         if self._kill_at is None:
-            if self._stop_file.exists():
+            if self._asked_to_stop or self._stop_file.exists():
                 self._stop("Stopped", self._grace())
             elif now >= self._deadline:
                 self._stop("MaxRuntimeExceeded", self._plan.stop_grace)

@@ -157,6 +157,14 @@ def test_jobs_that_waited_still_wait_after_a_crash_in_their_order(tmp_path, warm
     house.close()
 
 
+def test_a_supervisor_that_is_told_to_end_stops_its_job(house):
+    house.jobs.submit(make_spec("told", "import time; print('up'); time.sleep(600)"))
+    wait_until(lambda: printed(house.folder, b"up"), "the job never began")
+    (pid,) = [row["pid"] for row in notes(house.folder) if row["event"] == "started"]
+    os.kill(pid, signal.SIGTERM)
+    assert house.end("told")["SecondaryStatus"] == "Stopped"
+
+
 def test_a_dead_supervisor_fails_the_job_and_takes_its_programs_along(house):
     house.jobs.submit(make_spec("headless", "import time; print('up'); time.sleep(600)"))
     wait_until(lambda: printed(house.folder, b"up"), "the job never began")
