@@ -76,6 +76,12 @@ class Uploads:
         with self._database.read() as connection:
             return _parts(connection, owner, after=after, limit=limit)
 
+    def part(self, owner: str, number: int) -> Part | None:
+        """One part of an upload, or of an object by its id."""
+        with self._database.read() as connection:
+            found = _parts(connection, owner, after=number - 1, limit=1)
+        return found[0] if found and found[0].number == number else None
+
     def complete(self, id: str, choose: Callable[[Upload, Found, list[Part]], Completion]) -> Object:  # noqa: A002
         """Make the chosen parts an object, in one transaction; raises NoUpload."""
         with self._database.write() as connection:

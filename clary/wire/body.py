@@ -139,4 +139,5 @@ def _chunked_decoder(headers: dict[str, str], make_signer: Callable[[], Signer])
         message = f"Clary does not know the payload signature {sha256}"
         raise ServiceError(message, code="NotImplemented", status=501)
     encodings = [name.strip() for name in headers.get("content-encoding", "").split(",")]
-    return ChunkedDecoder() if "aws-chunked" in encodings else None
+    framed = "aws-chunked" in encodings and "x-amz-decoded-content-length" in headers
+    return ChunkedDecoder() if framed else None

@@ -5,7 +5,6 @@ from typing import Any
 from clary.services.s3 import checksums
 from clary.services.s3.encryption import refuse_customer_keys
 from clary.services.s3.errors import InvalidArgument
-from clary.services.s3.multipart import declared_of
 from clary.services.s3.ownership import require_object
 from clary.store.object_rows import Object
 from clary.wire import Call, operation
@@ -33,7 +32,7 @@ def get_object_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]
 
 
 def _parts(call: Call, request: dict[str, Any], found: Object) -> dict[str, Any]:
-    declared = declared_of(found.details)
+    declared = checksums.declared_of(found.details)
     answer: dict[str, Any] = {"TotalPartsCount": found.parts}
     if not declared.named:  # S3 lists the parts only where their checksums were asked for
         return answer

@@ -16,6 +16,7 @@ Kind = Literal["FULL_OBJECT", "COMPOSITE"]
 
 MEMBERS = {name: f"Checksum{name.upper()}" for name in NAMES}
 DEFAULT = "crc64nvme"
+DECLARED = "DeclaredChecksum"  # in the details of an upload
 _PREFIX = "Checksum"
 _COMBINED = ("crc32", "crc32c", "crc64nvme")
 _NOT_CHECKSUMS = ("ChecksumAlgorithm", "ChecksumType", "ChecksumMode")
@@ -71,6 +72,11 @@ def declared_checksum(request: Mapping[str, Any]) -> Declared:
     if (kind == "FULL_OBJECT" and name not in _COMBINED) or (kind == "COMPOSITE" and name == DEFAULT):
         raise InvalidRequest(f"The {kind} checksum type cannot be used with the {name} checksum algorithm.")
     return Declared(name, kind, named)
+
+
+def declared_of(details: Mapping[str, Any]) -> Declared:
+    """What the creation of this upload, or of the upload that made this object, said of the checksum."""
+    return Declared(*details[DECLARED])
 
 
 def object_checksum(algorithm: str, value: str, kind: Kind = "FULL_OBJECT") -> dict[str, str]:

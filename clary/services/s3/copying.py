@@ -28,7 +28,7 @@ _OWN_TO_A_WRITE = (
     "ServerSideEncryption",
     "SSEKMSKeyId",
     "BucketKeyEnabled",
-    "DeclaredChecksum",
+    checksums.DECLARED,
 )
 
 
@@ -66,7 +66,7 @@ def upload_part_copy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     check_part_number(request["PartNumber"])
     refuse_customer_keys(request)
     upload = require_upload(call, request)
-    declared = checksums.Declared(*upload.details["DeclaredChecksum"])
+    declared = checksums.declared_of(upload.details)
     running = Checksum(part_algorithm(upload, declared.algorithm))
     with _open_source(call, request) as source, call.rooms.objects.incoming([running]) as incoming:
         for block in source.blocks():

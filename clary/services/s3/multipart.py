@@ -21,7 +21,6 @@ from clary.store.uploads import Completion, NoUpload, Upload
 from clary.wire import Call, operation
 
 MIN_PART_BYTES = 5 << 20
-_DECLARED = "DeclaredChecksum"
 
 
 class InvalidPart(ServiceError):
@@ -50,7 +49,7 @@ def create_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, An
     """Begin an upload in parts."""
     details = details_of(call, request)
     declared = checksums.declared_checksum(request)
-    details[_DECLARED] = declared
+    details[checksums.DECLARED] = declared
     upload = call.rooms.objects.uploads.create(request["Bucket"], request["Key"], details, bucket_check(call, request))
     answer = {"Bucket": upload.bucket, "Key": upload.key, "UploadId": upload.id, **encryption_answer(details)}
     if declared.named:
@@ -128,14 +127,9 @@ def check_place(upload: Upload, request: dict[str, Any]) -> None:
         raise NoSuchUpload(upload.id)
 
 
-def declared_of(details: dict[str, Any]) -> Declared:
-    """What the creation of an upload, or of the object made by it, said of the checksum."""
-    return Declared(*details[_DECLARED])
-
-
 def part_algorithm(upload: Upload, claimed: str | None) -> str:
     """The checksum to compute of a part; it must be the upload's, where that names one."""
-    declared = declared_of(upload.details)
+    declared = checksums.declared_of(upload.details)
     if declared.named and claimed != declared.algorithm:
         shown = claimed or "null"
         message = (
@@ -160,7 +154,7 @@ def _store(call: Call, request: dict[str, Any], incoming: Incoming, end: list[by
 def _completion(
     upload: Upload, request: dict[str, Any], wanted: Sequence[dict[str, Any]], uploaded: list[Part]
 ) -> Completion:
-    declared = declared_of(upload.details)
+    declared = checksums.declared_of(upload.details)
     parts = _chosen_parts(upload, declared, wanted, uploaded)
     if request.get("MpuObjectSize", total := sum(part.size for part in parts)) != total:
         message = (

@@ -143,20 +143,28 @@ def _choose(call: Call, request: dict[str, Any], found: Found) -> tuple[Span, di
     item = own_object(call, request, found)
     check_read(request, item)
     answer = answer_of(item)
+    span, checksum = _place(call, request, item)
     if "PartNumber" in request:
-        parts = (
-            call.rooms.objects.uploads.parts(item.id, after=request["PartNumber"] - 1, limit=1) if item.parts else []
-        )
-        part = parts[0] if parts and parts[0].number == request["PartNumber"] else None
-        span = part_span(request, item, part)
         answer["PartsCount"] = item.parts or None
-    else:
-        span = header_span(request.get("Range"), item.size)
-    # On a part of the object its checksum would only mislead; clients would hold it against the part's bytes.
-    if request.get("ChecksumMode") == "ENABLED" and not span.partial:
-        answer.update(checksums.checksum_members(item))
+    if request.get("ChecksumMode") == "ENABLED":
+        answer.update(checksum)
     answer.update({name: request[given] for given, name in _OVERRIDES.items() if given in request})
     return span, answer
+
+
+def _place(call: Call, request: dict[str, Any], item: Object) -> tuple[Span, dict[str, str]]:
+    """Which bytes are wanted, and their checksum as far as one is known."""
+    if "PartNumber" not in request:
+        span = header_span(request.get("Range"), item.size)
+        # The object's checksum beside a range of it would only mislead: clients hold it against the bytes they get.
+        return span, {} if span.partial else checksums.checksum_members(item)
+    part = call.rooms.objects.uploads.part(item.id, request["PartNumber"]) if item.parts else None
+    span = part_span(request, item, part)
+    if part is None:
+        return span, checksums.checksum_members(item)
+    declared = checksums.declared_of(item.details)
+    members = checksums.part_members(part, declared)
+    return span, {**members, "ChecksumType": declared.kind} if members else {}
 
 
 def _reply(item: Object, span: Span, answer: dict[str, Any]) -> Reply:
@@ -195,6 +203,8 @@ def _delete_problem(item: dict[str, Any], found: Object | None) -> dict[str, str
         return {"Code": error.code, "Message": error.message}
     if item.get("VersionId", "null") != "null":
         return {"Code": "NoSuchVersion", "Message": "The specified version does not exist."}
+    if "LastModifiedTime" in item or "Size" in item:
+        return {"Code": "NotImplemented", "Message": "LastModifiedTime and Size are for directory buckets only."}
     if "ETag" in item and (found is None or not (item["ETag"] == "*" or same_etag(item["ETag"], found.etag))):
         message = "At least one of the pre-conditions you specified did not hold"
         return {"Code": "PreconditionFailed", "Message": message}

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from clary.services.s3.checksums import part_members
+from clary.services.s3.checksums import declared_of, part_members
 from clary.services.s3.errors import InvalidArgument
 from clary.services.s3.listing import MAX_KEYS, check_encoding, encoder_of, rolled_up
-from clary.services.s3.multipart import declared_of, require_upload
+from clary.services.s3.multipart import require_upload
 from clary.services.s3.ownership import owner_of, require_bucket
 from clary.services.s3.properties import quoted
 from clary.store.uploads import Upload
