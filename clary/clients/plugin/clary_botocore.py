@@ -6,17 +6,18 @@ AWS_ENDPOINT_URL. Before such a request is signed, its address becomes the confi
 """
 
 import os
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
-def initialize_client_plugin(client):
+def initialize_client_plugin(client: Any) -> None:
     """Called by botocore for each client it builds."""
     client.meta.events.register_first("before-sign.*.*", stay_home)
 
 
-def stay_home(request, **_):
+def stay_home(request: Any, **_: Any) -> None:
     """Send what is addressed to AWS to the configured endpoint instead."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     parts = urlsplit(request.url)
