@@ -2,12 +2,14 @@
 
     python benchmarks/formats.py [--megabytes N]
 
-Prints MB/s of the encoded text or records, best of some turns, and the ratio.
+Clary's side yields batches, the peer one array. Prints MB/s of the encoded text or records, best of some turns, and
+the ratio.
 """
 
 import argparse
 import io
 import time
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
@@ -16,7 +18,7 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 from sklearn.datasets import load_svmlight_file
 
-from clary.formats import Source, Sparse, concatenate, read_batches, recordio
+from clary.formats import Source, Sparse, read_batches, recordio
 from clary.formats.records import encode_sparse_rows
 
 TURNS = 5
@@ -90,7 +92,7 @@ def measure_parquet(rows: np.ndarray) -> None:
 
 def show(what: str, data: bytes, content_type: str, peer: Callable[[], object], name: str) -> None:
     source = Source("benchmark", lambda: io.BytesIO(data))
-    line(what, len(data), best(lambda: concatenate(list(read_batches([source], content_type)))), best(peer), name)
+    line(what, len(data), best(lambda: deque(read_batches([source], content_type), 0)), best(peer), name)
 
 
 def line(what: str, size: int, ours: float, theirs: float, name: str) -> None:

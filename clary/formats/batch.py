@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
+
+MOST_COLUMNS = 2**31 - 1
+"""Keys and widths beyond it are mistakes."""
 
 
 class Source(NamedTuple):
@@ -83,6 +86,12 @@ class Batch:
             features.slice(start, stop) if isinstance(features, Sparse) else features[start:stop],
             *(None if part is None else part[start:stop] for part in (self.labels, self.weights, self.groups)),
         )
+
+
+def cast(values: Any, dtype: type | str) -> np.ndarray:
+    """Numbers as an array of a type; what doesn't fit becomes infinite, which the check of all rows refuses."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(values).astype(dtype, copy=False)
 
 
 def concatenate(batches: Sequence[Batch]) -> Batch:

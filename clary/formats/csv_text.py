@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from clary.errors import ClientError
-from clary.formats.batch import Batch, ReadOptions
+from clary.formats.batch import Batch, ReadOptions, cast
 from clary.formats.blocks import read_lines
 
 BLOCK = 8 << 20
@@ -45,11 +45,11 @@ def split_columns(table: np.ndarray, name: str, options: ReadOptions) -> Batch:
     if table.shape[1] <= first:
         wanted = f"{options.label_columns} label column(s)" + (", a weight" if options.weights else "")
         raise ClientError(f"{name}: {table.shape[1]} column(s) are too few for {wanted} and at least one feature")
-    labels = table[:, : options.label_columns].astype(np.float32)
+    labels = cast(table[:, : options.label_columns], np.float32)
     return Batch(
         table[:, first:],
         None if not options.label_columns else labels[:, 0] if options.label_columns == 1 else labels,
-        table[:, first - 1].astype(np.float32) if options.weights else None,
+        cast(table[:, first - 1], np.float32) if options.weights else None,
     )
 
 
@@ -72,7 +72,7 @@ def _parse_small(block: bytes, delimiter: str, dtype: type) -> np.ndarray:
     if b"_" in block:  # Python reads 1_000 as a number
         raise ValueError
     rows = [list(map(float, line.split(mark))) for line in block.split(b"\n") if line and not line.isspace()]
-    return np.array(rows, dtype)
+    return cast(rows, dtype)
 
 
 def _parse(block: bytes, delimiter: str, dtype: type) -> np.ndarray:
@@ -108,7 +108,7 @@ def _parse_carefully(block: bytes, delimiter: str, name: str, row: int, dtype: t
         if rows and len(fields) != len(rows[0]):
             raise ClientError(f"{name}: row {here} has {len(fields)} columns, the rows before it have {len(rows[0])}")
         rows.append([_number(field, f"{name}: row {here}, column {at}") for at, field in enumerate(fields, 1)])
-    return np.array(rows, dtype).reshape(len(rows), -1)
+    return cast(rows, dtype)
 
 
 def _is_number(field: str) -> bool:

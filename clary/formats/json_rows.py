@@ -7,6 +7,7 @@ An INSTANCE is `{"features": [1.5, 16]}`, `{"data": {"features": {"values": [1.5
 `{"data": {"features": {"keys": [3, 8], "shape": [10], "values": [1, 4]}}}`.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -14,14 +15,16 @@ import msgspec
 import numpy as np
 
 from clary.errors import ClientError
-from clary.formats.batch import Batch, ReadOptions, Sparse
+from clary.formats.batch import MOST_COLUMNS, Batch, ReadOptions, Sparse, cast
+
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
     """The instances of one JSON document; raises ClientError naming the row."""
     try:
         document = msgspec.json.decode(stream.read())
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise ClientError(f"{name} is not JSON: {error}") from None
     instances = document.get("instances") if isinstance(document, dict) else None
     if not isinstance(instances, list):
@@ -34,7 +37,7 @@ def read_lines(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Ba
     """The instances of a text with one JSON document a line; raises ClientError naming the row."""
     try:
         instances = msgspec.json.Decoder().decode_lines(stream.read())
-    except msgspec.DecodeError as error:
+    except NOT_JSON as error:
         raise ClientError(f"{name} is not JSON lines: {error}") from None
     if instances:
         yield _as_batch(instances, name, options.dtype)
@@ -73,7 +76,7 @@ def _as_numbers(rows: Any, name: str, dtype: type) -> np.ndarray:
         numbers = np.array(None)
     if numbers.dtype.kind not in "fiub" and numbers.size:
         raise ClientError(_name_the_word(rows, name))
-    return numbers.astype(dtype)
+    return cast(numbers, dtype)
 
 
 def _name_the_word(rows: Any, name: str) -> str:
@@ -104,7 +107,9 @@ def _sparse_parts(element: Any, place: str) -> tuple[list[int], list[Any], int]:
     keys, shape = element["keys"], element.get("shape")
     if not isinstance(shape, list) or not shape or not all(isinstance(side, int) and side > 0 for side in shape):
         raise ClientError(f'{place}: a sparse row needs its "shape", a list of positive whole numbers')
-    width = int(np.prod(shape))
+    width = math.prod(shape)
+    if width > MOST_COLUMNS:
+        raise ClientError(f"{place}: the shape {shape} has more than {MOST_COLUMNS} columns")
     if not isinstance(keys, list) or len(keys) != len(values):
         raise ClientError(f"{place} needs as many keys as values")
     for key in keys:

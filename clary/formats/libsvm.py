@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from clary.errors import ClientError
-from clary.formats.batch import Batch, ReadOptions, Sparse
+from clary.formats.batch import MOST_COLUMNS, Batch, ReadOptions, Sparse, cast
 from clary.formats.blocks import read_lines
 
 BLOCK = 8 << 20
@@ -55,15 +55,16 @@ def _parse(block: bytes, name: str, row: int, dtype: type) -> Batch:
     pairs[first] = pairs[first[weighted] + 1] = False
     is_value = after_colon[pairs]
     keys, values = numbers[pairs][0::2], numbers[pairs][1::2]
-    wrong_keys = (keys != np.floor(keys)).any() or (keys < (-1 if has_groups else 0)).any()
+    lowest = -1 if has_groups else 0
+    wrong_keys = (keys != np.floor(keys)).any() or (keys < lowest).any() or (keys >= MOST_COLUMNS).any()
     if after_colon[first].any() or len(is_value) % 2 or is_value[0::2].any() or not is_value[1::2].all() or wrong_keys:
         raise _describe(block, name, row)
     owner = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(numbers))))[pairs][0::2]
     inside = slice(None) if not has_groups else keys >= 0
     return Batch(
         _compress(keys[inside], values[inside], owner[inside], len(first), dtype),
-        numbers[first].astype(np.float32),
-        numbers[first + 1].astype(np.float32) if _all_or_none(weighted, "a weight", name, row) else None,
+        cast(numbers[first], np.float32),
+        cast(numbers[first + 1], np.float32) if _all_or_none(weighted, "a weight", name, row) else None,
         _groups(values[keys < 0], owner[keys < 0], len(first), name, row) if has_groups else None,
     )
 
@@ -97,7 +98,7 @@ def _places(block: bytes) -> tuple[np.ndarray, np.ndarray]:
 def _compress(keys: np.ndarray, values: np.ndarray, owner: np.ndarray, rows: int, dtype: type) -> Sparse:
     indptr = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=rows))]).astype(np.int64)
     indices = keys.astype(np.int64)
-    return Sparse(indptr, indices, values.astype(dtype), int(indices.max(initial=-1)) + 1, exact=False)
+    return Sparse(indptr, indices, cast(values, dtype), int(indices.max(initial=-1)) + 1, exact=False)
 
 
 def _groups(values: np.ndarray, owner: np.ndarray, rows: int, name: str, row: int) -> np.ndarray:
@@ -123,9 +124,13 @@ def _describe(block: bytes, name: str, row: int) -> ClientError:
             return ClientError(f"{name}: row {here}: {label[:40]!r} is no label; a number or number:weight is needed")
         for pair in pairs:
             index, _, value = pair.partition(":")
-            if not (index.isdecimal() or index == "-1") or not _is_number(value):
+            if not _is_index(index) or not _is_number(value):
                 return ClientError(f"{name}: row {here}: {pair[:40]!r} is not of the form index:value")
     return ClientError(f"{name}: rows from {row} on can't be read as libsvm")
+
+
+def _is_index(text: str) -> bool:
+    return text == "qid" or (text.isdecimal() and len(text) <= 10 and int(text) < MOST_COLUMNS)
 
 
 def _is_number(text: str) -> bool:

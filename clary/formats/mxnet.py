@@ -47,7 +47,7 @@ def load(path: Path) -> dict[str, np.ndarray] | list[np.ndarray]:
     if magic != LIST_MAGIC:
         raise ClientError(f"{path.name} is not a list of MXNet arrays: it begins with 0x{magic:x}, not 0x112")
     arrays = [_decode(reader) for _ in range(count)]
-    names = [reader.take(*reader.unpack("<Q")).decode() for _ in range(*reader.unpack("<Q"))]
+    names = [reader.take(*reader.unpack("<Q")).decode("utf-8", "replace") for _ in range(*reader.unpack("<Q"))]
     if names and len(names) != len(arrays):
         raise ClientError(f"{path.name} has {len(arrays)} arrays and {len(names)} names")
     return dict(zip(names, arrays, strict=True)) if names else arrays

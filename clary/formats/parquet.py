@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from clary.errors import ClientError
-from clary.formats.batch import Batch, ReadOptions
+from clary.formats.batch import Batch, ReadOptions, cast
 from clary.formats.csv_text import split_columns
 
 ROWS = 1 << 16
@@ -26,7 +26,9 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
         file = parquet.ParquetFile(stream)
         for batch in file.iter_batches(batch_size=ROWS):
             yield split_columns(_as_table(batch, name, options.dtype), name, options)
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's; Arrow's own has no number
         raise ClientError(f"{name} is not a Parquet file: {error}") from None
 
 
@@ -39,5 +41,5 @@ def _as_table(batch: Any, name: str, dtype: type) -> np.ndarray:
         kind = field.type
         if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or pyarrow.types.is_boolean(kind)):
             raise ClientError(f"{name}: column {at + 1} ('{field.name}') is of type {kind}; a number is needed")
-        table[:, at] = column.to_numpy(zero_copy_only=False)
+        table[:, at] = cast(column.to_numpy(zero_copy_only=False), dtype)
     return table

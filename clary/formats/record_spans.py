@@ -127,17 +127,20 @@ def _trace_tensor(buffer: bytes, start: int, end: int, steps: list[Step], slot: 
         steps.append(Step(TAKE, tag, low, high, slot + number - 1) if known else Step(SKIP, tag))
 
 
-def find_spans(buffer: bytes, frames: list[Span], name: str, first: int) -> Spans:
-    """The spans of all records; raises ClientError naming file and record (`first` is the first one's number)."""
-    bounds = np.array(frames, np.int64).T
-    start, end = np.zeros((2, 6, len(frames)), np.int64)
-    kinds = np.zeros((2, len(frames)), np.int64)
+def find_spans(buffer: bytes, bounds: np.ndarray, name: str, first: int) -> Spans:
+    """The spans of all records, which lie at `bounds`: (2, n), starts and ends.
+
+    Raises ClientError naming file and record; `first` is the first one's number.
+    """
+    count = bounds.shape[1]
+    start, end = np.zeros((2, 6, count), np.int64)
+    kinds = np.zeros((2, count), np.int64)
     data = np.frombuffer(buffer, np.uint8)
-    waiting = np.arange(len(frames))
+    waiting = np.arange(count)
     for _ in range(TRACES):
         if len(waiting) < FEW:
             break
-        leader = _trace_record(buffer, frames, int(waiting[0]), name, first)
+        leader = _trace_record(buffer, bounds, int(waiting[0]), name, first)
         if any(len(spans) > 1 for spans in leader.spans()) or any(step.tag > 127 for step in leader.steps):
             break
         followed, low, high = _follow(data, bounds[:, waiting], leader.steps)
@@ -147,15 +150,15 @@ def find_spans(buffer: bytes, frames: list[Span], name: str, first: int) -> Span
         waiting = waiting[~followed]
     aside = [buffer]
     for row in waiting.tolist():
-        alone = _trace_record(buffer, frames, row, name, first)
+        alone = _trace_record(buffer, bounds, row, name, first)
         kinds[:, row] = alone.kinds
         start[:, row], end[:, row] = _put_aside(buffer, alone, aside)
     return Spans(b"".join(aside) if len(aside) > 1 else buffer, start, end, kinds)
 
 
-def _trace_record(buffer: bytes, frames: list[Span], row: int, name: str, first: int) -> Trace:
+def _trace_record(buffer: bytes, bounds: np.ndarray, row: int, name: str, first: int) -> Trace:
     try:
-        return trace(buffer, *frames[row])
+        return trace(buffer, *bounds[:, row].tolist())
     except Malformed as error:
         raise ClientError(f"{name}: record {first + row} is no aialgs.data.Record: {error}") from None
 

@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from clary.errors import ClientError
-from clary.formats.batch import Batch, ReadOptions, Sparse
+from clary.formats.batch import Batch, ReadOptions, Sparse, cast
 from clary.formats.blocks import read_block
 from clary.formats.protobuf import Malformed, Span
 from clary.formats.record_spans import (
@@ -44,8 +44,8 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
 
     Dense records give (n, d) features, sparse ones `Sparse`; a batch holds one kind.
     """
-    rest, number = b"", 1
-    while block := read_block(stream, max(BLOCK, _lacking(rest))):
+    rest, number, size = b"", 1, BLOCK
+    while block := read_block(stream, size - len(rest)):
         block, position = rest + block, 0
         while (run := _read_run(block, position, name, number, options.dtype)) is not None:
             batches, position = run
@@ -53,6 +53,7 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
                 number += len(batch)
                 yield batch
         rest = block[position:]
+        size = _next_size(rest, size)
     if rest:
         promise = f" of {HEADER.unpack_from(rest)[1]} bytes" if len(rest) >= HEADER.size else ""
         raise ClientError(
@@ -98,9 +99,11 @@ def _read_run(block: bytes, position: int, name: str, number: int, dtype: type) 
     batch = _read_like_records(block, position, first, dtype)
     if batch is not None:
         return [batch], position + len(batch) * _frame_size(first[1] - first[0])
-    spans = [first, *frames]
-    start, end = spans[-1]
-    found = find_spans(block, spans, name, number)
+    bounds = _find_frames(block, position)
+    if bounds is None:
+        bounds = np.array([first, *frames], np.int64).T
+    start, end = bounds[:, -1].tolist()
+    found = find_spans(block, bounds, name, number)
     return assemble(found, name, number, dtype), start - HEADER.size + _frame_size(end - start)
 
 
@@ -123,13 +126,30 @@ def _frames(block: bytes, position: int, name: str, number: int) -> Iterator[Spa
         number += 1
 
 
+def _find_frames(block: bytes, position: int) -> np.ndarray | None:
+    """What `_frames` yields, (2, n), found by the magic numbers; None where they aren't one frame after the other."""
+    words = np.frombuffer(block, "<u4", (len(block) - position) // 4, position)
+    places = np.flatnonzero(words[:-1] == MAGIC)
+    starts = position + HEADER.size + 4 * places
+    ends = starts + words[places + 1]
+    after = ends + (-(ends - starts) & 3)
+    headers = starts - HEADER.size
+    if (after[:-1] != headers[1:]).any() or after[-1] + HEADER.size <= len(block) or (ends - starts >= SPLIT).any():
+        return None  # numbers that look like a magic number, or something is wrong
+    whole = after <= len(block)
+    return np.stack([starts[whole], ends[whole]])
+
+
 def _frame_size(length: int) -> int:
     return HEADER.size + (length + 3 & ~3)
 
 
-def _lacking(rest: bytes) -> int:
-    """How many bytes the record that `rest` begins still lacks."""
-    return _frame_size(HEADER.unpack_from(rest)[1]) - len(rest) if len(rest) >= HEADER.size else 0
+def _next_size(rest: bytes, size: int) -> int:
+    """How much to look at next: a whole number of records like the one begun, so that nothing is left over again."""
+    if len(rest) < HEADER.size:
+        return max(size, HEADER.size)
+    frame = _frame_size(HEADER.unpack_from(rest)[1])
+    return max(frame, BLOCK // frame * frame)
 
 
 def _read_like_records(block: bytes, position: int, first: Span, dtype: type) -> Batch | None:
@@ -142,16 +162,18 @@ def _read_like_records(block: bytes, position: int, first: Span, dtype: type) ->
     table = np.frombuffer(block, np.uint8, rows * size, position).reshape(rows, size)
     like = np.ones(rows, bool)
     for start, end in layout.fixed():
-        like &= (table[:, start:end] == table[0, start:end]).all(axis=1)
+        same = table[:, start:end] == table[0, start:end]
+        if not same.all():  # row by row it takes much longer, and it is hardly ever needed
+            like &= same.all(axis=1)
     if layout.label and layout.label_kind == INT32:
         like &= table[:, layout.label[0]] < 128
     rows = rows if like.all() else int(like.argmin())
     if rows < FEW:
         return None
-    features: np.ndarray = _numbers(table[:rows], layout.features, layout.features_kind).astype(dtype, copy=False)
+    features = cast(_numbers(table[:rows], layout.features, layout.features_kind), dtype)
     if layout.label is None:
         return Batch(features)
-    labels = _numbers(table[:rows], layout.label, layout.label_kind).astype(np.float32, copy=False)
+    labels = cast(_numbers(table[:rows], layout.label, layout.label_kind), np.float32)
     return Batch(features, labels[:, 0] if labels.shape[1] == 1 else labels)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from clary.errors import ClientError
-from clary.formats.batch import Batch, Sparse
+from clary.formats.batch import Batch, Sparse, cast
 from clary.formats.protobuf import decode_varints, encode_field, encode_varint
 from clary.formats.record_spans import (
     BYTES,
@@ -44,7 +44,7 @@ def assemble(spans: Spans, name: str, first: int, dtype: type) -> Iterator[Batch
         decode = _decode_sparse if sparse[start] else _decode_features
         labels = _decode_dense(run, LABEL_VALUES, name, number) if labelled[start] else None
         if labels is not None:
-            labels = labels.astype(np.float32, copy=False)
+            labels = cast(labels, np.float32)
             labels = labels[:, 0] if labels.shape[1] == 1 else labels
         yield Batch(decode(run, name, number, dtype), labels)
 
@@ -69,7 +69,7 @@ def _check_kinds(spans: Spans, name: str, first: int) -> None:
 
 
 def _decode_features(spans: Spans, name: str, first: int, dtype: type) -> np.ndarray:
-    return _decode_dense(spans, VALUES, name, first).astype(dtype, copy=False)
+    return cast(_decode_dense(spans, VALUES, name, first), dtype)
 
 
 def _decode_dense(spans: Spans, slot: int, name: str, first: int) -> np.ndarray:
@@ -95,7 +95,7 @@ def _decode_sparse(spans: Spans, name: str, first: int, dtype: type) -> Sparse:
     if len(outside):
         at = int(np.searchsorted(indptr, outside[0], side="right")) - 1
         raise ClientError(f"{name}: record {first + at} has the key {keys[outside[0]]}, its shape is {width}")
-    return Sparse(indptr, keys, values.astype(dtype, copy=False), width, exact)
+    return Sparse(indptr, keys, cast(values, dtype), width, exact)
 
 
 def _width(spans: Spans, keys: np.ndarray, name: str, first: int) -> tuple[int, bool]:
@@ -175,7 +175,7 @@ def encode_sparse_rows(features: Sparse, labels: np.ndarray | None = None) -> by
     for row in range(features.rows):
         part = slice(features.indptr[row], features.indptr[row + 1])
         keys = b"".join(map(encode_varint, features.indices[part].tolist()))
-        tensor = encode_field(1, features.values[part].astype("<f4").tobytes()) + encode_field(2, keys) + shape
+        tensor = encode_field(1, cast(features.values[part], "<f4").tobytes()) + encode_field(2, keys) + shape
         record = encode_field(FEATURES, encode_field(1, b"values") + encode_field(2, encode_field(FLOAT32, tensor)))
         if targets is not None:
             record += encode_field(LABEL, _encode_entry("values", targets.dtype, targets[row].tobytes()))
@@ -190,7 +190,7 @@ def encode_frame(record: bytes) -> bytes:
 
 def _as_table(values: np.ndarray) -> np.ndarray:
     values = np.asarray(values)
-    values = values.astype("<f8" if values.dtype == np.float64 else "<f4", copy=False)
+    values = cast(values, "<f8" if values.dtype == np.float64 else "<f4")
     return values.reshape(len(values), -1)
 
 

@@ -77,6 +77,7 @@ def test_other_delimiters_only_where_they_are_allowed():
         ("1,2\n3,4,5\n", "data/train.csv: row 2 has 3 columns, the rows before it have 2"),
         ("1,2\n3,nan\n", "data/train.csv: row 2, column 2 is missing (NaN); a finite number is needed"),
         ("1,2\n3,\n", "data/train.csv: row 2, column 2 is missing (NaN)"),
+        ("1,2\n3,1e300\n", "data/train.csv: row 2, column 2 is inf"),
         ("1,2\n3,inf\n", "data/train.csv: row 2, column 2 is inf"),
     ],
 )
@@ -105,6 +106,10 @@ def test_rows_are_counted_over_blocks(monkeypatch):
     rows[150] = "1,2,3"
     with pytest.raises(ClientError, match="row 151 has 3 columns"):
         read("\n".join(rows))
+
+
+def test_a_text_of_blank_lines_has_no_rows():
+    assert list(read_batches([Source("a", lambda: io.BytesIO(b"\n\r\n\n"))], "text/csv")) == []
 
 
 def test_a_binary_file_is_no_endless_line(monkeypatch):

@@ -44,6 +44,8 @@ def test_libsvm_over_blocks(monkeypatch):
         ("1 0:1\n1 0:x\n", "a.libsvm: row 2: '0:x' is not of the form index:value"),
         ("1 0:1\n1 2\n", "a.libsvm: row 2: '2' is not of the form index:value"),
         ("1 0:1\n1 -2:1\n", "a.libsvm: row 2: '-2:1' is not of the form index:value"),
+        ("1 qid:1 0:1\n1 qid:1 x:1\n", "a.libsvm: row 2: 'x:1' is not of the form index:value"),
+        ("1 0:1\n1 99999999999:1\n", "a.libsvm: row 2: '99999999999:1' is not of the form index:value"),
         ("1 0:1\n1 1.5:1\n", "a.libsvm: row 2: '1.5:1' is not of the form index:value"),
         ("1,2,3\n", "a.libsvm: row 1: '1,2,3' is no label"),
         ("1 0:1\nspam 0:1\n", "a.libsvm: row 2: 'spam' is no label"),
