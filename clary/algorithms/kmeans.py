@@ -171,6 +171,8 @@ class KMeans(Estimator):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The model of a folder: Clary's, or one that SageMaker trained."""
+        if not (folder / MODEL).is_file():
+            raise ClientError(f"There is no model file in {folder}; {MODEL} was expected")
         arrays = mxnet.load(folder / MODEL)
         centers = list(arrays.values() if isinstance(arrays, dict) else arrays)
         if len(centers) != 1 or centers[0].ndim != 2:

@@ -137,7 +137,7 @@ class XGBoost(Estimator):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The model in a folder: every file that isn't hidden, in order of name, is one booster."""
-        paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        paths = sorted(path for path in folder.glob("*") if path.is_file() and not path.name.startswith("."))
         if not paths:
             raise ClientError(f"There is no model file in {folder}; {MODEL} was expected")
         model = cls()

@@ -170,6 +170,25 @@ def test_a_saved_model_answers_the_same(algorithm, data, tmp_path):
     assert_same(answers(loaded, features), answers(model, features))
 
 
+@pytest.mark.parametrize("content", [None, b"", b"garbage" * 50], ids=["missing", "empty", "garbage"])
+def test_what_is_no_model_is_refused(algorithm, data, tmp_path, content):
+    make(algorithm).fit(*data).save(tmp_path)
+    for path in list(tmp_path.iterdir()):
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+    with pytest.raises(AlgorithmError):
+        algorithms.estimator(algorithm.name).load(tmp_path)
+
+
+def test_a_model_cut_short_is_refused(algorithm, data, tmp_path):
+    make(algorithm).fit(*data).save(tmp_path)
+    for path in tmp_path.iterdir():
+        path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(AlgorithmError):
+        algorithms.estimator(algorithm.name).load(tmp_path)
+
+
 def test_rows_alone_answer_as_in_a_batch(algorithm, data):
     features, labels = data
     model = make(algorithm).fit(features, labels)
