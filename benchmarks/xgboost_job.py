@@ -1,6 +1,6 @@
 """An XGBoost job against `xgboost.train` on the same CSV file in a plain process.
 
-    .venv/bin/python benchmarks/xgboost_job.py [--rows 400000] [--columns 40] [--rounds 150] [--repeat 3]
+    .venv/bin/python benchmarks/xgboost_job.py [--rows 400000] [--columns 40] [--rounds 300] [--repeat 3]
 
 Three sides take turns, and medians are compared:
 * the plain process, from its start to its end: imports, reading with pyarrow, training with the train metric each round
@@ -145,7 +145,7 @@ def run_process(command: list[str], environment: dict[str, str]) -> tuple[float,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, default in (("rows", 400_000), ("columns", 40), ("rounds", 150), ("repeat", 3)):
+    for name, default in (("rows", 400_000), ("columns", 40), ("rounds", 300), ("repeat", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
     given = parser.parse_args()
     settings = {"num_round": given.rounds, "objective": "binary:logistic", "max_depth": 8}
