@@ -88,6 +88,7 @@ class Supervisor:
         self._outcome = "Completed"
         self._reason = ""
         self._internal = False
+        self._starved = False
         self._asked_to_stop = False
         self._deadline = time.monotonic() + self._plan.max_seconds
         self._kill_at: float | None = None
@@ -204,6 +205,7 @@ class Supervisor:
             self._fail(word_failure(Path(host.plan.ml), host.status, host.plan.name if several else ""))
 
     def _feed_failed(self, feeder: Feeder) -> None:
+        self._starved = True
         if self._outcome == "Completed":
             what = f"ClientError: Data download failed:channel {feeder.plan.channel!r}: {feeder.problem}"
             self._fail(what if feeder.problem else INTERNAL)
@@ -251,7 +253,8 @@ class Supervisor:
         folders = [Path(host.ml) for host in self._plan.hosts]
         try:
             always = self._outcome == "Completed"
-            model = self._keep("model", [folder / "model" for folder in folders], always=always)
+            if not self._starved:  # a model of part of the data is worse than none
+                model = self._keep("model", [folder / "model" for folder in folders], always=always)
             output = self._keep("output", [folder / "output" / "data" for folder in folders], always=False)
         except OSError as problem:
             complain(f"the artefact can't be packed: {problem}")

@@ -131,6 +131,15 @@ def start_time(pid: int) -> int:
     return int(fields[19]) if fields else 0
 
 
+def children_of(pid: int) -> list[int]:
+    """The children of a process; none where the kernel doesn't list them."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as file:  # noqa: PTH123
+            return [int(child) for child in file.read().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def is_running(pid: int, started: int) -> bool:
     """Whether this very process still runs (a zombie doesn't)."""
     if not LINUX:

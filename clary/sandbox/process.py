@@ -27,14 +27,17 @@ class Running:
         return self._status is None and kernel.is_running(self.pid, self.start_time)
 
     def signal(self, number: int) -> None:
-        """Send a signal to the program; SIGKILL ends all its children too."""
+        """Send a signal to the program; SIGKILL ends all its children too, before `wait` has its status."""
         if not self.alive():
             return
         with suppress(ProcessLookupError):
-            if self._alone and number == signal.SIGKILL:
-                os.killpg(self.pid, number)
-            else:
+            if number != signal.SIGKILL:
                 os.kill(self.pid, number)
+            elif self._alone:
+                os.killpg(self.pid, number)
+            else:  # process 1 inside: the kernel lets the watcher reap it when all others are gone
+                for pid in kernel.children_of(self.pid) or [self.pid]:
+                    os.kill(pid, number)
 
     def wait(self, timeout: float | None = None) -> int | None:
         """The exit status, 128 + the signal's number where one ended it; None when the time is over first."""
