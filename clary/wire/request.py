@@ -1,7 +1,7 @@
 """A request as it came in: its head parsed, its body still on the wire."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
 from clary.errors import ServiceError
@@ -13,13 +13,6 @@ if TYPE_CHECKING:
 Scope = dict[str, Any]
 MOST_HEADER_BYTES = 32 * 1024
 FORM = "application/x-www-form-urlencoded"
-
-
-class SignedFor(NamedTuple):
-    """The signing name and region in the credential scope of a signature; empty where there is none."""
-
-    service: str
-    region: str
 
 
 class HeadersTooLarge(ServiceError):
@@ -55,7 +48,7 @@ class Request:
     source_ip: str
     base_url: str
     incoming: Incoming
-    signed_for: SignedFor  # the credential scope of a Version 4 signature
+    signed_for: str  # the service in the credential scope of a Version 4 signature; empty where there is none
     content: bytes = b""  # the whole body, once it was read
     content_sha256: str | None = None
     id: str = ""
@@ -64,8 +57,8 @@ class Request:
     @property
     def is_s3(self) -> bool:
         """Whether it is S3's, whose bodies must not be read before they are routed; unsigned requests are."""
-        if self.signed_for.service:
-            return self.signed_for.service == "s3"
+        if self.signed_for:
+            return self.signed_for == "s3"
         return "x-amz-target" not in self.headers and self.media_type != FORM
 
     @property
@@ -106,14 +99,14 @@ def parse_request(scope: Scope, receive: Any, limit: int) -> Request:
     )
 
 
-def _signed_for(headers: dict[str, str], query: dict[str, list[str]]) -> SignedFor:
+def _signed_for(headers: dict[str, str], query: dict[str, list[str]]) -> str:
     authorization = headers.get("authorization", "")
     if authorization.startswith("AWS4-"):
         credential = authorization.partition("Credential=")[2].partition(",")[0].strip()
     else:
         credential = query.get("X-Amz-Credential", [""])[0]
     parts = credential.rsplit("/", 4)
-    return SignedFor(parts[3], parts[2]) if len(parts) == 5 else SignedFor("", "")
+    return parts[3] if len(parts) == 5 else ""
 
 
 def parse_query(text: bytes) -> dict[str, list[str]]:

@@ -16,7 +16,6 @@ class Route(NamedTuple):
     operation: Operation
     codec: Codec
     labels: dict[str, str]
-    region: str  # of the credential scope; empty where there is none
 
 
 class UnknownOperation(ServiceError):
@@ -35,7 +34,9 @@ class NotImplementedHere(ServiceError):
 
 def find_route(registry: Registry, request: Request) -> Route:
     """The operation of a request, with the codec that speaks its protocol; raises ServiceError where there is none."""
-    signing_name, region = request.signed_for
+    signing_name = request.signed_for
+    if "smithy-protocol" in request.headers:
+        raise NotImplementedHere(f"Clary does not speak the protocol {request.headers['smithy-protocol']} (yet)")
     target = request.headers.get("x-amz-target")
     if target:
         operation, protocol = _by_target(registry, signing_name, target), "json"
@@ -48,12 +49,12 @@ def find_route(registry: Registry, request: Request) -> Route:
     if operation.function is None:
         name = f"{operation.service.name} {operation.name}"
         raise NotImplementedHere(f"Clary does not have the operation {name} (yet)")
-    return Route(operation, operation.codec(protocol), labels, region)
+    return Route(operation, operation.codec(protocol), labels)
 
 
 def guess_service(registry: Registry, request: Request) -> tuple[ServiceModel | None, str]:
     """The model, where it is known, and the protocol to word an error in for a request without a route."""
-    signing_name = request.signed_for.service
+    signing_name = request.signed_for
     model = next((service.model for service in registry.by_signing_name.get(signing_name, ())), None)
     if "x-amz-target" in request.headers or request.media_type.startswith("application/x-amz-json"):
         return model, "json"

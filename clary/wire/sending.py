@@ -17,7 +17,7 @@ FILE_CHUNK = 1024 * 1024
 async def send_response(response: Response, request: Request | None, method: str, receive: Receive, send: Send) -> None:
     """Send a reply; the body of one to HEAD is left out. A stream ends early when the client goes away."""
     unread = request.incoming if request and not request.incoming.finished else None
-    if unread:  # what is left of the request's body would be taken for the next request
+    if unread or request is None:  # what is left of the request's body would be taken for the next request
         response.headers["connection"] = "close"
     bodiless = method == "HEAD" or response.status in (204, 304)
     if isinstance(response.body, bytes) and not bodiless:

@@ -9,11 +9,14 @@ def parse_timestamp(text: str) -> float:
     """Seconds since the epoch from any of the three forms; raises ValueError."""
     if text[:1].isdigit() and text.replace(".", "", 1).isdigit():
         return float(text)
-    if text[3:4] in (",", " ") or text[-3:] == "GMT":
-        moment = parsedate_to_datetime(text)
-    else:
-        moment = datetime.fromisoformat(text)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    try:
+        if text[3:4] in (",", " ") or text[-3:] == "GMT":
+            moment = parsedate_to_datetime(text)
+        else:
+            moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (OverflowError, TypeError) as error:
+        raise ValueError(text) from error
 
 
 def iso8601(seconds: float, *, milliseconds: bool = False) -> str:

@@ -16,6 +16,7 @@ from clary.wire.checksums import NAMES, Checksum
 from clary.wire.chunked import ChunkedDecoder, IncompleteBody, InvalidChunk
 
 CONTENT = bytes(range(256)) * 3000
+FRAMING = {"x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER", "content-encoding": "aws-chunked"}
 FRAMED = b"3\r\nabc\r\n5\r\ndefgh\r\n0\r\n\r\n"
 
 
@@ -165,11 +166,7 @@ def test_checksums_in_headers(name):
 def test_checksums_in_trailers(name, known_length):
     header = f"x-amz-checksum-{name}"
     good = base64.b64encode(DIGESTS[name])
-    headers = {
-        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
-        "content-encoding": "aws-chunked",
-        "x-amz-trailer": header,
-    }
+    headers = {**FRAMING, "x-amz-trailer": header}
     if known_length:
         headers["x-amz-decoded-content-length"] = str(len(CONTENT))
     content, body = taken(chunked(CONTENT, header.encode() + b":" + good + b"\r\n"), headers)
@@ -185,7 +182,7 @@ def test_checksums_in_trailers(name, known_length):
 
 
 def test_an_unknown_trailer_is_refused():
-    headers = {"content-encoding": "aws-chunked", "x-amz-trailer": "x-amz-checksum-rot13"}
+    headers = {**FRAMING, "x-amz-trailer": "x-amz-checksum-rot13"}
     with pytest.raises(ServiceError, match="rot13"):
         taken(chunked(b"a"), headers)
 
@@ -208,10 +205,16 @@ def test_content_md5():
         assert caught.value.code == code
 
 
-@pytest.mark.parametrize("headers", [{}, {"content-encoding": "aws-chunked"}])
+@pytest.mark.parametrize("headers", [{}, FRAMING])
 def test_a_client_that_goes_away_leaves_an_incomplete_body(headers):
     with pytest.raises(ClientGone):
         taken(b"3\r\nabc\r\n", headers, gone=True)
+
+
+def test_a_content_encoding_alone_makes_no_framing():
+    assert taken(b"plain", {"content-encoding": "aws-chunked"})[0] == b"plain"
+    framed = {"content-encoding": "aws-chunked", "x-amz-decoded-content-length": "8"}
+    assert taken(FRAMED, framed)[0] == b"abcdefgh"
 
 
 def test_an_empty_body():

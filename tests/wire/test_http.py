@@ -373,6 +373,30 @@ def test_a_chunked_upload_of_unknown_length(wire, port, kept):
     assert kept["PutObject"]["ContentLength"] == 5
 
 
+@pytest.mark.parametrize(("service", "region"), [("kinesis", "us-east-1"), ("sagemaker", "../..")])
+def test_a_signature_for_another_service_or_no_region_is_refused(wire, port, service, region):
+    body = b'{"TrainingJobName": "a"}'
+    request = AWSRequest("POST", f"http://127.0.0.1:{port}/", data=body, headers=DESCRIBE)
+    SigV4Auth(KEYS, service, region).add_auth(request)
+    lines = ["POST / HTTP/1.1", f"host: 127.0.0.1:{port}", *(f"{k}: {v}" for k, v in request.headers.items())]
+    wire.send("\r\n".join([*lines, f"content-length: {len(body)}", "", ""]), body)
+    reply = wire.reply()
+    assert reply.status == 400
+    assert b"Credential" in reply.body
+
+
+def test_query_parameters_that_the_model_does_not_know_are_refused(wire, port):
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    body = b"Action=DeleteRole&Version=2010-05-08&RoleName=r&Force=true"
+    wire.send(signed(port, "POST", "/", "iam", form, body), body)
+    reply = wire.reply()
+    assert reply.status == 400
+    assert b"<Code>ValidationError</Code>" in reply.body
+    assert b"Value 'true' at 'force' failed to satisfy constraint: Member must be one the model knows" in (
+        reply.body.replace(b"&#x27;", b"'")
+    )
+
+
 def test_an_unsigned_request_is_refused(wire, port):
     wire.send(f"GET /b/k HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n\r\n")
     reply = wire.reply()

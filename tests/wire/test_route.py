@@ -139,9 +139,10 @@ def test_actions_as_form_and_in_the_url():
     assert routed("POST", "/", "iam", form, b"Action=No") == "Could not find operation No for version 2010-05-08"
 
 
-def test_the_region_is_that_of_the_signature():
-    assert find_route(REGISTRY, request("GET", "/", "s3")).region == "eu-west-1"
-    assert find_route(REGISTRY, request("GET", "/")).region == ""
+def test_a_protocol_that_is_not_spoken_is_refused_by_name():
+    cbor = [("smithy-protocol", "rpc-v2-cbor"), ("content-type", "application/cbor")]
+    path = "/service/GraniteServiceVersion20100801/operation/PutMetricData"
+    assert routed("POST", path, "monitoring", cbor) == "Clary does not speak the protocol rpc-v2-cbor (yet)"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ class JsonOutput:
         shape = self.model.shapes[reference.shape]
         if shape.type == "timestamp":
             form = self.model.timestamp_format(reference, "unixTimestamp")
-            return None if form == "unixTimestamp" else lambda seconds: write_timestamp(seconds, form)
+            if form == "unixTimestamp":
+                return lambda seconds: round(seconds, 3)
+            return lambda seconds: write_timestamp(seconds, form)
         if reference.shape not in self._writers:
             # A shape that holds itself calls through the table, where its function stands by then.
             self._writers[reference.shape] = lambda value: self._writers[reference.shape](value)  # type: ignore[misc]

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from clary.wire.registry import Operation
 
 Tree = dict[str, Any]  # "a.1.b=x" as {"a": {"1": {"b": {"": "x"}}}}
+AROUND = frozenset(
+    {"Action", "Version", "AWSAccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "Timestamp"}
+)
 MOST_PARAMETERS = 20_000
 DEEPEST = 32
 
@@ -37,6 +40,8 @@ class Query(Codec):
             return {}
         parameters = {name: values[0] for name, values in request.query.items()}
         parameters.update((name, values[0]) for name, values in parse_query(request.content).items())
+        for name in [name for name in parameters if name in AROUND or name.startswith("X-Amz-")]:
+            del parameters[name]
         document: dict[str, Any] = _read(self.model, self.operation.model.input, _tree(parameters), "")
         return document
 
@@ -72,15 +77,18 @@ def _tree(parameters: dict[str, str]) -> Tree:
 def _read(model: ServiceModel, reference: Reference, tree: Tree, path: str) -> Any:
     shape = model.shapes[reference.shape]
     if shape.type == "structure":
-        found = {}
+        found: dict[str, Any] = {}
+        known = {""}
         for name, member in shape.members.items():
             target = model.shapes[member.shape]
             wire_name = member.location_name or name
             if target.type == "list" and (member.flattened or target.flattened) and target.member:
                 wire_name = target.member.location_name or wire_name
+            known.add(wire_name)
             if wire_name in tree:
                 found[name] = _read(model, member, tree[wire_name], f"{path}.{name}" if path else name)
-        return found
+        # What the model doesn't know stays, for validation to refuse it by name.
+        return found | {name: tree[name].get("", "") for name in tree.keys() - known}
     flattened = reference.flattened or shape.flattened
     if shape.type == "list" and shape.member:
         element = shape.member.location_name or "member"
@@ -97,7 +105,7 @@ def _read(model: ServiceModel, reference: Reference, tree: Tree, path: str) -> A
 
 
 def _numbered(items: Tree) -> list[tuple[int, Tree]]:
-    return sorted((int(number), item) for number, item in items.items() if number.isdigit())
+    return sorted((int(number), item) for number, item in items.items() if number.isascii() and number.isdigit())
 
 
 def _scalar(kind: str, text: str | None, path: str) -> Any:
