@@ -25,7 +25,7 @@ from clary.wire.route import find_route
 REGISTRY = Registry.load(SERVICES)
 OPERATIONS = {f"{operation.service.name}-{operation.name}": operation for operation in REGISTRY.implemented()}
 S3_REFUSALS = {"MalformedXML", "InvalidArgument", "InvalidRequest", "MissingRequestBodyError", "InvalidStorageClass"}
-S3_REFUSALS |= {"InvalidEncryptionAlgorithmError"}
+S3_REFUSALS |= {"InvalidEncryptionAlgorithmError", "InvalidLocationConstraint"}
 
 
 @pytest.fixture(params=OPERATIONS.values(), ids=OPERATIONS.keys())
