@@ -4,8 +4,6 @@ import json
 import logging
 import os
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -151,6 +149,9 @@ def _announce(settings: Settings) -> None:
 
 
 def _health(settings: Settings, port: int) -> dict[str, Any] | None:
+    import urllib.error
+    import urllib.request
+
     url = f"http://{clients.address(settings.host)}:{port}/_clary/health"
     try:
         with urllib.request.urlopen(url, timeout=5) as reply:

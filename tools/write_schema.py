@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-import clary.store  # noqa: F401 - declares every table
+import clary.store.tables  # noqa: F401 - declares every table
 from clary.store.database import METADATA, SCHEMA_VERSION
 
 FOLDER = Path(__file__).parents[1] / "tests" / "store" / "schemas"

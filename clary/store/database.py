@@ -84,6 +84,8 @@ class Database:
         self._writer.dispose()
 
     def _check_schema(self) -> None:
+        import clary.store.tables  # noqa: F401 - here, for they all import this module
+
         with self.write() as connection:
             if not sa.inspect(connection).has_table(_schema.name):
                 METADATA.create_all(connection, checkfirst=False)
