@@ -1,5 +1,6 @@
 """awsJson 1.0 and 1.1: the operation in X-Amz-Target, one JSON object each way."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,6 +15,8 @@ from clary.wire.violations import SerializationException
 
 if TYPE_CHECKING:
     from clary.wire.registry import Operation
+
+LINE_BREAK = re.compile(rb"\\(?:n|u000)")  # as JSON writes it within a string
 
 
 def decode_object(content: bytes) -> dict[str, Any]:
@@ -45,7 +48,7 @@ class AwsJson(Codec):
         content = request.content
         if self._decoder is None:
             self._decoder = self._make_decoder()
-        if b"\\n" not in content and b"\\u000" not in content:  # no line break within a string
+        if not LINE_BREAK.search(content):
             try:
                 return as_dict(self._decoder.decode(content or b"{}"))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
