@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 
 .DEFAULT_GOAL := help
-.PHONY: help run install install-dev test quick check docs format clean
+.PHONY: help run install install-dev test quick check docs format lock clean
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,12 @@ docs: install-dev  ## write the generated reference pages
 format: install-dev  ## format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+lock:  ## pin what a fresh environment takes today
+	@rm -rf $(VENV)-lock && sh tools/make_venv.sh $(VENV)-lock $(PYTHON)
+	@$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	@$(VENV)-lock/bin/python -m pip freeze --exclude-editable > requirements.lock
+	@rm -rf $(VENV)-lock
 
 clean:  ## remove the environment and all caches
 	@rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache
