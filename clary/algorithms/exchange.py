@@ -26,7 +26,7 @@ def gather(run: Run, arrays: Sequence[np.ndarray], port: int = PORT) -> list[lis
     """Every host's arrays, in the order of the hosts; each host must call it. Raises AlgorithmError, Stopped."""
     try:
         return _collect(run, arrays, port) if run.first else _contribute(run, arrays, port)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise AlgorithmError(f"{run.host} lost the connection to the job's other hosts: {error}") from None
 
 

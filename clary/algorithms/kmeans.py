@@ -195,7 +195,7 @@ class KMeans(Estimator):
         """Log the test channel's scores."""
         total, count = 0.0, 0
         for batch in test:
-            rows = as_rows(batch.features, settings["feature_dim"])
+            rows = rows_of(batch, settings["feature_dim"])
             labels = nearest(rows, self.cluster_centers_.astype(np.float64))
             total += float(squared_distances(rows, self.cluster_centers_, labels).sum())
             count += len(labels)
@@ -225,7 +225,7 @@ def stream(batches: Batches, settings: Mapping[str, Any], run: Run) -> Streamed:
         begun, count = time.time(), 0
         try:
             for batch in regroup(batches, size):
-                rows = as_rows(batch.features, width)
+                rows = rows_of(batch, width)
                 if not len(centers):
                     centers = choose_first_centers(rows, settings["k"] * factor, settings["init_method"], size, rng)
                     weights = np.zeros(len(centers))
@@ -240,6 +240,16 @@ def stream(batches: Batches, settings: Mapping[str, Any], run: Run) -> Streamed:
             break
         log_epoch(run, epoch, settings["epochs"], count, begun)
     return Streamed(centers, weights, sample.rows, sample.seen)
+
+
+def rows_of(batch: Batch, width: int) -> Rows:
+    """A batch's rows; ClientError unless they are `width` wide, with the usual reason where they miss one column."""
+    if batch.labels is not None and batch.width == width - 1:
+        raise ClientError(
+            f"feature_dim is {width}, but the data has {batch.width} columns and a label. CSV without labels is of the "
+            "content type text/csv;label_size=0"
+        )
+    return as_rows(batch.features, width)
 
 
 def extra_center_factor(settings: Mapping[str, Any]) -> int:

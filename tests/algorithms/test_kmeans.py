@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from clary.algorithms import exchange, kmeans, kmeans_kernels
-from clary.algorithms.base import Run, Stopped
+from clary.algorithms.base import ArrayBatches, Run, Stopped
 from clary.algorithms.kmeans import KMeans, move_centers, shrink
 from clary.algorithms.kmeans_kernels import Sample, lloyd, nearest, seed, squared_distances
 from clary.errors import ClientError
@@ -248,6 +248,12 @@ def test_what_is_wrong_is_named(settings, sentence):
     with pytest.raises(ClientError) as error:
         KMeans(**settings).fit(load_iris().data)
     assert str(error.value).startswith(sentence)
+
+
+def test_a_forgotten_label_size_is_named():
+    x = load_iris().data.astype(np.float32)
+    with pytest.raises(ClientError, match="feature_dim is 4, but the data has 3 columns and a label"):
+        KMeans(k=3, feature_dim=4).fit(ArrayBatches(Batch(x[:, 1:], x[:, 0])))
 
 
 def test_a_request_of_another_width_is_refused():
