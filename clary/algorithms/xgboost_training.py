@@ -115,7 +115,10 @@ def check_labels(settings: dict[str, Any], channel: str, rows: Iterable[Batch]) 
             rule = f"label must be in [0, num_class), whole, with num_class {settings['num_class']}"
         if bad.any():
             row = int(bad.argmax())
-            raise ClientError(f"{rule}: found {labels[row]:g} in row {before + row + 1} of channel {channel}")
+            where = f"row {before + row + 1} of channel {channel}"
+            if batch.source:
+                where = f"{batch.source}, row {batch.first_row + row}"
+            raise ClientError(f"{rule}: found {labels[row]:g} in {where}")
 
 
 def _with_rows_before(rows: Iterable[Batch]) -> Iterator[tuple[int, Batch]]:

@@ -64,12 +64,15 @@ class Batch:
     labels: (n,) or (n, m) float32, None where the data has none
     weights: (n,) float32, None where the data has none
     groups: (n,) int64, libsvm's qid, None where the data has none
+    source, first_row: the file of the rows ("" for none, or several) and the place in it of the first one, from 1
     """
 
     features: np.ndarray | Sparse
     labels: np.ndarray | None = None
     weights: np.ndarray | None = None
     groups: np.ndarray | None = None
+    source: str = ""
+    first_row: int = 1
 
     def __len__(self) -> int:
         return self.features.rows if isinstance(self.features, Sparse) else len(self.features)
@@ -82,9 +85,16 @@ class Batch:
     def slice(self, start: int, stop: int) -> Batch:
         """Rows `start` to `stop`, without a copy where they are dense."""
         features = self.features
+        labels, weights, groups = (
+            None if part is None else part[start:stop] for part in (self.labels, self.weights, self.groups)
+        )
         return Batch(
             features.slice(start, stop) if isinstance(features, Sparse) else features[start:stop],
-            *(None if part is None else part[start:stop] for part in (self.labels, self.weights, self.groups)),
+            labels,
+            weights,
+            groups,
+            self.source,
+            self.first_row + start,
         )
 
 

@@ -131,6 +131,7 @@ def _check(
                 raise ClientError(f"{name}: {noun} {row} has {have[0]} label, the {noun}s before it have {have[1]}")
             labelled = batch.labels is not None
             _check_numbers(batch, f"{name}: {noun}", row, offset, missing)
+            batch.source, batch.first_row = name, row
             row += len(batch)
             yield batch
 

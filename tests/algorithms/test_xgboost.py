@@ -185,6 +185,12 @@ def test_the_row_of_a_bad_label_is_counted_over_all_batches():
         fit(None, features=batches, objective="binary:logistic")
 
 
+def test_a_bad_label_from_a_file_is_named_by_it():
+    batches = [Batch(FEATURES[:2], CLASSES[:2]), Batch(FEATURES[:3], CLASSES[:3] + 5, source="train/b", first_row=7)]
+    with pytest.raises(ClientError, match=r"found [56] in train/b, row 7"):
+        fit(None, features=batches, objective="binary:logistic")
+
+
 def test_data_without_labels_is_refused():
     with pytest.raises(ClientError, match="Got input data without labels in channel train"):
         fit(None)

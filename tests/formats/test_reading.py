@@ -45,6 +45,12 @@ def test_batches_of_a_size_run_over_files():
     assert [batch.features[:, 0].tolist() for batch in batches] == [[1, 2, 3], [4, 5, 6], [7]]
 
 
+def test_a_batch_knows_where_its_rows_are():
+    batches = list(read_batches([text("a", "1\n2\n"), text("b", "3\n4\n5\n")], "text/csv;label_size=0"))
+    assert [(batch.source, batch.first_row) for batch in batches] == [("a", 1), ("b", 1)]
+    assert (batches[1].slice(1, 3).source, batches[1].slice(1, 3).first_row) == ("b", 2)
+
+
 @pytest.mark.parametrize("size", [1, 2, 5, 7, 100])
 def test_regroup_keeps_every_row_once(size):
     pieces = [3, 1, 7, 0, 2]
