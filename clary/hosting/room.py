@@ -46,7 +46,7 @@ class Hosting:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="hosting", daemon=True)
         self._thread.start()
-        self._flushing = asyncio.run_coroutine_threadsafe(self._put_metrics(), self._loop)
+        asyncio.run_coroutine_threadsafe(self._put_metrics(), self._loop)
 
     def create(self, spec: EndpointSpec) -> None:
         """Start an endpoint; its state comes through the host's `state_changed`."""
@@ -83,10 +83,11 @@ class Hosting:
         if self._closed:
             return
         self._closed = True
-        self._flushing.cancel()
         for id in list(self._endpoints):  # noqa: A001
             self.delete(id)
         concurrent.futures.wait(set(self._pending), _CLOSE_SECONDS)
+        with suppress(concurrent.futures.TimeoutError):
+            asyncio.run_coroutine_threadsafe(_end_tasks(), self._loop).result(_CLOSE_SECONDS)
         self._measurements.flush()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
@@ -119,6 +120,14 @@ class Hosting:
         while True:
             await asyncio.sleep(_FLUSH_SECONDS)
             await asyncio.to_thread(self._measurements.flush)
+
+
+async def _end_tasks() -> None:
+    """Cancel what is still to do on this loop and see it end: a loop is closed without tasks."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _fresh_folders(folder: Path) -> Path:
