@@ -63,7 +63,7 @@ uploads = sa.Table(
     sa.Column("key", TEXT, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
-    sa.Index("uploads_key", "bucket", "key", "created"),
+    sa.Index("uploads_key", "bucket", "key", "id"),
 )
 
 

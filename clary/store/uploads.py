@@ -46,7 +46,9 @@ class Uploads:
 
     def create(self, bucket: str, key: str, details: dict[str, Any], check: Callable[[Bucket | None], None]) -> Upload:
         """Begin an upload in the bucket that `check` has seen."""
-        upload = Upload(self._clock.hex(64), bucket, key, self._clock.now(), details)
+        now = self._clock.now()
+        # The time in front, so that the uploads of a key are in the order of their ids and of their beginnings.
+        upload = Upload(f"{int(now * 1e6):016x}{self._clock.hex(48)}", bucket, key, now, details)
         with self._database.write() as connection:
             check(rows.find_bucket(connection, bucket))
             connection.execute(rows.uploads.insert(), msgspec.structs.asdict(upload))
@@ -110,12 +112,12 @@ class Uploads:
         self._blobs.remove(gone)
 
     def list(self, bucket: str, *, prefix: str = "") -> list[Upload]:
-        """The uploads of a bucket whose keys begin with `prefix`, by key and then by time."""
+        """The uploads of a bucket whose keys begin with `prefix`, by key and then by id, which is by time."""
         columns = rows.uploads.c
         statement = sa.select(rows.uploads).where(columns.bucket == bucket)
         if prefix:
             statement = statement.where(columns.key.startswith(prefix, autoescape=True))
-        statement = statement.order_by(columns.key, columns.created, columns.id)
+        statement = statement.order_by(columns.key, columns.id)
         with self._database.read() as connection:
             return [Upload(*row) for row in connection.execute(statement)]
 

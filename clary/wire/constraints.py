@@ -29,6 +29,8 @@ _SCALARS: dict[str, Any] = {
     "timestamp": float,
     "blob": bytes,
 }
+# S3 words its refusal of a region itself, by the region of the endpoint.
+OPEN_ENUMS = ("BucketLocationConstraint",)
 # Patterns that ask for a length and, where they say `.`, for no line break.
 _ANYTHING = re.compile(r"\^?(\.|\[\\s\\S\]|\[\\S\\s\])(?:(\*)|(\+)|\{(\d+),(\d*)\})\$?")
 
@@ -61,7 +63,7 @@ class Constraints:
             assert shape.key is not None
             assert shape.value is not None
             return _sized(dict[self.of(shape.key.shape), self.of(shape.value.shape)], shape)  # type: ignore[misc]
-        if shape.enum:
+        if shape.enum and name not in OPEN_ENUMS:
             return Literal[tuple(shape.enum)]
         if shape.type in INTEGER_RANGES:
             return _ranged_integer(shape)

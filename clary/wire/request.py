@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 Scope = dict[str, Any]
 MOST_HEADER_BYTES = 32 * 1024
 FORM = "application/x-www-form-urlencoded"
+PRESIGNABLE = ("content-type", "content-md5")
+SIGNATURE_PARAMETERS = frozenset(
+    f"x-amz-{name}" for name in ("algorithm", "credential", "date", "expires", "signedheaders", "signature")
+)
 
 
 class HeadersTooLarge(ServiceError):
@@ -85,6 +89,8 @@ def parse_request(scope: Scope, receive: Any, limit: int) -> Request:
     client, server = scope.get("client"), scope.get("server")
     host = headers.get("host") or (f"{server[0]}:{server[1]}" if server else "localhost")
     query = parse_query(scope["query_string"]) if scope["query_string"] else {}
+    if "X-Amz-Signature" in query or "Signature" in query:
+        _adopt_parameters(headers, query)
     return Request(
         method=scope["method"],
         raw_path=scope["raw_path"],
@@ -97,6 +103,14 @@ def parse_request(scope: Scope, receive: Any, limit: int) -> Request:
         incoming=Incoming(receive, headers, limit),
         signed_for=_signed_for(headers, query),
     )
+
+
+def _adopt_parameters(headers: dict[str, str], query: dict[str, list[str]]) -> None:
+    """A presigned URL may carry headers as parameters: `x-amz-meta-color=red`, `content-type=text/csv`."""
+    for name, values in query.items():
+        header = name.lower()
+        if header in PRESIGNABLE or (header.startswith("x-amz-") and header not in SIGNATURE_PARAMETERS):
+            headers.setdefault(header, values[0])
 
 
 def _signed_for(headers: dict[str, str], query: dict[str, list[str]]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from clary.errors import ServiceError
-from clary.wire.constraints import INTEGER_RANGES, is_stream, limits, pattern_of
+from clary.wire.constraints import INTEGER_RANGES, OPEN_ENUMS, is_stream, limits, pattern_of
 from clary.wire.model import ServiceModel, Shape
 from clary.wire.tidying import SPECIAL_NUMBERS
 from clary.wire.timestamps import parse_timestamp
@@ -109,7 +109,7 @@ def _broken(name: str, shape: Shape, value: Any) -> list[str]:
     if shape.type in ("float", "double"):
         return _out_of_range(SPECIAL_NUMBERS.get(value, value), shape.min, shape.max)
     if shape.enum:
-        return [] if value in shape.enum else _all_constraints(shape)
+        return [] if value in shape.enum or name in OPEN_ENUMS else _all_constraints(shape)
     if shape.type in ("boolean", "timestamp"):
         return []
     length = len(_blob(value)) if shape.type == "blob" else len(value)

@@ -13,7 +13,7 @@ from clary.services.s3.tagging import bucket_tags
 from clary.store.buckets import BucketExists, BucketNotEmpty
 from clary.store.object_rows import Bucket
 from clary.store.pages import BadToken, seal, unseal
-from clary.wire import Call, operation
+from clary.wire import Call, Reply, operation
 from clary.wire.model import load_model
 
 HOME_REGION = "us-east-1"
@@ -84,10 +84,11 @@ def create_bucket(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 
 @operation
-def head_bucket(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+def head_bucket(call: Call, request: dict[str, Any]) -> Reply:
     """Whether the bucket is there and the caller's, and its region."""
     bucket = require_bucket(call, request)
-    return {"BucketRegion": bucket.region, "AccessPointAlias": False, "BucketArn": f"arn:aws:s3:::{bucket.name}"}
+    answer = {"BucketRegion": bucket.region, "AccessPointAlias": False, "BucketArn": f"arn:aws:s3:::{bucket.name}"}
+    return Reply(answer, headers={"content-type": "application/xml"})
 
 
 @operation
@@ -162,10 +163,10 @@ def _region(endpoint: str, constraint: str | None) -> str:
             "sent to."
         )
         raise IllegalLocationConstraint(message)
-    if constraint not in _regions():
+    region = "eu-west-1" if constraint == "EU" else constraint
+    if endpoint == HOME_REGION and constraint not in _regions():
         fields = {"LocationConstraint": constraint}
         raise InvalidLocationConstraint("The specified location-constraint is not valid", fields=fields)
-    region = "eu-west-1" if constraint == "EU" else constraint
     if endpoint not in (HOME_REGION, region):
         message = (
             f"The {constraint} location constraint is incompatible for the region specific endpoint this request was "

@@ -69,7 +69,7 @@ async def upload_part(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     incoming = call.rooms.objects.incoming(checksum.hashers)
     end = await receive(request["Body"], incoming, lambda: None)
     part = await asyncio.to_thread(_store, call, request, incoming, end, checksum)
-    members = {checksums.MEMBERS[name]: value for name, value in part.checksums.items()} if claimed else {}
+    members = {checksums.MEMBERS[name]: value for name, value in checksum.claim().items()}
     return {"ETag": quoted(part.etag), **members, **encryption_answer(upload.details)}
 
 
@@ -144,7 +144,7 @@ def _store(call: Call, request: dict[str, Any], incoming: Incoming, end: list[by
     with incoming:
         incoming.write(end)
         content = incoming.finish()
-        values = {checksum.algorithm: checksum.value()}
+        values = {checksum.algorithm: checksum.value(), **checksum.claim()}
         try:
             return call.rooms.objects.uploads.put_part(request["UploadId"], request["PartNumber"], content, values)
         except NoUpload:
@@ -199,16 +199,16 @@ def _chosen_parts(
 
 
 def _check_part_checksum(upload: Upload, declared: Declared, item: dict[str, Any], part: Part) -> None:
-    member = checksums.MEMBERS[declared.algorithm]
-    if member not in item:
-        if declared.named and declared.kind == "COMPOSITE":
-            message = (
-                f"The upload was created using a {declared.algorithm} checksum. The complete request must include the "
-                f"checksum for each part. It was missing for part {part.number} in the request."
-            )
-            raise InvalidRequest(message)
-    elif item[member] != part.checksums[declared.algorithm]:
-        _refuse_part(upload, item)
+    for name, member in checksums.MEMBERS.items():
+        if member in item and item[member] != part.checksums.get(name):
+            _refuse_part(upload, item)
+    needed = declared.named and declared.kind == "COMPOSITE"
+    if needed and checksums.MEMBERS[declared.algorithm] not in item:
+        message = (
+            f"The upload was created using a {declared.algorithm} checksum. The complete request must include the "
+            f"checksum for each part. It was missing for part {part.number} in the request."
+        )
+        raise InvalidRequest(message)
 
 
 def _refuse_part(upload: Upload, item: dict[str, Any]) -> NoReturn:

@@ -17,6 +17,7 @@ from clary.store.incoming import Incoming
 from clary.store.object_rows import Found, Object
 from clary.store.objects import Opened
 from clary.wire import Call, FileSlice, Reply, operation
+from clary.wire.timestamps import rfc822
 
 _MAX_DELETED = 1000
 _OVERRIDES = {
@@ -25,7 +26,6 @@ _OVERRIDES = {
     "ResponseContentEncoding": "ContentEncoding",
     "ResponseContentLanguage": "ContentLanguage",
     "ResponseContentType": "ContentType",
-    "ResponseExpires": "Expires",
 }
 
 
@@ -149,6 +149,8 @@ def _choose(call: Call, request: dict[str, Any], found: Found) -> tuple[Span, di
     if request.get("ChecksumMode") == "ENABLED":
         answer.update(checksum)
     answer.update({name: request[given] for given, name in _OVERRIDES.items() if given in request})
+    if "ResponseExpires" in request:
+        answer["Expires"] = rfc822(int(request["ResponseExpires"]))
     return span, answer
 
 
@@ -170,10 +172,7 @@ def _place(call: Call, request: dict[str, Any], item: Object) -> tuple[Span, dic
 def _reply(item: Object, span: Span, answer: dict[str, Any]) -> Reply:
     answer["ContentLength"] = span.length
     answer["ContentRange"] = span.content_range(item.size)
-    headers = {}
-    if "Expires" in item.details and "Expires" not in answer:
-        headers["expires"] = item.details["Expires"]  # as it was given, date or not
-    return Reply(answer, status=206 if span.partial else 200, headers=headers)
+    return Reply(answer, status=206 if span.partial else 200)
 
 
 def _body(opened: Opened) -> bytes | FileSlice | AsyncIterator[bytes]:

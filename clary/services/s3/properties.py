@@ -30,6 +30,7 @@ _STORAGE_CLASSES = ("STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERIN
 # What GetObject and HeadObject answer with, straight from the details.
 _ANSWERED = (
     *_TEXT_HEADERS,
+    "Expires",  # as it was given, date or not
     "WebsiteRedirectLocation",
     "ServerSideEncryption",
     "SSEKMSKeyId",
@@ -104,7 +105,7 @@ def placement_of(request: dict[str, Any]) -> dict[str, Any]:
 def answer_of(found: Object) -> dict[str, Any]:
     """The members of GetObject's and HeadObject's output that do not depend on the range."""
     details = found.details
-    answer = {name: details[name] for name in _ANSWERED if name in details}
+    answer: dict[str, Any] = {name: details[name] for name in _ANSWERED if name in details}
     answer.setdefault("ServerSideEncryption", "AES256")
     answer["Metadata"] = {name: _header_text(value) for name, value in details["Metadata"].items()}
     answer["ETag"] = quoted(found.etag)

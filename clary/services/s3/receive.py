@@ -32,12 +32,17 @@ class BodyChecksum:
     def __init__(self, body: RequestBody, claimed: str | None, wanted: str | None = None) -> None:
         self.algorithm = wanted or claimed or DEFAULT
         self._body = body
+        self._claimed = claimed
         self._own = None if claimed == self.algorithm else Checksum(self.algorithm)
         self.hashers = [self._own] if self._own else []
 
     def value(self) -> str:
         """In base64, once the whole body was received."""
         return self._own.base64() if self._own else self._body.checksums[HEADER_PREFIX + self.algorithm]
+
+    def claim(self) -> dict[str, str]:
+        """What the client claimed and the wire verified, by the name of the algorithm."""
+        return {self._claimed: self._body.checksums[HEADER_PREFIX + self._claimed]} if self._claimed else {}
 
 
 def check_length(call: Call, body: RequestBody) -> None:

@@ -8,7 +8,7 @@ from clary.errors import ServiceError
 from clary.services.s3.errors import InvalidArgument
 from clary.services.s3.ownership import own_bucket, own_object, require_bucket, require_object
 from clary.store.object_rows import Bucket, Found
-from clary.wire import Call, operation
+from clary.wire import Call, Reply, operation
 
 _OBJECT_TAGS = 10
 _BUCKET_TAGS = 50
@@ -68,10 +68,10 @@ def get_bucket_tagging(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 
 @operation
-def put_bucket_tagging(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+def put_bucket_tagging(call: Call, request: dict[str, Any]) -> Reply:
     """Replace a bucket's tags."""
     _set_bucket_tags(call, request, bucket_tags(request["Tagging"].get("TagSet", [])))
-    return {}
+    return Reply(status=204)
 
 
 @operation
@@ -91,6 +91,8 @@ def header_tags(header: str) -> dict[str, str]:
             "name duplicates."
         )
         raise InvalidArgument(message, "x-amz-tagging", header) from None
+    if any(key.startswith("aws:") for key, _ in pairs):
+        raise InvalidTag("Your TagKey cannot be prefixed with aws:")
     return _object_tags(pairs)
 
 

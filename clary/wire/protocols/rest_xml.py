@@ -135,7 +135,7 @@ class RestXml(RestCodec):
         """InvalidArgument; but a date that a condition can't be held against is no condition (RFC 9110)."""
         if place.shape.type == "timestamp" and "if-" in place.name:
             return None
-        return invalid_argument(place.name, text, f"{place.name} must be a {place.shape.type}")
+        return invalid_argument(place.name, text, _wrong_value(place))
 
     def refusal(self, found: list[str]) -> ServiceError:
         """What S3 answers to a request that breaks the model; it doesn't say what is wrong with a document."""
@@ -148,9 +148,9 @@ class RestXml(RestCodec):
                 return ServiceError(message, code="InvalidRequest", status=400)
         if missing and self._input and missing.lower() == self._input.payload.lower():
             return ServiceError("Request Body is empty", code="MissingRequestBodyError", status=400)
-        if any("locationConstraint" in problem for problem in found):
-            message = "The specified location-constraint is not valid"
-            return ServiceError(message, code="InvalidLocationConstraint", status=400)
+        for place in self._inward:
+            if any(f" at '{place.member[:1].lower()}{place.member[1:]}' failed" in problem for problem in found):
+                return ServiceError(_wrong_value(place), code="InvalidArgument", status=400)
         return MalformedXML()
 
     def _is_enumerated(self, place: Place) -> bool:
@@ -163,6 +163,12 @@ class RestXml(RestCodec):
             if element.enum and text not in element.enum:
                 code, message = ENUM_REFUSALS.get(place.member, ("InvalidArgument", f"Invalid value for {place.name}"))
                 raise invalid_argument(place.name, text, message, code=code)
+
+
+def _wrong_value(place: Place) -> str:
+    if place.shape.type == "integer":
+        return f"Provided {place.name} not an integer or within integer range"
+    return f"Invalid value for {place.name}"
 
 
 def invalid_argument(name: str, value: str, message: str, *, code: str = "InvalidArgument") -> ServiceError:
