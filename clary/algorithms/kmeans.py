@@ -5,9 +5,9 @@ closest to it. At the end the K centres, weighted with how many rows each stands
 algorithm with k-means++ seeding, several trials, the best kept. That is Amazon's web-scale k-means, as its guide
 describes it. Two things are Clary's own:
 
-* A uniform sample of the rows seen (32 MiB at most) is kept, and Lloyd's algorithm goes on from the k centres over the
+* A uniform sample of the rows seen (16 MiB at most) is kept, and Lloyd's algorithm goes on from the k centres over the
   sample. Data that fits is thus clustered to Lloyd's own optimum; where k is so large that the sample holds fewer than
-  100 rows a centre, the step is left out. On MNIST it takes the excess over full Lloyd from 1 % to 0.3 %.
+  100 rows a centre, the step is left out. On MNIST it takes the excess over full Lloyd from 1.3 % to 0.5 %.
 * `seed` makes a run repeatable; runs on several hosts are too.
 
 On several hosts each streams its own shard, and all shards' centres and samples meet before the last two steps. There

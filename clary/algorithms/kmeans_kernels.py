@@ -15,7 +15,7 @@ from clary.formats import Sparse
 Rows = Any
 """np.ndarray or scipy.sparse.csr_matrix, (n, d)"""
 
-SAMPLE_BYTES = 32 << 20
+SAMPLE_BYTES = 16 << 20
 CHUNK = 256
 """Rows whose differences to their centres stay in the processor's cache."""
 
@@ -76,7 +76,8 @@ def lloyd(points: np.ndarray, weights: np.ndarray, centers: np.ndarray, settings
     """Lloyd's algorithm over weighted points, (n, d), from centers, (k, d): until the loss changes by less than
     `local_lloyd_tol` of itself, `local_lloyd_max_iter` steps at most. A centre without points moves to the worst-off
     point."""
-    origin = np.average(points, axis=0, weights=weights)
+    shares = weights / weights.sum()
+    origin = (shares.astype(points.dtype) @ points).astype(np.float64)
     points = points - origin.astype(points.dtype)  # small numbers: the loss keeps its digits
     centers = centers - origin
     norms = squared_norms(points)
@@ -85,7 +86,7 @@ def lloyd(points: np.ndarray, weights: np.ndarray, centers: np.ndarray, settings
         scores = compare(points, centers, np.zeros_like(origin))
         labels = scores.argmin(axis=1)
         distances = np.maximum(norms + scores[np.arange(len(labels)), labels], 0)
-        last, loss = loss, float(np.average(distances, weights=weights))
+        last, loss = loss, float(distances @ shares)
         if last < np.inf and last - loss <= settings["local_lloyd_tol"] * last:
             break
         sums, counts = sum_by_label(points, labels, weights.astype(points.dtype), len(centers))
