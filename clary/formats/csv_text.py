@@ -45,6 +45,8 @@ def split_columns(table: np.ndarray, name: str, options: ReadOptions) -> Batch:
     if table.shape[1] <= first:
         wanted = f"{options.label_columns} label column(s)" + (", a weight" if options.weights else "")
         raise ClientError(f"{name}: {table.shape[1]} column(s) are too few for {wanted} and at least one feature")
+    if not first:
+        return Batch(table)
     labels = cast(table[:, : options.label_columns], np.float32)
     return Batch(
         table[:, first:],

@@ -1,5 +1,7 @@
 """Content types with parameters, `text/csv; label_size=0`, and the short names that SageMaker takes for them."""
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 _SHORT = {
@@ -18,9 +20,10 @@ class MediaType(NamedTuple):
     """A type in its full, lower-case spelling, and its parameters."""
 
     name: str
-    parameters: dict[str, str]
+    parameters: Mapping[str, str]
 
 
+@lru_cache(256)
 def parse_media_type(text: str) -> MediaType:
     """Split `text/csv;label_size=0` into the type and its parameters; quotes around a value are dropped."""
     head, *rest = text.split(";")
