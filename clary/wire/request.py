@@ -110,7 +110,7 @@ def _adopt_parameters(headers: dict[str, str], query: dict[str, list[str]]) -> N
     for name, values in query.items():
         header = name.lower()
         if header in PRESIGNABLE or (header.startswith("x-amz-") and header not in SIGNATURE_PARAMETERS):
-            headers.setdefault(header, values[0])
+            headers[header] = values[0]  # what was signed wins over a header that was not
 
 
 def _signed_for(headers: dict[str, str], query: dict[str, list[str]]) -> str:

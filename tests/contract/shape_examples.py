@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from re import _constants, _parser
 from typing import Any, NamedTuple
 
-from clary.wire.constraints import is_stream, limits, pattern_of
+from clary.wire.constraints import OPEN_ENUMS, is_stream, limits, pattern_of
 from clary.wire.model import Reference, ServiceModel, Shape
 
 DEEPEST = 7
@@ -200,6 +200,8 @@ def _broken_scalar(name: str, shape: Shape) -> Iterator[tuple[Any, str]]:
             yield number(shape.min - 1), f"Member must have value greater than or equal to {shape.min:.15g}"
         if shape.max is not None and shape.max < 2**31:
             yield number(shape.max + 1), f"Member must have value less than or equal to {shape.max:.15g}"
+        return
+    if shape.enum and name in OPEN_ENUMS:
         return
     if shape.enum:
         yield "no-such-value", f"Member must satisfy enum value set: [{', '.join(shape.enum)}]"
