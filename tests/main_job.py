@@ -61,9 +61,12 @@ class MainJob:
         return self.end(name)
 
     def log(self, name):
-        """The lines of a job's log."""
+        """The lines of a job's log; none before the first."""
         logs, group = self.client("logs"), "/aws/sagemaker/TrainingJobs"
-        streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")["logStreams"]
+        try:
+            streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/")["logStreams"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
         pages = logs.get_paginator("filter_log_events").paginate
         return [
             event["message"]
