@@ -9,7 +9,7 @@ import pytest
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from conftest import make_app
+from echo_app import make_app
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -14,7 +14,7 @@ from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from conftest import make_app
+from echo_app import make_app
 
 from clary.wire import FileSlice
 
