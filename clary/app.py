@@ -54,14 +54,14 @@ class House:
         self._lock = DataFolderLock(settings.data_dir)
         self._lock.acquire()
         self._warm = WarmParent(PRELOAD, settings.data_dir / "warm", hidden=[settings.data_dir])
-        self._warm.start()
         self.rooms = self._furnish()
         self.app = WireApp(self.rooms, Registry.load(SERVICES), pages=self._pages())
         self._settle()
 
     def listens(self) -> None:
-        """Note in the data folder where this server answers."""
+        """Note in the data folder where this server answers, and begin to warm up for the first job."""
         self._lock.acquire(self.settings.port)
+        self._warm.start()
 
     def close(self) -> None:
         """Stop jobs and endpoints, close the state, let the data folder go."""
