@@ -45,11 +45,12 @@ class Incoming:
         with self._lock:
             if self._closed:
                 return
-            for piece in pieces:
-                for hasher in self._hashers:
-                    hasher.update(piece)
-                self.size += len(piece)
-                self._pieces.append(piece)
+            # One long piece: a hash lets go of the interpreter while it runs, and should not do so often.
+            piece = b"".join(pieces)
+            for hasher in self._hashers:
+                hasher.update(piece)
+            self.size += len(piece)
+            self._pieces.append(piece)
             if self.size > INLINE_BYTES:
                 self._spill()
 

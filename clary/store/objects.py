@@ -26,6 +26,15 @@ from clary.store.uploads import Uploads
 
 _BLOCK = 1 << 20
 
+# Built once: SQLAlchemy takes longer to build a statement than SQLite to answer it.
+_PARTS = rows.parts.c
+_SELECT_RUN = sa.select(_PARTS.start, _PARTS.size, _PARTS.blob, _PARTS.content).where(
+    _PARTS.owner == sa.bindparam("of")
+)
+_SELECT_RUNS = _SELECT_RUN.where(
+    _PARTS.start < sa.bindparam("end"), _PARTS.start + _PARTS.size > sa.bindparam("first")
+).order_by(_PARTS.number)
+
 
 class NoObject(LookupError):
     """There is no such bucket or no such object."""
@@ -211,11 +220,9 @@ class Objects:
 
 def _find_runs(connection: sa.Connection, item: Object, start: int, length: int) -> list[sa.Row[Any]]:
     """The rows that hold or name these bytes of the object, in order."""
-    columns = rows.parts.c
-    statement = sa.select(columns.start, columns.size, columns.blob, columns.content).where(columns.owner == item.id)
-    if item.parts:
-        statement = statement.where(columns.start < start + length, columns.start + columns.size > start)
-    return list(connection.execute(statement.order_by(columns.number)))
+    if not item.parts:
+        return list(connection.execute(_SELECT_RUN, {"of": item.id}))
+    return list(connection.execute(_SELECT_RUNS, {"of": item.id, "first": start, "end": start + length}))
 
 
 def _read_blocks(path: Path, start: int, length: int) -> Iterator[bytes]:
