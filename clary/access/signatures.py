@@ -130,7 +130,7 @@ def sign_v2(secret: str, request: SignedRequest, path: str) -> str:
     lines = [
         request.method,
         values.get("content-md5", request.header(b"content-md5")),
-        values.get("content-type", request.header(b"content-type")),
+        request.header(b"content-type"),  # botocore repeats it in the query, but the header is what counts
         values.get("expires", ""),
         *(f"{name}:{amazon[name]}" for name in sorted(amazon)),
         f"{path}?{resource}" if resource else path,

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 Scope = dict[str, Any]
 MOST_HEADER_BYTES = 32 * 1024
 FORM = "application/x-www-form-urlencoded"
-PRESIGNABLE = ("content-type", "content-md5")
 SIGNATURE_PARAMETERS = frozenset(
     f"x-amz-{name}" for name in ("algorithm", "credential", "date", "expires", "signedheaders", "signature")
 )
@@ -106,10 +105,10 @@ def parse_request(scope: Scope, receive: Any, limit: int) -> Request:
 
 
 def _adopt_parameters(headers: dict[str, str], query: dict[str, list[str]]) -> None:
-    """A presigned URL may carry headers as parameters: `x-amz-meta-color=red`, `content-type=text/csv`."""
+    """A presigned URL may carry S3's own headers as parameters: `x-amz-meta-color=red`."""
     for name, values in query.items():
         header = name.lower()
-        if header in PRESIGNABLE or (header.startswith("x-amz-") and header not in SIGNATURE_PARAMETERS):
+        if header.startswith("x-amz-") and header not in SIGNATURE_PARAMETERS:
             headers[header] = values[0]  # what was signed wins over a header that was not
 
 

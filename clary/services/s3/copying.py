@@ -11,7 +11,7 @@ from clary.services.s3.errors import InvalidArgument, InvalidRequest, NoSuchUplo
 from clary.services.s3.grants import refuse_grants
 from clary.services.s3.multipart import part_algorithm, require_upload
 from clary.services.s3.ownership import own_bucket, own_object
-from clary.services.s3.properties import check_key, headers_of, placement_of, quoted
+from clary.services.s3.properties import check_key, headers_of, placement_of, quoted, refuse_locks
 from clary.services.s3.ranges import check_part_number, copy_span
 from clary.services.s3.receive import MAX_BYTES
 from clary.services.s3.tagging import header_tags
@@ -38,6 +38,7 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     check_key(request["Key"])
     refuse_grants(request)
     refuse_customer_keys(request)
+    refuse_locks(request)
     _check_directives(request)
     with _open_source(call, request) as source:
         if source.object.size > MAX_BYTES:

@@ -63,7 +63,7 @@ def details_of(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """What the request's headers say of the object to be; raises where they ask for what Clary doesn't do."""
     check_key(request["Key"])
     refuse_grants(request)
-    _refuse_locks(request)
+    refuse_locks(request)
     details: dict[str, Any] = {**headers_of(call, request), **placement_of(request)}
     if tags := header_tags(request.get("Tagging", "")):
         details["Tags"] = tags
@@ -134,7 +134,7 @@ def check_key(key: str) -> None:
         raise KeyTooLong("Your key is too long", fields={"Size": str(size), "MaxSizeAllowed": str(_KEY_BYTES)})
 
 
-def _refuse_locks(request: dict[str, Any]) -> None:
-    """No bucket has object lock, so AWS's words for a bucket without it are the right ones."""
+def refuse_locks(request: dict[str, Any]) -> None:
+    """Refuse to lock an object. No bucket has object lock, so AWS's words for a bucket without it are the right ones."""
     if any(name.startswith("ObjectLock") and request[name] not in ("OFF", False) for name in request):
         raise InvalidRequest("Bucket is missing Object Lock Configuration")

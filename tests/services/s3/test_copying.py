@@ -83,6 +83,7 @@ def test_another_checksum_may_be_asked_for(s3, bucket, source):
         ({"CopySourceIfModifiedSince": datetime(2099, 1, 1, tzinfo=UTC)}, "PreconditionFailed"),
         ({"MetadataDirective": "SOME"}, "InvalidArgument"),
         ({"ACL": "public-read"}, "AccessControlListNotSupported"),
+        ({"ObjectLockLegalHoldStatus": "ON"}, "InvalidRequest"),
         ({"CopySourceSSECustomerAlgorithm": "AES256"}, "NotImplemented"),
         ({"ExpectedSourceBucketOwner": "111111111111"}, "AccessDenied"),
         ({"IfNoneMatch": "*"}, "PreconditionFailed"),

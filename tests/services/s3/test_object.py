@@ -197,6 +197,7 @@ def test_encryption_that_is_only_named_comes_back(s3, bucket):
 
 def test_a_presigned_put(s3, bucket):
     url = s3.generate_presigned_url("put_object", {"Bucket": bucket, "Key": "k", "ContentType": "text/plain"})
+    assert urllib3.request("PUT", url, body=b"hello").status == 403
     assert urllib3.request("PUT", url, body=b"hello", headers={"Content-Type": "text/plain"}).status == 200
     found = s3.get_object(Bucket=bucket, Key="k")
     assert (found["Body"].read(), found["ContentType"]) == (b"hello", "text/plain")
