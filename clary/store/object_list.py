@@ -25,6 +25,7 @@ def list_objects(
 ) -> Listing:
     """At most `limit` objects and common prefixes of keys that begin with `prefix` and come after `after`."""
     page = _Page(prefix, delimiter, limit)
+    low: str | None
     low, inclusive = max(prefix, after), after < prefix
     skipped = page.common_prefix(after) if after.startswith(prefix) else ""
     if skipped:

@@ -135,6 +135,6 @@ def check_key(key: str) -> None:
 
 
 def refuse_locks(request: dict[str, Any]) -> None:
-    """Refuse to lock an object. No bucket has object lock, so AWS's words for a bucket without it are the right ones."""
+    """Refuse to lock an object, in AWS's words for a bucket without object lock, which every bucket is."""
     if any(name.startswith("ObjectLock") and request[name] not in ("OFF", False) for name in request):
         raise InvalidRequest("Bucket is missing Object Lock Configuration")
