@@ -1,6 +1,6 @@
 """Pages of a bucket's keys, in code point order, with keys rolled up to common prefixes."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -8,8 +8,7 @@ from clary.store import object_rows as rows
 from clary.store.object_rows import Object
 
 _LAST_CODE_POINT = 0x10FFFF
-_FIRST_BATCH = 32
-_COLUMNS = [rows.objects.c[name] for name in Object.__struct_fields__]
+_FIRST_BATCH = 16
 
 
 class Listing(NamedTuple):
@@ -101,10 +100,24 @@ class _Page:
 def _select(
     connection: sa.Connection, bucket: str, low: str, high: str | None, limit: int, *, inclusive: bool
 ) -> list[Object]:
-    key = rows.objects.c.key
-    statement = sa.select(*_COLUMNS).where(rows.objects.c.bucket == bucket)
-    statement = statement.where(key >= low if inclusive else key > low)
-    if high is not None:
-        statement = statement.where(key < high)
-    found = connection.execute(statement.order_by(key).limit(limit)).all()
+    values = {"of": bucket, "low": low, "most": limit} | ({} if high is None else {"high": high})
+    found = connection.execute(_STATEMENTS[inclusive, high is not None], values).all()
     return [Object(*row) for row in found]
+
+
+def _statement(*, inclusive: bool, bounded: bool) -> sa.Select[Any]:
+    key = rows.objects.c.key
+    columns = [rows.objects.c[name] for name in Object.__struct_fields__]
+    statement = sa.select(*columns).where(rows.objects.c.bucket == sa.bindparam("of"))
+    statement = statement.where(key >= sa.bindparam("low") if inclusive else key > sa.bindparam("low"))
+    if bounded:
+        statement = statement.where(key < sa.bindparam("high"))
+    return statement.order_by(key).limit(sa.bindparam("most"))
+
+
+# Built once: a listing of many common prefixes runs one for each of them.
+_STATEMENTS = {
+    (inclusive, bounded): _statement(inclusive=inclusive, bounded=bounded)
+    for inclusive in (False, True)
+    for bounded in (False, True)
+}
