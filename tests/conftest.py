@@ -56,6 +56,7 @@ def running(settings: Settings) -> Iterator[RunningServer]:
         uvicorn_server = uvicorn.Server(server.uvicorn_config(house))
         thread = threading.Thread(target=uvicorn_server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
+        house.listens()
         try:
             yield RunningServer(house)
         finally:

@@ -54,6 +54,7 @@ def watch(program: Program, call: Call | None, report: int, parent: int, keep: C
         compiled.copy_kernels(Path(root.kernels_of(program)))
     _hand_over_mounts(program, user)
     limits.offer_to_oom_killer()
+    signal.set_wakeup_fd(-1)  # the supervisor's, which closes here
     limits.close_files({report, output, *keep})  # now: init takes this process's /proc away with the old root
     _leave_namespaces(program, user)
     signal.pthread_sigmask(signal.SIG_BLOCK, _FORWARDED)

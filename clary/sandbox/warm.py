@@ -70,7 +70,7 @@ class WarmParent:
     @property
     def namespaces(self) -> bool:
         """Whether its forks run programs in real sandboxes; waits for the imports."""
-        return _wait(self._ready)
+        return _wait(self._launched())
 
     def fork(
         self, entry: str, argument: dict[str, object], *, detached: bool, on_exit: OnExit | None = None
@@ -80,10 +80,7 @@ class WarmParent:
         A detached fork outlives the warm process and the server. `on_exit(status)` is called on a thread of ours, with
         UNKNOWN where the warm process had died before a detached fork did.
         """
-        with self._lock:
-            self._launch()
-            ready = self._ready
-        _wait(ready)
+        _wait(self._launched())
         request = _Request(Fork(next(self._numbers), entry, argument, detached), Future(), on_exit)
         with self._lock:
             if self._socket is None:
@@ -108,6 +105,12 @@ class WarmParent:
         if self._reader is not None:
             self._reader.join()
         self._callbacks.shutdown()
+
+    def _launched(self) -> Future[bool]:
+        """Start the process unless it runs; the future is done when it can fork."""
+        with self._lock:
+            self._launch()
+            return self._ready
 
     def _launch(self) -> None:
         """Start the process unless it runs."""

@@ -57,6 +57,12 @@ def describe(warm: WarmParent, target: Path) -> dict[str, Any]:
     return msgspec.json.decode(target.read_bytes())
 
 
+def test_whoever_asks_first_starts_it(tmp_path: Path) -> None:
+    parent = WarmParent([PROGRAMS], tmp_path / "warm")
+    assert parent.namespaces == namespaces_available()
+    parent.close()
+
+
 def test_statuses(warm: WarmParent, tmp_path: Path) -> None:
     ends = Ends()
     for status in (0, 3):
