@@ -143,6 +143,9 @@ BAD_JOBS = {
     "unknown setting": (settings(num_rounds="3"), "hyperparameter found: num_rounds (did you mean num_round?)"),
     "out of range": (settings(eta="2"), "Hyperparameter eta: 2"),
     "not a number": (settings(max_depth="deep"), "Hyperparameter max_depth: 'deep' is not a number"),
+    "number with a mark": (settings(num_round="1_0"), "Hyperparameter num_round: '1_0' is not a number"),
+    "huge number": (settings(num_round="9" * 2000), "is not an integer of 32 bits"),
+    "environment": ({"Environment": {"A": "x\0y"}}, "Environment.A has a NUL character"),
     "required setting": ({"HyperParameters": {}}, "Missing required hyperparameter: num_round"),
     "unknown image": (image("my-image:1"), "'my-image:1' is not the image of a built-in algorithm"),
     "unknown algorithm": (image(f"{ECR}/sagemaker-ygboost:1.7-1"), "is not the image of a built-in algorithm"),
@@ -160,27 +163,46 @@ def test_a_job_that_cannot_run_is_refused_at_the_call(main_job, case):
     assert refused(main_job.sagemaker.describe_training_job, TrainingJobName=name)[0] == "ValidationException"
 
 
-def test_names_are_taken_once(main_job):
-    main_job.put("twice/model.tar.gz", b"anything")
+def test_more_instances_than_an_account_may_have_are_refused(main_job):
     sagemaker = main_job.sagemaker
-    container = {"Image": XGBOOST, "ModelDataUrl": f"s3://{BUCKET}/twice/model.tar.gz"}
-    role = main_job.request("twice")["RoleArn"]
-    variant = {"VariantName": "v", "ModelName": "twice", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    large = {"InstanceType": "ml.m5.large", "InstanceCount": 21, "VolumeSizeInGB": 1}
+    request = main_job.request("too-many", ResourceConfig=large)
+    code, message = refused(sagemaker.create_training_job, **request)
+    assert (code, "is 20 Instances, with a request of 21" in message) == ("ResourceLimitExceeded", True)
+
+    main_job.put("too-many/model.tar.gz", b"anything")
+    container = {"Image": XGBOOST, "ModelDataUrl": f"s3://{BUCKET}/too-many/model.tar.gz"}
+    sagemaker.create_model(ModelName="too-many", PrimaryContainer=container, ExecutionRoleArn=request["RoleArn"])
+    variants = [
+        {"VariantName": name, "ModelName": "too-many", "InstanceType": "ml.m5.large", "InitialInstanceCount": count}
+        for name, count in (("a", 10), ("b", 11))
+    ]
+    sagemaker.create_endpoint_config(EndpointConfigName="too-many", ProductionVariants=variants)
+    code, _ = refused(sagemaker.create_endpoint, EndpointName="too-many", EndpointConfigName="too-many")
+    assert code == "ResourceLimitExceeded"
+
+
+def test_names_are_taken_once(main_job):
+    main_job.put("taken-once/model.tar.gz", b"anything")
+    sagemaker = main_job.sagemaker
+    container = {"Image": XGBOOST, "ModelDataUrl": f"s3://{BUCKET}/taken-once/model.tar.gz"}
+    role = main_job.request("taken-once")["RoleArn"]
+    variant = {"VariantName": "v", "ModelName": "taken-once", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     creations = [
-        (sagemaker.create_training_job, main_job.request("twice"), "ResourceInUse"),
+        (sagemaker.create_training_job, main_job.request("taken-once"), "ResourceInUse"),
         (
             sagemaker.create_model,
-            {"ModelName": "twice", "PrimaryContainer": container, "ExecutionRoleArn": role},
+            {"ModelName": "taken-once", "PrimaryContainer": container, "ExecutionRoleArn": role},
             "ValidationException",
         ),
         (
             sagemaker.create_endpoint_config,
-            {"EndpointConfigName": "twice", "ProductionVariants": [variant]},
+            {"EndpointConfigName": "taken-once", "ProductionVariants": [variant]},
             "ValidationException",
         ),
         (
             sagemaker.create_endpoint,
-            {"EndpointName": "twice", "EndpointConfigName": "twice"},
+            {"EndpointName": "taken-once", "EndpointConfigName": "taken-once"},
             "ValidationException",
         ),
     ]
@@ -189,8 +211,8 @@ def test_names_are_taken_once(main_job):
         found, message = refused(create, **request)
         assert found == code
         assert "exist" in message
-    main_job.end("twice")
-    sagemaker.delete_endpoint(EndpointName="twice")
+    main_job.end("taken-once")
+    sagemaker.delete_endpoint(EndpointName="taken-once")
 
 
 def archive(*members):

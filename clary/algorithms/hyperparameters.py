@@ -117,6 +117,11 @@ class Integer(_Number):
     def _read(self, text: str) -> int:
         return self._convert(_number_of(text))
 
+    def _check(self, value: float) -> None:
+        super()._check(value)
+        if not -(2**31) <= value < 2**31:
+            raise ValueError(f"{value} is not an integer of 32 bits")
+
     def _convert(self, given: Any) -> int:
         try:
             whole = int(given)
@@ -310,6 +315,8 @@ class Hyperparameters:
 
 
 def _number_of(text: str) -> int | float:
+    if not text.isascii() or "_" in text:  # Python reads 1_000 as a number, and digits of other scripts
+        raise ValueError(f"{text!r} is not a number")
     try:
         return int(text)
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clary.services.sagemaker import listing, resources
-from clary.services.sagemaker.endpoint_deployment import new_deployment, retain, to_spec
+from clary.services.sagemaker.endpoint_deployment import check_size, new_deployment, retain, to_spec
 from clary.services.sagemaker.endpoint_state import TRANSIENT, describe
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.holding import hold
@@ -132,6 +132,7 @@ def _with_desired(record: Record, variants: list[dict[str, Any]], rows: list[dic
         changed[row["VariantName"]].update(
             {name: row[name] for name in ("DesiredWeight", "DesiredInstanceCount") if name in row}
         )
+    check_size(list(changed.values()))
     return list(changed.values())
 
 

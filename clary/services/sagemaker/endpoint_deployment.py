@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clary.hosting import ContainerSpec, EndpointSpec, VariantSpec
 from clary.services.sagemaker import images, resources, s3_locations
+from clary.services.sagemaker.limits import check_instances
 from clary.services.sagemaker.model import model_data
 from clary.services.sagemaker.resources import MODEL
 
@@ -18,11 +19,18 @@ _TIMEOUTS = {"startup_seconds": "StartupSeconds", "download_seconds": "DownloadS
 
 def new_deployment(call: Call, config: Record) -> dict[str, Any]:
     """The deployment of an endpoint configuration, its models looked up now."""
+    variants = [_variant(call, config, variant) for variant in config.body["ProductionVariants"]]
+    check_size(variants)
     return {
         "EndpointConfigName": config.body["EndpointConfigName"],
         "StartTime": call.rooms.clock.now(),
-        "Variants": [_variant(call, config, variant) for variant in config.body["ProductionVariants"]],
+        "Variants": variants,
     }
+
+
+def check_size(variants: list[dict[str, Any]]) -> None:
+    """Raise ResourceLimitExceeded for more instances than an endpoint may have."""
+    check_instances(sum(variant["DesiredInstanceCount"] for variant in variants), "endpoint")
 
 
 def _variant(call: Call, config: Record, variant: dict[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,20 @@
 
 from clary.errors import ServiceError, ValidationException
 
-__all__ = ["ResourceInUse", "ValidationException", "not_yet"]
+__all__ = ["ResourceInUse", "ResourceLimitExceeded", "ValidationException", "not_yet"]
 
 
 class ResourceInUse(ServiceError):
     """The name is taken."""
 
     code = "ResourceInUse"
+    status = 400
+
+
+class ResourceLimitExceeded(ServiceError):
+    """More is asked for than an account may have."""
+
+    code = "ResourceLimitExceeded"
     status = 400
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from clary.services.sagemaker import images, listing, resources, roles, s3_locations
 from clary.services.sagemaker.errors import ValidationException, not_yet
+from clary.services.sagemaker.limits import check_environment
 from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.services.sagemaker.resources import MODEL
 from clary.store.records import Record
@@ -67,6 +68,7 @@ def _check_container(call: Call, member: str, container: dict[str, Any]) -> None
     if not container.get("Image"):
         raise ValidationException(f"{member}.Image is required.")
     images.resolve(container["Image"], f"{member}.Image")
+    check_environment(container.get("Environment", {}), f"{member}.Environment")
     data = model_data(container, member)
     exists = s3_locations.object_exists if data.compressed else s3_locations.has_objects
     if not exists(call.rooms, s3_locations.parse(data.uri, f"{member}.ModelDataUrl")):

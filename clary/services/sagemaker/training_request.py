@@ -9,6 +9,7 @@ from clary.errors import ClientError
 from clary.services.sagemaker import channel_request, s3_locations
 from clary.services.sagemaker.errors import ValidationException, not_yet
 from clary.services.sagemaker.instance_types import has_accelerator, has_gpu
+from clary.services.sagemaker.limits import check_environment, check_instances
 from clary.services.sagemaker.not_done import NotDone, refuse
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def check(call: Call, request: dict[str, Any], image: Image) -> None:
     _check_metrics(request)
     _check_resources(request, image, algorithm)
     _check_stopping(request)
+    check_environment(request.get("Environment", {}), "Environment")
     _check_hyperparameters(request.get("HyperParameters", {}), algorithm)
     channel_request.check(call, request, algorithm)
     _check_output(call, request["OutputDataConfig"])
@@ -87,6 +89,7 @@ def _check_resources(request: dict[str, Any], image: Image, algorithm: Algorithm
         raise ValidationException("ResourceConfig.InstanceType is required.")
     if count < 1:
         raise ValidationException(f"ResourceConfig.InstanceCount must be at least 1, not {count}.")
+    check_instances(count, "training job")
     only_cpu = algorithm.gpu == "no" or image.cpu_only
     if only_cpu and has_accelerator(instance_type):
         version = f" {image.version}" if image.cpu_only else ""
