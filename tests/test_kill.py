@@ -38,6 +38,7 @@ class Server:
     def __init__(self, folder, **variables):
         self.folder, self._variables, self._process = folder / "data", variables, None
         self._log = folder / "server.log"
+        self._clients = {}
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self._port = probe.getsockname()[1]
         self.start()
@@ -57,14 +58,16 @@ class Server:
         wait_until(listens, "the server never listened")
 
     def client(self, service):
-        return boto3.client(
-            service,
-            endpoint_url=f"http://127.0.0.1:{self._port}",
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(retries={"max_attempts": 0}),
-        )
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,
+                endpoint_url=f"http://127.0.0.1:{self._port}",
+                region_name="us-east-1",
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                config=Config(retries={"max_attempts": 0}),
+            )
+        return self._clients[service]
 
     def processes(self):
         """Everything that runs for the server, jobs and endpoints included."""
