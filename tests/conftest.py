@@ -8,7 +8,6 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from urllib.parse import quote
 
 import boto3
@@ -35,7 +34,7 @@ class RunningServer:
 
     def client(self, service, *, region="us-east-1", key="test", secret="test", token=None, **config):
         """An unmodified boto3 client."""
-        config = {"retries": {"max_attempts": 1}, "parameter_validation": True, **config}
+        config = {"retries": {"total_max_attempts": 1}, "parameter_validation": True, **config}
         return boto3.session.Session().client(
             service,
             endpoint_url=self.url,
@@ -66,10 +65,17 @@ def running(settings: Settings) -> Iterator[RunningServer]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """One server for the whole run; tests name their resources so that they don't meet."""
-    folder = tmp_path_factory.mktemp("clary")
-    with running(Settings(port=0, data_dir=folder / "data", testing=True)) as found:
+def server():
+    """One server for the whole run; tests name their resources so that they don't meet.
+
+    Its folder is in memory where that is to be had: while another test fills an environment with packages, a sync to
+    the disk can take longer than a client waits.
+    """
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with (
+        tempfile.TemporaryDirectory(prefix="clary-tests-", dir=memory) as folder,
+        running(Settings(port=0, data_dir=Path(folder) / "data", testing=True)) as found,
+    ):
         yield found
 
 

@@ -43,7 +43,9 @@ def test_the_users_mistake_is_a_client_error(ready):
     ready.write_channel("train", as_csv(FEATURES, LABELS + 1))
     status, log = ready.train("xgboost")
     assert status == train.CLIENT_FAILURE
-    assert ready.failure.startswith("ClientError: label must be in [0,1] for logistic regression: found 2 in row ")
+    assert ready.failure.startswith(
+        "ClientError: label must be in [0,1] for logistic regression: found 2 in train/part-0, row "
+    )
     assert ready.failure in log
     assert not ready.model.exists()
 

@@ -17,6 +17,7 @@ from clary.sandbox import (
     Running,
     SandboxError,
     is_running,
+    limits,
     namespaces_available,
     root,
     start,
@@ -27,6 +28,14 @@ needs_namespaces = pytest.mark.skipif(not namespaces_available(), reason="the ke
 pytestmark = needs_namespaces
 
 PYTHON = [sys.executable, "-c"]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_pools(monkeypatch):
+    """Another test of this process may have run a kernel, and a fork that touches its threads dies; starters run none."""
+    monkeypatch.setattr(limits, "find_thread_pools", lambda: None)
+    monkeypatch.setattr(limits, "_pools", None)
+
 
 SERVE = "import socket; s = socket.create_server(('algo-1', 9000)); s.settimeout(20); s.accept()[0].send(b'hi')"
 ASK = """

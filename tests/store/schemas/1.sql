@@ -92,7 +92,7 @@ CREATE TABLE uploads (
     PRIMARY KEY (id)
 );
 
-CREATE INDEX uploads_key ON uploads (bucket, "key", created);
+CREATE INDEX uploads_key ON uploads (bucket, "key", id);
 
 CREATE TABLE log_streams (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
