@@ -32,7 +32,7 @@ PYTHON = [sys.executable, "-c"]
 
 @pytest.fixture(autouse=True)
 def no_thread_pools(monkeypatch):
-    """Another test of this process may have run a kernel, and a fork that touches its threads dies; starters run none."""
+    """A fork that touches the threads of a kernel run by another test dies; what starts programs has run none."""
     monkeypatch.setattr(limits, "find_thread_pools", lambda: None)
     monkeypatch.setattr(limits, "_pools", None)
 
