@@ -5,7 +5,6 @@ import os
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -40,6 +39,9 @@ SERVICES = ("s3", "sagemaker", "sagemaker-runtime", "sts", "iam", "logs", "cloud
 # Imported once by the warm parent; a job or an endpoint worker forks from it and starts at once.
 PRELOAD = ("clary.jobs.preload",)
 
+# What lies in the data folder beside the lock.
+KEPT = ("state.db", "state.db-wal", "state.db-shm", "objects", "jobs", "endpoints", "warm")
+
 KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
 
 Page = Callable[[Any, Any, Any], Awaitable[None]]
@@ -73,7 +75,7 @@ class House:
     def reset(self) -> None:
         """Forget everything: the folder is emptied and the rooms are furnished anew."""
         self._clear_out()
-        empty(self.settings.data_dir)
+        empty(self.settings)
         fresh = self._furnish()
         for row in fields(Rooms):
             setattr(self.rooms, row.name, getattr(fresh, row.name))
@@ -169,15 +171,21 @@ class House:
         }
 
 
-def empty(folder: Path) -> None:
-    """Delete what Clary keeps in its data folder, but for the lock."""
-    for entry in folder.iterdir():
-        if entry.name == LOCK_FILE:
-            continue
-        if entry.is_dir() and not entry.is_symlink():
+def empty(settings: Settings) -> list[str]:
+    """Delete what Clary keeps, but for the lock; what else lies in the data folder stays, and is named."""
+    if settings.database_url:
+        database = Database(settings.database_url)
+        database.erase()
+        database.close()
+    strangers = []
+    for entry in settings.data_dir.iterdir():
+        if entry.name not in KEPT:
+            strangers.append(entry.name)
+        elif entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)
         else:
             entry.unlink()
+    return sorted(set(strangers) - {LOCK_FILE})
 
 
 async def _answer(send: Any, status: int, document: dict[str, Any]) -> None:

@@ -113,9 +113,9 @@ def reset(
     lock.acquire()
     from clary.app import empty
 
-    empty(folder)
+    strangers = empty(settings)
     lock.release()
-    typer.echo(f"{folder} is empty.")
+    typer.echo(f"{folder} is empty" + (f" but for what is not Clary's: {', '.join(strangers)}." if strangers else "."))
 
 
 @app.command()

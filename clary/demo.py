@@ -15,6 +15,7 @@ from typing import Any
 import boto3
 import numpy as np
 from botocore.config import Config
+from botocore.exceptions import EndpointConnectionError
 from rich.console import Console
 from rich.table import Table
 from sklearn.datasets import load_breast_cancer, load_digits
@@ -38,7 +39,10 @@ def run(endpoint: str | None, *, keep: bool) -> int:
     """Run both models against a server of its own, or a running one; the exit code."""
     settings = load_settings()
     if endpoint:
-        _Demo(endpoint, settings).run()
+        try:
+            _Demo(endpoint, settings).run()
+        except EndpointConnectionError as error:
+            raise SettingsError(str(error)) from None
         _next_steps("")
         return 0
     with _server(keep) as url:

@@ -101,5 +101,25 @@ def test_reset_asks_first(tmp_path):
     assert answer.returncode == 1 and (tmp_path / "state.db").exists()
 
 
+def test_reset_deletes_nothing_but_clarys_own(tmp_path):
+    for name in ("state.db", "thesis.txt"):
+        (tmp_path / name).write_text("x")
+    answer = clary("reset", "--yes", "--data-dir", str(tmp_path))
+    assert answer.returncode == 0 and "not Clary's: thesis.txt" in answer.stdout
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["lock", "thesis.txt"]
+
+
+@pytest.mark.parametrize("command", [["serve", "--port", "0"], ["reset", "--yes"]])
+def test_a_file_is_no_data_folder(tmp_path, command):
+    (tmp_path / "file").touch()
+    answer = clary(*command, "--data-dir", str(tmp_path / "file"))
+    assert answer.returncode == 1 and "the data folder" in answer.stderr and "Traceback" not in answer.stderr
+
+
+def test_a_demo_of_nobody_is_a_sentence():
+    answer = clary("demo", "--endpoint", "http://127.0.0.1:1")
+    assert answer.returncode == 1 and "Could not connect" in answer.stderr and "Traceback" not in answer.stderr
+
+
 def test_env_warns_of_other_endpoints():
     assert "AWS_ENDPOINT_URL_S3" in clary("env", AWS_ENDPOINT_URL_S3="http://elsewhere").stderr

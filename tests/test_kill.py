@@ -305,5 +305,10 @@ def test_the_main_job_with_its_state_in_postgres(tmp_path, postgres):
         server.start()
         assert job.invoke("endpoint", b"2,0,0") == before
         assert not list(server.folder.glob("*.db"))
+        server.stop()
+        command = [sys.executable, "-m", "clary", "reset", "--yes", "--data-dir", str(server.folder)]
+        subprocess.run(command, env={**os.environ, "CLARY_DATABASE_URL": postgres}, check=True, timeout=60)
+        server.start()
+        assert job.s3.list_buckets()["Buckets"] == []
     finally:
         server.close()

@@ -78,6 +78,13 @@ class Database:
             finally:
                 self._writer_thread = 0
 
+    def erase(self) -> None:
+        """Delete every row."""
+        with self.write() as connection:
+            for table in reversed(METADATA.sorted_tables):
+                if table is not _schema:
+                    connection.execute(table.delete())
+
     def close(self) -> None:
         """Close every connection."""
         self._reader.dispose()

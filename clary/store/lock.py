@@ -42,8 +42,7 @@ class DataFolderLock:
     def acquire(self, port: int = 0) -> None:
         """Take the folder, or raise FolderInUse; again while it is held, note another port."""
         if self._file < 0:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            file = self._open()
             if not _lock(file):
                 os.close(file)
                 raise FolderInUse(self._folder, self._read())
@@ -63,7 +62,7 @@ class DataFolderLock:
             return self._read()
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -72,6 +71,13 @@ class DataFolderLock:
         finally:
             os.close(file)
         return None
+
+    def _open(self) -> int:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SettingsError(f"the data folder {self._folder} cannot be used: {error.strerror}") from None
 
     def _read(self) -> Holder:
         # Between taking the lock and writing the line there is a moment without one.
