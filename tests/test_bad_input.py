@@ -146,6 +146,10 @@ BAD_JOBS = {
     "number with a mark": (settings(num_round="1_0"), "Hyperparameter num_round: '1_0' is not a number"),
     "huge number": (settings(num_round="9" * 2000), "is not an integer of 32 bits"),
     "environment": ({"Environment": {"A": "x\0y"}}, "Environment.A has a NUL character"),
+    "own variable": (
+        {"Environment": {"CLARY_OPT_ML": "/etc"}},
+        "Environment.CLARY_OPT_ML: names that begin with CLARY_",
+    ),
     "required setting": ({"HyperParameters": {}}, "Missing required hyperparameter: num_round"),
     "unknown image": (image("my-image:1"), "'my-image:1' is not the image of a built-in algorithm"),
     "unknown algorithm": (image(f"{ECR}/sagemaker-ygboost:1.7-1"), "is not the image of a built-in algorithm"),

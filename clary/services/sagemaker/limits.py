@@ -19,7 +19,9 @@ def check_instances(count: int, what: str) -> None:
 
 
 def check_environment(environment: Mapping[str, str], member: str) -> None:
-    """Raise ValidationException, naming `member`, for a value that no process can be given."""
+    """Raise ValidationException, naming `member`, for what a job or a worker can't be given."""
     for name, value in environment.items():
+        if name.startswith("CLARY_"):  # CLARY_OPT_ML, CLARY_SOCKET: where an algorithm finds its folders and its socket
+            raise ValidationException(f"{member}.{name}: names that begin with CLARY_ are Clary's own.")
         if "\0" in value:
             raise ValidationException(f"{member}.{name} has a NUL character, which no environment can hold.")
