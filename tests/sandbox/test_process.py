@@ -17,7 +17,6 @@ from clary.sandbox import (
     Running,
     SandboxError,
     is_running,
-    limits,
     namespaces_available,
     root,
     start,
@@ -25,16 +24,9 @@ from clary.sandbox import (
 )
 
 needs_namespaces = pytest.mark.skipif(not namespaces_available(), reason="the kernel refuses namespaces")
-pytestmark = needs_namespaces
+pytestmark = [needs_namespaces, pytest.mark.xdist_group("forks")]  # in one process that has done nothing else yet
 
 PYTHON = [sys.executable, "-c"]
-
-
-@pytest.fixture(autouse=True)
-def no_thread_pools(monkeypatch):
-    """A fork that touches the threads of a kernel run by another test dies; what starts programs has run none."""
-    monkeypatch.setattr(limits, "find_thread_pools", lambda: None)
-    monkeypatch.setattr(limits, "_pools", None)
 
 
 SERVE = "import socket; s = socket.create_server(('algo-1', 9000)); s.settimeout(20); s.accept()[0].send(b'hi')"
