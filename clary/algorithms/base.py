@@ -179,6 +179,10 @@ class Estimator:
         """An endpoint's answer to a batch: member -> one value a row. Here `predict` as `score`."""
         return {"score": self.predict(batch.features)}
 
+    def respond_verbosely(self, batch: Batch) -> Mapping[str, Any]:
+        """The answer where the Accept header says `verbose=true`; the usual one of an algorithm that knows no more."""
+        return self.respond(batch)
+
     def __sklearn_is_fitted__(self) -> bool:
         return vars(self).keys() != {"_given"}
 

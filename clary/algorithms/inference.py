@@ -50,7 +50,8 @@ class Responder:
         self.check_content_type(content_type)
         wanted = self.choose_accept(accept)
         try:
-            rows = self.model.respond(decode_request(body, content_type))
+            batch = decode_request(body, content_type)
+            rows = self.model.respond_verbosely(batch) if _is_verbose(wanted) else self.model.respond(batch)
         except (ClientError, AlgorithmError) as error:
             raise Refusal(400, f"Unable to evaluate payload provided: {error}") from None
         return Answer(200, *encode_response(rows, wanted, self.model.answer_name))
@@ -78,6 +79,11 @@ class Responder:
             "BatchStrategy": "MULTI_RECORD",
             "MaxPayloadInMB": self.max_body // MEBIBYTE,
         }
+
+
+def _is_verbose(accept: str) -> bool:
+    """Whether a chosen Accept type asks for all there is: `application/json; verbose=true`."""
+    return parse_media_type(accept).parameters.get("verbose", "").lower() == "true"
 
 
 def _max_body(environment: Mapping[str, str]) -> int:
