@@ -51,16 +51,14 @@ from clary.algorithms.exchange import gather
 from clary.algorithms.hyperparameters import Boolean, Categorical, Continuous, Hyperparameters, Integer, JsonList, Text
 from clary.algorithms.kmeans_kernels import (
     Found,
-    Rows,
-    Sample,
     as_rows,
     lloyd,
     nearest,
-    pick,
     seed,
     squared_distances,
     sum_by_label,
 )
+from clary.algorithms.reservoir import Rows, Sample, pick
 from clary.errors import ClientError
 from clary.formats import Batch, mxnet, regroup
 
@@ -115,6 +113,7 @@ METRICS = tuple(
 )
 
 MODEL = "model_algo-1"
+SAMPLE_BYTES = 16 << 20
 ENOUGH_ROWS = 100
 """Rows a centre that make the sample's optimum better than the stream's: a mean of 100 errs by a hundredth."""
 NAME = "AWS/KMeansWebscale"
@@ -218,7 +217,7 @@ def stream(batches: Batches, settings: Mapping[str, Any], run: Run) -> Streamed:
     """Move K centres over the rows, `epochs` times. A stop ends it with the centres as they are."""
     width, factor = settings["feature_dim"], extra_center_factor(settings)
     rng = np.random.default_rng([settings["seed"], run.rank])
-    sample = Sample(width, rng)
+    sample = Sample(max(1, SAMPLE_BYTES // (4 * width)), width, rng)
     centers, weights = np.empty((0, width)), np.empty(0)
     size = max(settings["mini_batch_size"], settings["k"] * factor)
     for epoch in range(settings["epochs"]):

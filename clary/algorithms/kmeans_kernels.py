@@ -1,4 +1,4 @@
-"""The arithmetic of K-Means on rows: seeding, Lloyd's algorithm, nearest centres, a sample. Inputs are trusted.
+"""The arithmetic of K-Means on rows: seeding, Lloyd's algorithm, nearest centres. Inputs are trusted.
 
 Rows are an array, (n, d), or scipy's CSR matrix of the same shape; computing keeps their type (float32 for data), sums
 and losses are float64.
@@ -9,13 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from clary.algorithms.reservoir import Rows, pick
 from clary.errors import ClientError
 from clary.formats import Sparse
 
-Rows = Any
-"""np.ndarray or scipy.sparse.csr_matrix, (n, d)"""
-
-SAMPLE_BYTES = 16 << 20
 CHUNK = 256
 """Rows whose differences to their centres stay in the processor's cache."""
 
@@ -25,29 +22,6 @@ class Found(NamedTuple):
 
     centers: np.ndarray
     loss: float
-
-
-class Sample:
-    """A uniform sample of a stream of rows (Vitter's algorithm R, a batch at a time)."""
-
-    def __init__(self, width: int, rng: np.random.Generator) -> None:
-        self.size = max(1, SAMPLE_BYTES // (4 * width))
-        self.kept = np.empty((self.size, width), np.float32)
-        self.seen = 0
-        self.rng = rng
-
-    def add(self, rows: Rows) -> None:
-        """Let each row take its place by chance, the first ones without."""
-        places = np.arange(self.seen, self.seen + rows.shape[0])
-        slots = np.where(places < self.size, places, (self.rng.random(len(places)) * (places + 1)).astype(np.int64))
-        chosen = np.flatnonzero(slots < self.size)
-        self.kept[slots[chosen]] = pick(rows, chosen)
-        self.seen += len(places)
-
-    @property
-    def rows(self) -> np.ndarray:
-        """The sample, (m, d) float32."""
-        return self.kept[: min(self.seen, self.size)]
 
 
 def seed(rows: Rows, weights: np.ndarray, count: int, method: str, rng: np.random.Generator) -> np.ndarray:
@@ -141,12 +115,6 @@ def squared_norms(rows: Rows) -> np.ndarray:
         norms: np.ndarray = np.einsum("ij,ij->i", rows, rows)
         return norms
     return np.asarray(rows.multiply(rows).sum(axis=1)).reshape(-1)
-
-
-def pick(rows: Rows, which: np.ndarray) -> np.ndarray:
-    """Some rows, dense: (m, d)."""
-    some: np.ndarray = rows[which] if isinstance(rows, np.ndarray) else rows[which].toarray()
-    return some
 
 
 def as_rows(features: np.ndarray | Sparse, width: int) -> Rows:

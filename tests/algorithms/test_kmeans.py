@@ -5,7 +5,6 @@ import re
 import socket
 import threading
 import warnings
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,10 +15,10 @@ from sklearn.datasets import load_digits, load_iris, make_blobs
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from clary.algorithms import exchange, kmeans, kmeans_kernels
+from clary.algorithms import exchange, kmeans
 from clary.algorithms.base import ArrayBatches, Run, Stopped
 from clary.algorithms.kmeans import KMeans, move_centers, shrink
-from clary.algorithms.kmeans_kernels import Sample, lloyd, nearest, seed, squared_distances
+from clary.algorithms.kmeans_kernels import lloyd, nearest, seed, squared_distances
 from clary.errors import ClientError
 from clary.formats import Batch, Sparse, mxnet
 
@@ -96,21 +95,6 @@ def test_shrinking_keeps_the_best_trial():
     assert found.loss == 0.25
 
 
-def test_the_sample_is_uniform(monkeypatch):
-    """Each of 1,000 rows is kept with probability 1/10: over 400 runs 40 times, give or take 5 deviations."""
-    monkeypatch.setattr(kmeans_kernels, "SAMPLE_BYTES", 400)
-    rows, hits = np.arange(1000, dtype=np.float32)[:, None], np.zeros(1000)
-    for number in range(400):
-        sample = Sample(1, np.random.default_rng(number))
-        for part in np.split(rows, [30, 170, 171, 600]):
-            sample.add(part)
-        assert len(np.unique(sample.rows)) == 100
-        hits[sample.rows[:, 0].astype(int)] += 1
-    assert abs(hits - 40).max() < 5 * np.sqrt(40)
-    for low, high in pairwise([0, 30, 170, 600, 1000]):
-        assert hits[low:high].mean() == pytest.approx(40, rel=0.1)
-
-
 @pytest.mark.parametrize("offset", [0.0, 3000.0])
 def test_nearest_and_distances_keep_their_digits(offset):
     """Float32 rows far from the origin: |x|^2 alone would swallow every difference."""
@@ -139,7 +123,7 @@ def test_as_good_where_the_sample_holds_a_part(monkeypatch):
     x = x.astype(np.float32)
     best = Lloyd(12, n_init=10, random_state=0).fit(x).inertia_ / len(x)
     for rows, limit in ((4000, 1.01), (100, 1.05)):  # a sample that is gone on with, and one that is too small
-        monkeypatch.setattr(kmeans_kernels, "SAMPLE_BYTES", rows * 32)
+        monkeypatch.setattr(kmeans, "SAMPLE_BYTES", rows * 32)
         assert msd(x, KMeans(k=12, mini_batch_size=2000).fit(x).cluster_centers_) <= limit * best
 
 
