@@ -68,9 +68,14 @@ def job_in(folder, monkeypatch, capsys):
 
 
 def as_csv(features, labels=None):
-    """Rows as CSV, the label first, every digit kept."""
+    """Rows of numbers or of text as CSV, the label first, every digit kept."""
     table = features if labels is None else np.column_stack([labels, features])
-    return "".join(",".join(map(repr, row)) + "\n" for row in table.astype(np.float32).astype(float).tolist())
+    return "".join(",".join(map(str, row)) + "\n" for row in as_lists(table))
+
+
+def as_lists(table):
+    """Rows as lists of text, or of numbers as float32 has them."""
+    return (table if table.dtype.kind == "U" else table.astype(np.float32).astype(float)).tolist()
 
 
 def as_recordio(features, labels=None):
