@@ -33,9 +33,7 @@ class Job:
     def configure(self, settings, channels, **resources):
         """Write the configuration files; `channels`: name -> content type, or the whole configuration."""
         full = {
-            name: {"ContentType": given, "TrainingInputMode": "File", "S3DistributionType": "FullyReplicated"}
-            if isinstance(given, str)
-            else given
+            name: {"ContentType": given, "TrainingInputMode": "File"} if isinstance(given, str) else given
             for name, given in channels.items()
         }
         resources = {"current_host": "algo-1", "hosts": ["algo-1"], **resources}
