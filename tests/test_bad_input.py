@@ -68,7 +68,7 @@ BAD_DATA = {
     "nan": (b"1,2,3\n1,nan,3\n", clusters(), "train/part-0: row 2, column 2 is missing (NaN)"),
     "empty cell": (b"1,2,3\n1,,3\n", clusters(), "train/part-0: row 2, column 2 is missing (NaN)"),
     "infinity": (b"1,2,3\n1,2,inf\n", clusters(), "train/part-0: row 2, column 3 is inf"),
-    "feature_dim": (b"1,2,3\n4,5,6\n", clusters(feature_dim="4"), "feature_dim is 4, but the data has 3 columns"),
+    "feature_dim": (b"1,2,3\n4,5,6\n", clusters(feature_dim="4"), "train/part-0: feature_dim is 4, but the data has 3"),
     "feature_dim in recordio": (recordio(20), clusters(RECORDIO, feature_dim="4"), "feature_dim is 4, but the d"),
     "fewer rows than k": (b"1,2,3\n", clusters(), "k is 2, but the train channel has only 1 records"),
     "truncated recordio": (recordio(20)[:-5], clusters(RECORDIO), "train/part-0: record 20 of 28 bytes is truncated"),
@@ -76,7 +76,7 @@ BAD_DATA = {
     "libsvm": (b"1 1:2\n0 2:x\n", {"content_type": "text/libsvm"}, "train/part-0: row 2"),
     "csv as parquet": (b"1,2,3\n", {"content_type": "application/x-parquet"}, "train/part-0 is not a Parquet file"),
     "csv as gzip": (b"1,2,3\n", {"mode": "Pipe", "CompressionType": "Gzip"}, "not gzip data"),
-    "word in a pipe": (b"1,2,3\n0,word,4\n", {"mode": "Pipe"}, "row 2, column 2: 'word' is not a number"),
+    "word in a pipe": (b"1,2,3\n0,word,4\n", {"mode": "Pipe"}, "/part-0): row 2, column 2: 'word' is not a number"),
     "truncated recordio in a pipe": (
         recordio(20)[:-5],
         {**clusters(RECORDIO), "mode": "Pipe"},

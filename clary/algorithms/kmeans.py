@@ -188,7 +188,7 @@ class KMeans(Estimator):
         return self.table.parse(given)
 
     def _rows(self, x: Any) -> Rows:
-        return as_rows(as_features(x), self.cluster_centers_.shape[1])
+        return rows_of(Batch(as_features(x)), self.cluster_centers_.shape[1])
 
     def _score(self, test: Batches, settings: Mapping[str, Any], run: Run) -> None:
         """Log the test channel's scores."""
@@ -242,12 +242,8 @@ def stream(batches: Batches, settings: Mapping[str, Any], run: Run) -> Streamed:
 
 
 def rows_of(batch: Batch, width: int) -> Rows:
-    """A batch's rows; ClientError unless they are `width` wide, with the usual reason where they miss one column."""
-    if batch.labels is not None and batch.width == width - 1:
-        raise ClientError(
-            f"feature_dim is {width}, but the data has {batch.width} columns and a label. CSV without labels is of the "
-            "content type text/csv;label_size=0"
-        )
+    """A batch's rows, as the kernels take them; ClientError unless they are `width` wide."""
+    batch.check_width(width)
     return as_rows(batch.features, width)
 
 

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from clary.algorithms.reservoir import Rows, pick
-from clary.errors import ClientError
 from clary.formats import Sparse
 
 CHUNK = 256
@@ -118,11 +117,7 @@ def squared_norms(rows: Rows) -> np.ndarray:
 
 
 def as_rows(features: np.ndarray | Sparse, width: int) -> Rows:
-    """Features as this file computes with them: an array, or scipy's matrix; ClientError unless they fit `width`."""
-    found = features.width if isinstance(features, Sparse) else features.shape[1]
-    exact = not isinstance(features, Sparse) or features.exact
-    if found > width or (exact and found != width):
-        raise ClientError(f"feature_dim is {width}, but the data has {found} columns")
+    """Features as this file computes with them: an array, or scipy's matrix, `width` wide."""
     if isinstance(features, np.ndarray):
         return features
     from scipy.sparse import csr_matrix

@@ -8,6 +8,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from clary.errors import ClientError
+
 MOST_COLUMNS = 2**31 - 1
 """Keys and widths beyond it are mistakes."""
 
@@ -82,6 +84,16 @@ class Batch:
         """The number of columns."""
         return self.features.width if isinstance(self.features, Sparse) else int(self.features.shape[1])
 
+    def check_width(self, feature_dim: int) -> None:
+        """Raise ClientError, naming the file, unless the rows are that wide; they may be narrower where not `exact`."""
+        exact = not isinstance(self.features, Sparse) or self.features.exact
+        if self.width == feature_dim or (self.width < feature_dim and not exact):
+            return
+        problem = f"feature_dim is {feature_dim}, but the data has {self.width} columns"
+        if self.labels is not None and self.width == feature_dim - 1:
+            problem += " and a label. CSV without labels is of the content type text/csv;label_size=0"
+        raise ClientError(f"{self.source}: {problem}" if self.source else problem)
+
     def slice(self, start: int, stop: int) -> Batch:
         """Rows `start` to `stop`, without a copy where they are dense."""
         features = self.features
@@ -113,6 +125,8 @@ def concatenate(batches: Sequence[Batch]) -> Batch:
         _join([batch.labels for batch in batches]),
         _join([batch.weights for batch in batches]),
         _join([batch.groups for batch in batches]),
+        batches[0].source if len({batch.source for batch in batches}) == 1 else "",
+        batches[0].first_row,
     )
 
 

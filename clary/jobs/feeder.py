@@ -6,17 +6,15 @@ dies looks to its reader like a clean end, so only these words say whether an ep
 
 import fcntl
 import os
-import random
 import signal
 import struct
 import sys
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import islice
 from typing import Any, Literal, NoReturn
 
-from clary.jobs.plan import NAMES, FeedPlan
+from clary.jobs.plan import FeedPlan
 from clary.sandbox.kernel import die_with_parent
 
 MAGIC = 0xCED7230A
@@ -84,14 +82,6 @@ def make_pipe(plan: FeedPlan, epoch: int) -> str:
     return path
 
 
-def items_of_epoch(plan: FeedPlan, epoch: int) -> list[int]:
-    """Which items this host gets in an epoch, in their order: the same for the same seed."""
-    order = list(range(plan.items))
-    if plan.seed is not None:
-        random.Random(f"{plan.seed}/{epoch}").shuffle(order)
-    return order[plan.share :: plan.shares]
-
-
 def feed(plan: FeedPlan, reports: int) -> None:
     """Feed epoch after epoch; only an error ends it."""
     path = f"{plan.pipes}/{plan.channel}_0"
@@ -119,6 +109,7 @@ class Part:
 
     def __init__(self, plan: FeedPlan, place: int, *, last: bool) -> None:
         self._path = f"{plan.folder}/{place}"
+        self._place = place
         self._plan = plan
         self._last = last
 
@@ -127,12 +118,7 @@ class Part:
         try:
             self._send(target)
         except BadObject as problem:
-            raise BadObject(f"{self._name()}: {problem}") from None
-
-    def _name(self) -> str:
-        folder, _, place = self._path.rpartition("/")
-        with open(f"{folder}/{NAMES}") as file:  # noqa: PTH123
-            return next(islice(file, int(place), None), "an attribute of the manifest").rstrip("\n")
+            raise BadObject(f"{self._plan.name(self._place)}: {problem}") from None
 
     def _send(self, target: int) -> None:
         plan = self._plan
@@ -159,7 +145,7 @@ class Part:
 
 def parts_of_epoch(plan: FeedPlan, epoch: int) -> Iterator[Part]:
     """The files of an epoch in their order."""
-    items = items_of_epoch(plan, epoch)
+    items = plan.items_of_epoch(epoch)
     for place, item in enumerate(items):
         for number in range(item * plan.group, (item + 1) * plan.group):
             yield Part(plan, number, last=place == len(items) - 1)

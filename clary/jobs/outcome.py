@@ -1,9 +1,13 @@
 """How the end of a program becomes a FailureReason, in SageMaker's words."""
 
 import os
+import re
 import signal
 import stat
+from collections.abc import Sequence
 from pathlib import Path
+
+from clary.jobs.plan import FeedPlan
 
 REASON_MAX = 1024
 INTERNAL = "InternalServerError: We encountered an internal error. Please try again."
@@ -15,9 +19,12 @@ NEARLY_FULL = 1 << 20
 KINDS = ("AlgorithmError:", "ClientError:", "InternalServerError:")
 
 
-def word_failure(ml: Path, status: int, host: str = "") -> str:
+def word_failure(ml: Path, status: int, feeds: Sequence[FeedPlan] = (), host: str = "") -> str:
     """Why a host failed: its output/failure, or what its exit status says; `host` where there are several."""
     reason = read_failure(ml) or _guess(ml, status)
+    for feed in feeds:
+        if pipe := re.search(rf"\b{re.escape(feed.channel)}_(\d+)\b", reason):
+            reason = f"{reason[: pipe.end()]} ({feed.objects(int(pipe[1]))}){reason[pipe.end() :]}"
     kind = next((kind for kind in KINDS if reason.startswith(kind)), "")
     reason = reason[len(kind) :].strip()
     who = f"{host}: " if host else ""

@@ -1,5 +1,9 @@
 """What the server hands to a job's supervisor: `plan.json`, the last thing that staging writes."""
 
+import random
+from itertools import islice
+from pathlib import Path
+
 import msgspec
 
 from clary.sandbox import Program
@@ -25,6 +29,28 @@ class FeedPlan(msgspec.Struct, kw_only=True, frozen=True):
     gunzip: bool = False
     lines: bool = False
     """Text whose rows end with a newline: a file that lacks the last one gets it before the next file."""
+
+    def items_of_epoch(self, epoch: int) -> list[int]:
+        """Which items this host gets in an epoch, in their order: the same for the same seed."""
+        order = list(range(self.items))
+        if self.seed is not None:
+            random.Random(f"{self.seed}/{epoch}").shuffle(order)
+        return order[self.share :: self.shares]
+
+    def name(self, place: int) -> str:
+        """What a file is called outside: the URI of its object."""
+        with (Path(self.folder) / NAMES).open() as file:
+            return next(islice(file, place, None), "an attribute of the manifest").rstrip("\n")
+
+    def objects(self, epoch: int) -> str:
+        """What an epoch's FIFO carries, in a few words: its object, or the first and the last."""
+        items = self.items_of_epoch(epoch)
+        if not items:
+            return "no object"
+        first, last = self.name(items[0] * self.group), self.name(items[-1] * self.group)
+        if len(items) == 1:
+            return first
+        return f"{len(items)} objects in one, from {first} to {last}"
 
 
 class HostPlan(msgspec.Struct, kw_only=True, frozen=True):

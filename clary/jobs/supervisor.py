@@ -201,8 +201,8 @@ class Supervisor:
         assert host.status is not None
         self._note("host ended", host=host.plan.name, status=host.status)
         if self._outcome == "Completed":
-            several = len(self._plan.hosts) > 1
-            self._fail(word_failure(Path(host.plan.ml), host.status, host.plan.name if several else ""))
+            name = host.plan.name if len(self._plan.hosts) > 1 else ""
+            self._fail(word_failure(Path(host.plan.ml), host.status, host.plan.feeds, name))
 
     def _feed_failed(self, feeder: Feeder) -> None:
         self._starved = True

@@ -9,7 +9,7 @@ from job_house import Buckets
 from clary.errors import ClientError
 from clary.jobs import ChannelSpec
 from clary.jobs.channels import Staging, path_below
-from clary.jobs.feeder import items_of_epoch, wrap_record
+from clary.jobs.feeder import wrap_record
 from clary.jobs.manifests import read_augmented, read_manifest
 from clary.jobs.plan import FeedPlan
 from clary.jobs.staging import refuse_too_large
@@ -163,7 +163,7 @@ def test_data_beyond_the_volume_are_refused():
 
 def test_shuffling_depends_on_seed_and_epoch_alone_and_shards_stay_whole():
     def order(epoch, seed=7, **more):
-        return items_of_epoch(FeedPlan(channel="c", folder="", pipes="", items=20, seed=seed, **more), epoch)
+        return FeedPlan(channel="c", folder="", pipes="", items=20, seed=seed, **more).items_of_epoch(epoch)
 
     assert order(0) == order(0) != order(1)
     assert order(0, seed=8) != order(0)

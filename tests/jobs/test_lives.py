@@ -151,6 +151,18 @@ def test_a_broken_object_in_a_pipe_fails_the_job_though_the_program_would_be_con
     assert "ModelArtifacts" not in end
 
 
+@pytest.mark.parametrize(
+    ("objects", "carried"),
+    [("a", "s3://in/a/0"), ("abc", "3 objects in one, from s3://in/abc/0 to s3://in/abc/2")],
+)
+def test_a_reason_that_names_a_pipe_says_what_it_carried(house, objects, carried):
+    for place in range(len(objects)):
+        house.buckets.put("in", f"{objects}/{place}", b"1,x\n")
+    code = "open('/opt/ml/output/failure', 'w').write('ClientError: train_0: row 1 is odd'); raise SystemExit(2)"
+    house.jobs.submit(make_spec("named", code, pipe("train", f"s3://in/{objects}/")))
+    assert house.end("named")["FailureReason"] == f"ClientError: train_0 ({carried}): row 1 is odd, exit code: 2"
+
+
 def test_the_reason_stands_in_the_failure_file(house):
     code = """
 import sys
