@@ -1,29 +1,24 @@
 """How good predictions are, in the scores that the containers' logs name; pure numpy.
 
-Most scores follow from a confusion matrix, and matrices add up over batches and hosts: count with `confusion`, add,
-then ask `binary_scores_of` or `multiclass_scores_of`. Each score is scikit-learn's of the same name; one that divides
-by nothing is 0.
+Scores of classes follow from `count_classes`, whose counts add up over batches and hosts. Each score is scikit-learn's
+of the same name; one that divides by nothing is 0.
 """
 
 import numpy as np
 
 
-def confusion(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """(n,) true and (n,) predicted classes, 0 to `classes` - 1 -> (classes, classes) counts, true by predicted."""
-    cells = labels.astype(np.int64) * classes + predicted.astype(np.int64)
-    return np.bincount(cells, minlength=classes * classes).reshape(classes, classes)
+def count_classes(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """(n,) true and (n,) predicted classes, 0 to `classes` - 1 -> (3, classes) counts of hits, predicted and true."""
+    true, guessed = labels.astype(np.int64), predicted.astype(np.int64)
+    return np.stack([np.bincount(which, minlength=classes) for which in (true[true == guessed], guessed, true)])
 
 
 def binary_scores(labels: np.ndarray, predicted: np.ndarray, beta: float = 1.0) -> dict[str, float]:
     """accuracy, precision, recall and f_beta of (n,) true and predicted classes, each 0 or 1; 1 is the positive one."""
-    return binary_scores_of(confusion(labels, predicted, 2), beta)
-
-
-def binary_scores_of(counts: np.ndarray, beta: float = 1.0) -> dict[str, float]:
-    """`binary_scores` from a (2, 2) confusion matrix."""
+    counts = count_classes(labels, predicted, 2)
     precision, recall = float(_precisions(counts)[1]), float(_recalls(counts)[1])
     return {
-        "accuracy": float(np.trace(counts) / max(counts.sum(), 1)),
+        "accuracy": _accuracy(counts),
         "precision": precision,
         "recall": recall,
         "f_beta": float(f_beta(precision, recall, beta)),
@@ -36,17 +31,17 @@ def multiclass_scores(labels: np.ndarray, predicted: np.ndarray, classes: int, b
     The macro scores are means over the classes that are true or predicted somewhere; balanced accuracy is the mean
     recall of those that are true somewhere.
     """
-    return multiclass_scores_of(confusion(labels, predicted, classes), beta)
+    return multiclass_scores_of(count_classes(labels, predicted, classes), beta)
 
 
 def multiclass_scores_of(counts: np.ndarray, beta: float = 1.0) -> dict[str, float]:
-    """`multiclass_scores` from a (classes, classes) confusion matrix."""
-    true = counts.sum(axis=1) > 0
-    seen = true | (counts.sum(axis=0) > 0)
+    """`multiclass_scores` from `count_classes`, of one batch or of many added up."""
+    _, predicted, true = counts
+    seen = true + predicted > 0
     precisions, recalls = _precisions(counts), _recalls(counts)
     return {
-        "accuracy": float(np.trace(counts) / max(counts.sum(), 1)),
-        "balanced_accuracy": _mean(recalls[true]),
+        "accuracy": _accuracy(counts),
+        "balanced_accuracy": _mean(recalls[true > 0]),
         "macro_precision": _mean(precisions[seen]),
         "macro_recall": _mean(recalls[seen]),
         "macro_f_beta": _mean(f_beta(precisions, recalls, beta)[seen]),
@@ -65,12 +60,8 @@ def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     order = np.argsort(scores, kind="stable")
     ranked, positive = scores[order], labels[order] > 0
     ends = np.append(np.flatnonzero(ranked[1:] != ranked[:-1]), len(ranked) - 1)  # the last row of each equal score
-    return roc_auc_of(np.diff(np.cumsum(~positive)[ends], prepend=0), np.diff(np.cumsum(positive)[ends], prepend=0))
-
-
-def roc_auc_of(negatives: np.ndarray, positives: np.ndarray) -> float:
-    """`roc_auc` from how many rows of class 0 and of class 1 have each score, by rising score."""
-    pairs = float(negatives.sum()) * float(positives.sum())
+    positives, negatives = (np.diff(np.cumsum(which)[ends], prepend=0) for which in (positive, ~positive))
+    pairs = float(positives.sum()) * float(negatives.sum())
     below = np.cumsum(negatives) - negatives
     return float(positives @ (below + negatives / 2.0)) / pairs if pairs else float("nan")
 
@@ -96,12 +87,16 @@ def ranks_of_true(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.asarray(1 + ahead.sum(axis=1))
 
 
+def _accuracy(counts: np.ndarray) -> float:
+    return float(counts[0].sum() / max(counts[2].sum(), 1))
+
+
 def _precisions(counts: np.ndarray) -> np.ndarray:
-    return np.asarray(np.diag(counts) / np.maximum(counts.sum(axis=0), 1))
+    return np.asarray(counts[0] / np.maximum(counts[1], 1))
 
 
 def _recalls(counts: np.ndarray) -> np.ndarray:
-    return np.asarray(np.diag(counts) / np.maximum(counts.sum(axis=1), 1))
+    return np.asarray(counts[0] / np.maximum(counts[2], 1))
 
 
 def _mean(values: np.ndarray) -> float:
