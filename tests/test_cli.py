@@ -102,7 +102,7 @@ def test_reset_asks_first(tmp_path):
 
 
 def test_reset_deletes_nothing_but_clarys_own(tmp_path):
-    for name in ("state.db", "thesis.txt"):
+    for name in ("lock", "state.db", "thesis.txt"):
         (tmp_path / name).write_text("x")
     answer = clary("reset", "--yes", "--data-dir", str(tmp_path))
     assert answer.returncode == 0 and "not Clary's: thesis.txt" in answer.stdout

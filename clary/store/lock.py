@@ -2,7 +2,9 @@
 
 import fcntl
 import os
+import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,9 +77,19 @@ class DataFolderLock:
     def _open(self) -> int:
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._make_private()
             return os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise SettingsError(f"the data folder {self._folder} cannot be used: {error.strerror}") from None
+
+    def _make_private(self) -> None:
+        """Keep others out of the folder; refuse one with somebody else's files, who may need their rights."""
+        if not self._path.exists() and (other := next(self._folder.iterdir(), None)):
+            raise SettingsError(f"the data folder {self._folder} holds other files ({other.name}): name an empty one")
+        rights = stat.S_IMODE(self._folder.stat().st_mode)
+        if rights & 0o077:
+            with suppress(PermissionError):  # a mounted folder may belong to another user
+                self._folder.chmod(rights & 0o700)
 
     def _read(self) -> Holder:
         # Between taking the lock and writing the line there is a moment without one.

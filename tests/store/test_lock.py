@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from clary.errors import SettingsError
 from clary.store.lock import DataFolderLock, FolderInUse, Holder
 
 # Takes the folder, forks a child that outlives it (as a job's supervisor does), and waits.
@@ -46,6 +47,21 @@ def test_the_folder_is_private(tmp_path: Path) -> None:
     lock.acquire(1)
     assert (tmp_path / "data").stat().st_mode & 0o777 == 0o700
     lock.release()
+
+
+def test_a_folder_that_others_may_read_is_made_private(tmp_path: Path) -> None:
+    for _ in range(2):  # empty, then with the lock of the first time
+        tmp_path.chmod(0o755)
+        lock = DataFolderLock(tmp_path)
+        lock.acquire()
+        lock.release()
+        assert tmp_path.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_with_other_files_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "letter").touch()
+    with pytest.raises(SettingsError, match=r"holds other files \(letter\): name an empty one"):
+        DataFolderLock(tmp_path).acquire()
 
 
 def test_a_killed_server_lets_go_though_its_child_lives_on(tmp_path: Path) -> None:
