@@ -13,7 +13,9 @@ NEEDED = (
     "clary.algorithms.serve",
     "clary.algorithms.xgboost_training",
     "clary.algorithms.kmeans_kernels",
+    "clary.algorithms.pca_kernels",
     "clary.formats.mxnet",
+    "scipy.linalg",
     "pyarrow.csv",
 )
 
