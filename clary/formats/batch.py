@@ -62,7 +62,7 @@ class Sparse:
 class Batch:
     """Rows in the order of the file.
 
-    features: (n, d) float32, or Sparse
+    features: (n, d) float32, or Sparse; (n, d) of str objects where rows of text were asked for
     labels: (n,) or (n, m) float32, None where the data has none
     weights: (n,) float32, None where the data has none
     groups: (n,) int64, libsvm's qid, None where the data has none

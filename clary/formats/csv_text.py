@@ -20,7 +20,7 @@ from clary.formats.blocks import read_lines
 BLOCK = 8 << 20
 SMALL = 16 << 10
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|infinity|nan)", re.IGNORECASE)
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
@@ -31,7 +31,7 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
     row, delimiter = 1, ""
     for block in read_lines(stream, name, BLOCK):
         if not delimiter:
-            block = block.removeprefix(_BYTE_ORDER_MARK)
+            block = block.removeprefix(BYTE_ORDER_MARK)
             delimiter = _find_delimiter(block, options.delimiters)
         table = parse_table(block, delimiter, name, row, options.dtype)
         if len(table):

@@ -22,6 +22,18 @@ NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
     """The instances of one JSON document; raises ClientError naming the row."""
+    if instances := parse_document(stream, name):
+        yield _as_batch(instances, name, options.dtype)
+
+
+def read_lines(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
+    """The instances of a text with one JSON document a line; raises ClientError naming the row."""
+    if instances := parse_lines(stream, name):
+        yield _as_batch(instances, name, options.dtype)
+
+
+def parse_document(stream: BinaryIO, name: str) -> list[Any]:
+    """What `{"instances": [...]}` holds."""
     try:
         document = msgspec.json.decode(stream.read())
     except NOT_JSON as error:
@@ -29,31 +41,28 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
     instances = document.get("instances") if isinstance(document, dict) else None
     if not isinstance(instances, list):
         raise ClientError(f'{name} must be of the form {{"instances": [...]}}')
-    if instances:
-        yield _as_batch(instances, name, options.dtype)
+    return instances
 
 
-def read_lines(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
-    """The instances of a text with one JSON document a line; raises ClientError naming the row."""
+def parse_lines(stream: BinaryIO, name: str) -> list[Any]:
+    """The documents of a text with one a line."""
     try:
-        instances = msgspec.json.Decoder().decode_lines(stream.read())
+        return msgspec.json.Decoder().decode_lines(stream.read())
     except NOT_JSON as error:
         raise ClientError(f"{name} is not JSON lines: {error}") from None
-    if instances:
-        yield _as_batch(instances, name, options.dtype)
 
 
 def _as_batch(instances: Sequence[Any], name: str, dtype: type) -> Batch:
-    elements = [_element(instance, f"{name}: row {row}") for row, instance in enumerate(instances, 1)]
+    elements = [element_of(instance, f"{name}: row {row}") for row, instance in enumerate(instances, 1)]
     if any(isinstance(element, dict) and "keys" in element for element in elements):
         return Batch(_as_sparse(elements, name, dtype))
     rows = [element["values"] if isinstance(element, dict) else element for element in elements]
-    _check_lengths(rows, name)
+    check_lengths(rows, name)
     return Batch(_as_numbers(rows, name, dtype))
 
 
-def _element(instance: Any, place: str) -> Any:
-    """An instance's data element: a list of numbers, or values with keys and shape."""
+def element_of(instance: Any, place: str) -> Any:
+    """An instance's data element: a list of values, or a dict of values with keys and shape."""
     data = instance.get("data", instance) if isinstance(instance, dict) else None
     element = data.get("features") if isinstance(data, dict) else None
     values = element.get("values") if isinstance(element, dict) else element
@@ -62,7 +71,8 @@ def _element(instance: Any, place: str) -> Any:
     return element
 
 
-def _check_lengths(rows: Sequence[list[Any]], name: str) -> None:
+def check_lengths(rows: Sequence[list[Any]], name: str) -> None:
+    """Raise ClientError for the first row that isn't as long as the first one."""
     for row, values in enumerate(rows, 1):
         if len(values) != len(rows[0]):
             raise ClientError(f"{name}: row {row} has {len(values)} columns, the rows before it have {len(rows[0])}")

@@ -1,13 +1,13 @@
 """`read_batches` and `decode_request`: any content type into batches, every row checked once, in one place."""
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import BinaryIO
 
 import numpy as np
 
 from clary.errors import ClientError
-from clary.formats import csv_text, json_rows, libsvm, npy, parquet, recordio
+from clary.formats import csv_text, json_rows, libsvm, npy, parquet, recordio, text_rows
 from clary.formats.batch import Batch, ReadOptions, Source, Sparse, concatenate
 from clary.formats.media_type import parse_media_type
 
@@ -29,6 +29,12 @@ REQUEST_READERS: dict[str, Reader] = {
     "application/jsonlines": json_rows.read_lines,
     "application/x-npy": npy.read,
 }
+TEXT_TRAINING_READERS: dict[str, Reader] = {CSV: text_rows.read_csv}
+TEXT_REQUEST_READERS: dict[str, Reader] = {
+    CSV: text_rows.read_csv,
+    "application/json": text_rows.read_json,
+    "application/jsonlines": text_rows.read_json_lines,
+}
 
 
 def read_batches(
@@ -41,6 +47,7 @@ def read_batches(
     weights: bool = False,
     missing: bool = False,
     delimiters: str = ",",
+    text: bool = False,
 ) -> Iterator[Batch]:
     """The rows of files or pipes, one after another, in memory that doesn't grow with their size.
 
@@ -50,26 +57,23 @@ def read_batches(
     weights: of CSV and Parquet: the column after the labels is each row's weight
     missing: whether features may be NaN
     delimiters: see ReadOptions
+    text: whether rows hold text: features are (n, d) str, every column is one of them, and only `rows` counts here
 
     Raises ClientError that names the file, the row (recordIO: the record) and the column, all from 1.
     """
-    media_type = parse_media_type(content_type)
-    reader = TRAINING_READERS.get(media_type.name)
-    if reader is None:
-        raise ClientError(f"Content type '{content_type}' can't be read; it may be {', '.join(TRAINING_READERS)}")
-    named = media_type.parameters.get("label_size")
-    options = ReadOptions(_label_size(named) if named else _default(label_columns), weights, delimiters, dtype)
+    reader, labels = _choose(TEXT_TRAINING_READERS if text else TRAINING_READERS, content_type, text)
+    default = 1 if label_columns is None else label_columns
+    options = ReadOptions(default if labels is None else labels, weights, delimiters, dtype)
     checked = _check(((source.name, _open(reader, source, options)) for source in sources), reader, options, missing)
     return checked if rows is None else regroup(checked, rows)
 
 
-def decode_request(body: bytes, content_type: str, *, missing: bool = False, delimiters: str = ",") -> Batch:
+def decode_request(
+    body: bytes, content_type: str, *, missing: bool = False, delimiters: str = ",", text: bool = False
+) -> Batch:
     """The rows of a request's body; raises ClientError naming row and column, or the content types there are."""
-    media_type = parse_media_type(content_type)
-    reader = REQUEST_READERS.get(media_type.name)
-    if reader is None:
-        raise ClientError(f"Content type '{content_type}' can't be read; it may be {', '.join(REQUEST_READERS)}")
-    options = ReadOptions(_label_size(media_type.parameters.get("label_size", "0")), False, delimiters)
+    reader, labels = _choose(TEXT_REQUEST_READERS if text else REQUEST_READERS, content_type, text)
+    options = ReadOptions(labels or 0, False, delimiters)
     name = "the request"
     batches = list(_check([(name, reader(io.BytesIO(body), name, options))], reader, options, missing))
     if not batches:
@@ -94,14 +98,20 @@ def regroup(batches: Iterable[Batch], rows: int) -> Iterator[Batch]:
         yield concatenate(waiting)
 
 
-def _label_size(text: str) -> int:
-    if not text.isdecimal():
-        raise ClientError(f"label_size={text} in the content type is not a whole number")
-    return int(text)
-
-
-def _default(label_columns: int | None) -> int:
-    return 1 if label_columns is None else label_columns
+def _choose(readers: Mapping[str, Reader], content_type: str, text: bool) -> tuple[Reader, int | None]:
+    """What reads a content type, and the number of label columns that it names."""
+    media_type = parse_media_type(content_type)
+    reader = readers.get(media_type.name)
+    if reader is None:
+        raise ClientError(f"Content type '{content_type}' can't be read; it may be {', '.join(readers)}")
+    size = media_type.parameters.get("label_size")
+    if size is None:
+        return reader, None
+    if not size.isdecimal():
+        raise ClientError(f"label_size={size} in the content type is not a whole number")
+    if text and int(size):
+        raise ClientError(f"label_size={size} in the content type: rows of text have no labels, it may be 0")
+    return reader, int(size)
 
 
 def _open(reader: Reader, source: Source, options: ReadOptions) -> Iterator[Batch]:
@@ -113,7 +123,7 @@ def _check(
     files: Iterable[tuple[str, Iterator[Batch]]], reader: Reader, options: ReadOptions, missing: bool
 ) -> Iterator[Batch]:
     """Every file's batches, once their rows are of one width, all labelled or none, and finite."""
-    tabular = reader in (csv_text.read, parquet.read)
+    tabular, text = reader in (csv_text.read, parquet.read), reader in TEXT_REQUEST_READERS.values()
     noun, offset = ("record" if reader is recordio.read else "row"), (options.leading_columns if tabular else 0)
     width: int | None = None
     labelled: bool | None = None
@@ -130,7 +140,8 @@ def _check(
                 have = ("a", "no") if labelled is False else ("no", "a")
                 raise ClientError(f"{name}: {noun} {row} has {have[0]} label, the {noun}s before it have {have[1]}")
             labelled = batch.labels is not None
-            _check_numbers(batch, f"{name}: {noun}", row, offset, missing)
+            if not text:
+                _check_numbers(batch, f"{name}: {noun}", row, offset, missing)
             batch.source, batch.first_row = name, row
             row += len(batch)
             yield batch
