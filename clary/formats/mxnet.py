@@ -33,27 +33,37 @@ MOST_DIMENSIONS = 32
 
 def save(path: Path, arrays: Mapping[str, np.ndarray] | Sequence[np.ndarray]) -> None:
     """Write arrays with their names, or a list of arrays without names; types other than DTYPES become float32."""
+    path.write_bytes(encode(arrays))
+
+
+def encode(arrays: Mapping[str, np.ndarray] | Sequence[np.ndarray]) -> bytes:
+    """What `save` writes."""
     names = list(arrays) if isinstance(arrays, Mapping) else []
     values = list(arrays.values() if isinstance(arrays, Mapping) else arrays)
-    parts = [struct.pack("<QQQ", LIST_MAGIC, 0, len(values)), *map(_encode, values), struct.pack("<Q", len(names))]
+    parts = [struct.pack("<QQQ", LIST_MAGIC, 0, len(values)), *map(_encode_array, values), struct.pack("<Q", len(names))]
     parts += [struct.pack("<Q", len(name.encode())) + name.encode() for name in names]
-    path.write_bytes(b"".join(parts))
+    return b"".join(parts)
 
 
 def load(path: Path) -> dict[str, np.ndarray] | list[np.ndarray]:
     """Read arrays by name, or as a list where the file has no names; raises ClientError naming the file."""
-    reader = _Reader(path.read_bytes(), path.name)
+    return decode(path.read_bytes(), path.name)
+
+
+def decode(data: bytes, name: str) -> dict[str, np.ndarray] | list[np.ndarray]:
+    """What `load` reads, from bytes; `name` is what errors show."""
+    reader = _Reader(data, name)
     magic, _, count = reader.unpack("<QQQ")
     if magic != LIST_MAGIC:
-        raise ClientError(f"{path.name} is not a list of MXNet arrays: it begins with 0x{magic:x}, not 0x112")
-    arrays = [_decode(reader) for _ in range(count)]
+        raise ClientError(f"{name} is not a list of MXNet arrays: it begins with 0x{magic:x}, not 0x112")
+    arrays = [_decode_array(reader) for _ in range(count)]
     names = [reader.take(*reader.unpack("<Q")).decode("utf-8", "replace") for _ in range(*reader.unpack("<Q"))]
     if names and len(names) != len(arrays):
-        raise ClientError(f"{path.name} has {len(arrays)} arrays and {len(names)} names")
+        raise ClientError(f"{name} has {len(arrays)} arrays and {len(names)} names")
     return dict(zip(names, arrays, strict=True)) if names else arrays
 
 
-def _encode(array: np.ndarray) -> bytes:
+def _encode_array(array: np.ndarray) -> bytes:
     array = np.atleast_1d(array)  # MXNet knows no array without dimensions
     kind = array.dtype.newbyteorder("<")
     if kind not in DTYPES:
@@ -62,7 +72,7 @@ def _encode(array: np.ndarray) -> bytes:
     return head + struct.pack("<iii", CPU, 0, DTYPES.index(kind)) + np.ascontiguousarray(array, kind).tobytes()
 
 
-def _decode(reader: "_Reader") -> np.ndarray:
+def _decode_array(reader: "_Reader") -> np.ndarray:
     (version,) = reader.unpack("<I")
     if version in (V2, V3):
         (storage,) = reader.unpack("<i")
