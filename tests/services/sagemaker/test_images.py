@@ -65,8 +65,9 @@ def test_an_account_that_does_not_hold_the_image_is_refused():
 
 
 def test_an_algorithm_that_is_not_there_yet_is_named():
-    message = refused(uri("382416733822", "us-east-1", "linear-learner:1"))
-    assert "the algorithm linear-learner is not implemented in Clary yet; kmeans, xgboost are" in message
+    message = refused(uri("382416733822", "us-east-1", "object2vec:1"))
+    assert "the algorithm object2vec is not implemented in Clary yet; " in message
+    assert "kmeans, " in message
 
 
 @pytest.mark.parametrize(
