@@ -40,7 +40,11 @@ def encode(arrays: Mapping[str, np.ndarray] | Sequence[np.ndarray]) -> bytes:
     """What `save` writes."""
     names = list(arrays) if isinstance(arrays, Mapping) else []
     values = list(arrays.values() if isinstance(arrays, Mapping) else arrays)
-    parts = [struct.pack("<QQQ", LIST_MAGIC, 0, len(values)), *map(_encode_array, values), struct.pack("<Q", len(names))]
+    parts = [
+        struct.pack("<QQQ", LIST_MAGIC, 0, len(values)),
+        *map(_encode_array, values),
+        struct.pack("<Q", len(names)),
+    ]
     parts += [struct.pack("<Q", len(name.encode())) + name.encode() for name in names]
     return b"".join(parts)
 
