@@ -47,6 +47,7 @@ def _collect(run: Run, arrays: Sequence[np.ndarray], port: int) -> list[list[np.
             peers.append(stack.enter_context(peer))
             rank, *theirs = _receive(peer)
             found[int(rank)] = theirs
+        server.close()  # a host that has its answer may call for the next exchange at once: it shall wait for that one
         everything = [array for rank in range(len(run.hosts)) for array in found[rank]]
         for peer in peers:
             _send(peer, everything)
