@@ -13,6 +13,7 @@ NEEDED = (
     "clary.algorithms.serve",
     "clary.algorithms.xgboost_training",
     "clary.algorithms.kmeans_kernels",
+    "clary.algorithms.knn_index",
     "clary.algorithms.lda_kernels",
     "clary.algorithms.lda_moments",
     "clary.algorithms.lda_tensor",
