@@ -56,6 +56,15 @@ def test_boto3(server):
     assert output.startswith("Completed") and "AUC 0.99" in output
 
 
+def test_population_segmentation(server):
+    """Five kinds of counties are made up, and found."""
+    output = run(server, sys.executable, EXAMPLES / "population_segmentation.py")
+    assert "2000 counties, 16 columns; 5 components keep 98% of the variance" in output
+    assert "component 2,  33%: +Income -Poverty -ChildPoverty" in output
+    assert re.search(r"^   5 .*<- elbow$", output, re.MULTILINE)
+    assert output.count("segment of ") == 5
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_sagemaker_sdk_v2(server, environment):
