@@ -1,0 +1,139 @@
+"""Linear Learner's view of the first rows: means and deviations of columns and labels, and how often each class is.
+
+Statistics of parts (batches, hosts) join exactly: with mean m, sum of squared deviations q and count n of each part,
+n = n1 + n2, d = m2 - m1: m = m1 + d n2 / n, q = q1 + q2 + d^2 n1 n2 / n (Chan, Golub and LeVeque, 1979). Where only raw
+sums of squares were kept, columns far from 0 would lose their digits.
+
+Sparse rows are scaled but never shifted: they would no longer be sparse, and the bias takes the means' part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from clary.errors import ClientError
+from clary.formats import Batch, Sparse
+
+SAMPLE_BYTES = 64 << 20
+"""Of wide dense rows fewer than num_point_for_scaler are looked at: what fits here."""
+CHUNK = 1024
+"""Rows that are turned to float64 at a time."""
+
+
+@dataclass(slots=True)
+class Moments:
+    """Of n rows: means (d,) and summed squared deviations (d,), float64."""
+
+    rows: int
+    means: np.ndarray
+    squares: np.ndarray
+
+    def join(self, other: Moments) -> Moments:
+        """The moments of both parts together."""
+        if not self.rows or not other.rows:
+            return self if self.rows else other
+        rows, gap = self.rows + other.rows, other.means - self.means
+        squares = self.squares + other.squares + gap * gap * (self.rows * other.rows / rows)
+        return Moments(rows, self.means + gap * (other.rows / rows), squares)
+
+    @property
+    def deviations(self) -> np.ndarray:
+        """(d,); 1 for a column that doesn't vary."""
+        found = np.sqrt(self.squares / max(self.rows, 1))
+        return np.where(found > 1e-7 * np.abs(self.means), found, 1.0)
+
+
+def moments(features: np.ndarray | Sparse, width: int) -> Moments:
+    """The moments of rows that are `width` wide."""
+    if isinstance(features, Sparse):
+        values = features.values.astype(np.float64)
+        means = np.bincount(features.indices, values, width) / max(features.rows, 1)
+        squares = np.bincount(features.indices, values * values, width) - features.rows * means * means
+        return Moments(features.rows, means, np.maximum(squares, 0))
+    found = Moments(0, np.zeros(width), np.zeros(width))
+    for start in range(0, len(features), CHUNK):
+        part = features[start : start + CHUNK].astype(np.float64)
+        means = part.mean(axis=0)
+        found = found.join(Moments(len(part), means, np.square(part - means).sum(axis=0)))
+    return found
+
+
+def take_sample(batches: Iterator[Batch], rows: int) -> tuple[list[Batch], list[Batch]]:
+    """Read on until `rows` are there or SAMPLE_BYTES: the batches that were read, and the sample that they hold."""
+    read: list[Batch] = []
+    sample: list[Batch] = []
+    missing, size = rows, 0
+    for batch in batches:
+        read.append(batch)
+        part = batch.slice(0, min(missing, len(batch)))
+        sample.append(part)
+        missing -= len(part)
+        size += part.features.values.nbytes if isinstance(part.features, Sparse) else part.features.nbytes
+        if missing <= 0 or size >= SAMPLE_BYTES:
+            break
+    return read, sample
+
+
+@dataclass(slots=True)
+class Scaler:
+    """x -> (x - means) / deviations, and the same for a regressor's labels; float32."""
+
+    means: np.ndarray | None
+    """(d,), None where columns aren't shifted."""
+    deviations: np.ndarray
+    """(d,), ones where columns aren't scaled."""
+    label_mean: float
+    label_deviation: float
+
+    @property
+    def width(self) -> int:
+        """The number of columns."""
+        return len(self.deviations)
+
+    def dense(self, features: np.ndarray) -> np.ndarray:
+        """Rows (n, d), scaled."""
+        if self.means is None:
+            return np.asarray(features / self.deviations)
+        shifted: np.ndarray = features - self.means
+        shifted /= self.deviations
+        return shifted
+
+    def unscale(self, weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (d, k) and bias (k,) for scaled rows and labels -> those for rows and labels as they come, float64:
+        w' = w s / deviations, b' = (b - w . means / deviations) s + label_mean, s the label's deviation."""
+        raw = weights.astype(np.float64) / self.deviations.astype(np.float64)[:, None]
+        moved = bias.astype(np.float64)
+        if self.means is not None:
+            moved = moved - self.means.astype(np.float64) @ raw
+        return raw * self.label_deviation, moved * self.label_deviation + self.label_mean
+
+
+def scaler_of(columns: Moments, labels: Moments, settings: Mapping[str, Any], sparse: bool) -> Scaler:
+    """The scaler that the settings (without `auto`) ask for."""
+    shift = settings["unbias_data"] and not sparse
+    return Scaler(
+        columns.means.astype(np.float32) if shift else None,
+        (columns.deviations if settings["normalize_data"] else np.ones_like(columns.means)).astype(np.float32),
+        float(labels.means[0]) if settings["unbias_label"] else 0.0,
+        float(labels.deviations[0]) if settings["normalize_label"] else 1.0,
+    )
+
+
+def width_of(sample: Sequence[Batch], given: int | str) -> int:
+    """The number of columns: as given, else of the sample's widest row; 0 where there are no rows."""
+    return given if isinstance(given, int) else max((batch.width for batch in sample), default=0)
+
+
+def check_width(batch: Batch, width: int, given: int | str) -> None:
+    """Raise ClientError unless the rows are `width` wide; sparse rows that name no width may be narrower."""
+    exact = not isinstance(batch.features, Sparse) or batch.features.exact
+    if batch.width > width or (exact and batch.width != width):
+        if given == "auto":
+            raise ClientError(
+                f"the data has {batch.width} columns, its first rows have {width}: set the hyperparameter feature_dim"
+            )
+        raise ClientError(f"feature_dim is {width}, but the data has {batch.width} columns")
