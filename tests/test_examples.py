@@ -1,6 +1,7 @@
 """Every example runs, with the clients it is written for: their own environments are made here, unmodified."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
