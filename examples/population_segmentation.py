@@ -31,7 +31,7 @@ def read(path):
 
 
 def make_up(count=2000):
-    """Counties of five kinds in shares of 30, 25, 20, 15 and 10 %, told from how five traits show in sixteen columns."""
+    """Counties of five kinds (30, 25, 20, 15 and 10 %) that differ in five traits, as sixteen columns show them."""
     traits = {  # the average of each kind, in standard deviations
         "poor": [-0.5, -0.8, 2.0, 0.3, 0.5],
         "urban": [-0.8, 1.0, -0.3, -1.0, 3.0],
