@@ -57,6 +57,7 @@ def test_boto3(server):
     assert output.startswith("Completed") and "AUC 0.99" in output
 
 
+@pytest.mark.slow
 def test_population_segmentation(server):
     """Five kinds of counties are made up, and found."""
     output = run(server, sys.executable, EXAMPLES / "population_segmentation.py")
