@@ -18,6 +18,7 @@ NEEDED = (
     "clary.algorithms.lda_moments",
     "clary.algorithms.lda_tensor",
     "clary.algorithms.pca_kernels",
+    "clary.algorithms.randomcutforest_kernels",
     "clary.formats.mxnet",
     "scipy.linalg",
     "pyarrow.csv",

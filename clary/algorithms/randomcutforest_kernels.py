@@ -1,0 +1,241 @@
+"""The work on random cut trees: building, scoring, inserting and deleting points. Inputs are trusted.
+
+Kernels hold no lock and start no thread; `score` hands blocks of rows to as many threads as numba may use.
+"""
+
+# mypy: disable-error-code="untyped-decorator, no-untyped-def, assignment"
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+import numba
+import numpy as np
+
+from clary.algorithms.randomcutforest_trees import FREE, Trees, make_room
+
+BLOCK = 1024
+"""Rows that pass a tree before the next tree has its turn: they and its boxes stay in a core's own cache."""
+WORTH_A_THREAD = 1 << 20
+"""Rows x trees x columns below which a second thread costs more than it brings."""
+REQUIRED = ("C", "W")
+"""Of all arrays: to numba another layout, or one that may not be written to, is another type to compile for."""
+OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
+
+
+def build(points: np.ndarray, rng: np.random.Generator) -> Trees:
+    """A tree of each sample of points, (T, size, d) float32."""
+    trees = make_room(*points.shape)._replace(points=np.require(points, requirements=REQUIRED))
+    chances = rng.random(trees.spans.shape)
+    for tree in range(len(points)):
+        _grow(trees, tree, chances[tree])
+    return trees
+
+
+def score(trees: Trees, rows: np.ndarray) -> np.ndarray:
+    """The mean over the trees of each row's anomaly score, (n,) float64; rows (n, d) float32."""
+    rows = np.require(rows, requirements=REQUIRED)
+    out = np.zeros(len(rows))
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(rows), BLOCK)]
+    threads = min(numba.config.NUMBA_NUM_THREADS, len(blocks))
+    if threads < 2 or rows.size * len(trees.roots) < WORTH_A_THREAD:
+        _score(trees, rows, out)
+        return out
+    with ThreadPoolExecutor(threads, "score") as pool:
+        list(pool.map(lambda block: _score(trees, rows[block], out[block]), blocks))
+    return out
+
+
+def compile_kernels() -> None:
+    """Run each kernel once, so that it is compiled."""
+    points = np.array([[[0], [1]]], np.float32)
+    score(build(points, np.random.default_rng(0)), points[0])
+
+
+@numba.njit(**OPTIONS)
+def _grow(trees: Trees, tree: int, chances: np.ndarray) -> None:
+    """Cut a tree's points until each stands alone: parents come before their children, left ones first."""
+    points, counts = trees.points[tree], trees.counts[tree]
+    size = len(points)
+    order = np.arange(size)
+    waiting = np.empty((size, 3), np.int64)  # start and end of a group in `order`, and the link that will lead to it
+    waiting[0] = (0, size, FREE)
+    box = np.empty((2, points.shape[1]), np.float32)
+    groups, node = 1, 0
+    while groups:
+        groups -= 1
+        start, end, link = waiting[groups]
+        group = order[start:end]
+        _enclose(points, group, box)
+        span = _measure(box)
+        if span == 0.0:
+            counts[group[0]] = end - start
+            _link(trees, tree, link, ~group[0])
+            continue
+        column, cut = _choose_inside(box, chances[node] * span)
+        trees.columns[tree, node], trees.cuts[tree, node] = column, cut
+        trees.boxes[tree, node], trees.spans[tree, node] = box, span
+        _link(trees, tree, link, node)
+        middle = start + _part(points, group, column, cut)
+        waiting[groups] = (middle, end, 2 * node + 1)
+        waiting[groups + 1] = (start, middle, 2 * node)
+        groups += 2
+        node += 1
+    trees.masses[tree] = size
+
+
+@numba.njit(**OPTIONS)
+def _link(trees: Trees, tree: int, link: int, child: int) -> None:
+    """Let a link, 2 x node + side or FREE for the root's, lead to a child."""
+    if link == FREE:
+        trees.roots[tree] = child
+    else:
+        trees.children[tree, link >> 1, link & 1] = child
+
+
+@numba.njit(**OPTIONS, fastmath={"nnan", "nsz"})
+def _enclose(points: np.ndarray, group: np.ndarray, box: np.ndarray) -> None:
+    """Make a box that of a group's points."""
+    box[0] = points[group[0]]
+    box[1] = points[group[0]]
+    for place in group[1:]:
+        _widen(box, points[place], points[place])
+
+
+@numba.njit(**OPTIONS, fastmath={"nnan", "nsz"})
+def _widen(box: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+    """Make a box hold another."""
+    for column in range(len(low)):
+        box[0, column] = min(box[0, column], low[column])
+        box[1, column] = max(box[1, column], high[column])
+
+
+@numba.njit(**OPTIONS)
+def _measure(box: np.ndarray) -> float:
+    """The sum of a box's sides."""
+    total = 0.0
+    for column in range(box.shape[1]):
+        total += np.float64(box[1, column]) - np.float64(box[0, column])
+    return total
+
+
+@numba.njit(**OPTIONS)
+def _choose_inside(box: np.ndarray, place: float) -> tuple[int, np.float32]:
+    """The column and cut at a place on the line of all sides laid end to end."""
+    column = 0
+    for other in range(box.shape[1]):
+        side = np.float64(box[1, other]) - np.float64(box[0, other])
+        if side > 0.0:
+            column = other
+            if place < side:
+                break
+            place -= side
+    low, high = box[0, column], box[1, column]
+    return column, _between(low, high, place)
+
+
+@numba.njit(**OPTIONS)
+def _between(low: np.float32, high: np.float32, offset: float) -> np.float32:
+    """low + offset as a number that has `low` on its left and `high` on its right, whatever the rounding did."""
+    cut = np.float32(np.float64(low) + offset)
+    return cut if low <= cut < high else low
+
+
+@numba.njit(**OPTIONS)
+def _part(points: np.ndarray, group: np.ndarray, column: int, cut: np.float32) -> int:
+    """Bring the points on the left of a cut to the front of a group; how many they are."""
+    left, right = 0, len(group)
+    while left < right:
+        if points[group[left], column] <= cut:
+            left += 1
+        else:
+            right -= 1
+            group[left], group[right] = group[right], group[left]
+    return left
+
+
+@numba.njit(**OPTIONS, fastmath={"nnan", "nsz", "reassoc", "contract"})
+def _distance(box: np.ndarray, point: np.ndarray) -> np.float32:
+    """How far a point lies outside a box, summed over the columns."""
+    total = np.float32(0.0)
+    for column in range(len(point)):
+        below = box[0, column] - point[column]
+        above = point[column] - box[1, column]
+        total += max(max(below, above), np.float32(0.0))
+    return total
+
+
+@numba.njit(**OPTIONS)
+def _score(trees: Trees, rows: np.ndarray, out: np.ndarray) -> None:
+    """Add the rows' scores, block by block."""
+    count, size = trees.counts.shape
+    waiting = np.empty((size, 4), np.int64)
+    order, aside = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
+    reach, found = np.empty(BLOCK), np.empty(BLOCK)
+    for start in range(0, len(rows), BLOCK):
+        block = rows[start : start + BLOCK]
+        for tree in range(count):
+            _descend(trees, tree, block, waiting, order, aside, reach, found)
+            scale = math.log2(trees.masses[tree] + 1.0) / count
+            for row in range(len(block)):
+                out[start + row] += scale * found[row]
+
+
+@numba.njit(**OPTIONS)
+def _descend(trees, tree, rows, waiting, order, aside, reach, found) -> None:
+    """Find the rows' expected scores in a tree, over the cuts that their insertion would draw.
+
+    The rows at a node are dealt with together. At a node with a box of span s, which is e short of holding a row, a
+    cut parts the row from the node's points with the probability e / (s + e): the row then ends at this depth. Else,
+    and `reach` is the odds of that, it goes on to the child on its side. `waiting` holds the groups that are to come:
+    start and end in `order`, the child, and its depth from 1.
+    """
+    for row in range(len(rows)):
+        order[row], reach[row], found[row] = row, 1.0, 0.0
+    waiting[0] = (0, len(rows), np.int64(trees.roots[tree]), 1)
+    groups = 1
+    while groups:
+        groups -= 1
+        start, end, child, depth = waiting[groups]
+        if child < 0:
+            _end(trees, tree, ~child, depth, rows, order[start:end], reach, found)
+            continue
+        box, span, share = trees.boxes[tree, child], trees.spans[tree, child], 1.0 / depth
+        column, cut = trees.columns[tree, child], trees.cuts[tree, child]
+        middle, right = start, 0
+        for place in range(start, end):
+            row = order[place]
+            kept = reach[row] * (span / (span + np.float64(_distance(box, rows[row]))))
+            found[row] += (reach[row] - kept) * share
+            reach[row] = kept
+            order[middle], aside[right] = row, row  # written twice and counted once: no branch to be guessed wrong
+            goes_left = np.int64(rows[row, column] <= cut)
+            middle += goes_left
+            right += 1 - goes_left
+        order[middle:end] = aside[:right]
+        left_child, right_child = trees.children[tree, child]
+        if middle < end:
+            waiting[groups] = (middle, end, np.int64(right_child), depth + 1)
+            groups += 1
+        if start < middle:
+            waiting[groups] = (start, middle, np.int64(left_child), depth + 1)
+            groups += 1
+
+
+@numba.njit(**OPTIONS)
+def _end(trees, tree, leaf, depth, rows, group, reach, found) -> None:
+    """The scores of the rows that came to a leaf: those that equal its points, and the rest."""
+    count = trees.counts[tree, leaf]
+    seen = (1.0 - 0.5 * count / trees.masses[tree]) / (depth - 1 + math.log2(count + 1.0))
+    for row in group:
+        if reach[row] == 1.0 and _equal(trees.points[tree, leaf], rows[row]):
+            found[row] = seen
+        else:
+            found[row] += reach[row] / depth
+
+
+@numba.njit(**OPTIONS)
+def _equal(left: np.ndarray, right: np.ndarray) -> bool:
+    for column in range(len(left)):  # noqa: SIM110 - numba has no all() of a generator
+        if left[column] != right[column]:
+            return False
+    return True
