@@ -50,7 +50,7 @@ class Example:
 
     settings: Mapping[str, str]
     features: Callable[[], np.ndarray]
-    """() -> float32 (n, d)"""
+    """() -> float32 (n, d), or str where rows hold text"""
     labels: Callable[[], np.ndarray] | None = None
     """() -> float32 (n,), for algorithms that learn from labels"""
     skips: Mapping[str, str] = field(default_factory=dict)
@@ -75,6 +75,8 @@ class Algorithm:
     """Of a channel that names none, as the SDK's `record_set` leaves it."""
     content_types: tuple[str, ...] = (CSV, JSON, JSON_LINES, RECORDIO_PROTOBUF)
     """What an endpoint accepts."""
+    text: bool = False
+    """Whether rows hold text instead of numbers."""
     responder: str = "clary.algorithms.inference:Responder"
     """What answers an endpoint's requests, as module:class."""
     log_form: LogForm = FIRST_PARTY
@@ -203,11 +205,12 @@ class ArrayBatches:
         yield self.batch
 
 
-def as_batches(x: Any, y: Any = None, weights: Any = None) -> Batches:
+def as_batches(x: Any, y: Any = None, weights: Any = None, *, text: bool = False) -> Batches:
     """Batches as they are, or an (n, d) array (numpy, list or scipy sparse) with its labels as one batch."""
     rows = isinstance(x, Sparse | np.ndarray) or hasattr(x, "tocsr") or hasattr(x, "to_numpy")
     if rows or (isinstance(x, list | tuple) and not (x and isinstance(x[0], Batch))):
-        return ArrayBatches(Batch(as_features(x), _as_column(y), _as_column(weights)))
+        features = as_text(x) if text else as_features(x)
+        return ArrayBatches(Batch(features, _as_column(y), _as_column(weights)))
     return x  # type: ignore[no-any-return]
 
 
@@ -227,6 +230,19 @@ def as_features(x: Any) -> np.ndarray | Sparse:
     if features.ndim != 2:
         raise ClientError(f"Expected rows of features, an array of 2 dimensions, not of {features.ndim}")
     return features
+
+
+def as_text(x: Any) -> np.ndarray:
+    """Rows of text as the estimators take them: an (n, d) array of str; whole numbers count as their text."""
+    rows = np.asarray(x, None if isinstance(x, np.ndarray) else object)
+    if rows.ndim != 2 or rows.dtype.kind not in "UOiu":
+        raise ClientError(f"Expected rows of text, not an array of {rows.dtype} with {rows.ndim} dimension(s)")
+    values = rows.ravel().tolist()
+    for at, value in enumerate(values):
+        if not isinstance(value, str | int):
+            row, column = divmod(at, rows.shape[1])
+            raise ClientError(f"row {row + 1}, column {column + 1}: {str(value)[:40]!r} is not a text")
+    return np.array(list(map(str, values)), object).reshape(rows.shape)
 
 
 def _as_column(values: Any) -> np.ndarray | None:

@@ -50,7 +50,7 @@ class Responder:
         self.check_content_type(content_type)
         wanted = self.choose_accept(accept)
         try:
-            batch = decode_request(body, content_type)
+            batch = decode_request(body, content_type, text=self.algorithm.text)
             rows = self.model.respond_verbosely(batch) if _is_verbose(wanted) else self.model.respond(batch)
         except (ClientError, AlgorithmError) as error:
             raise Refusal(400, f"Unable to evaluate payload provided: {error}") from None

@@ -1,0 +1,109 @@
+"""The loops of IP Insights that numpy has no word for: hashes, addresses, loss over pairs, Adam. Inputs are trusted.
+
+The kernels hold no lock and start no thread.
+"""
+
+import numba
+import numpy as np
+
+FNV_OFFSET, FNV_PRIME = 0xCBF29CE484222325, 0x100000001B3
+DECAY_1, DECAY_2, TINY = 0.9, 0.999, 1e-8
+"""Adam's betas and epsilon."""
+FAST = {"reassoc", "contract", "nsz"}
+"""A sum may be taken in any order, so in the processor's vectors; NaN and infinity stay what they are."""
+
+
+@numba.njit(cache=True, nogil=True)
+def hash_words(text: np.ndarray, ends: np.ndarray, count: int) -> np.ndarray:
+    """FNV-1a (64 bits) of each word modulo `count`: (n,) int64. Word i is text[ends[i - 1]:ends[i]]."""
+    places = np.empty(len(ends), np.int64)
+    start = 0
+    for word in range(len(ends)):
+        value = np.uint64(FNV_OFFSET)
+        for at in range(start, ends[word]):
+            value = (value ^ np.uint64(text[at])) * np.uint64(FNV_PRIME)
+        places[word] = np.int64(value % np.uint64(count))
+        start = ends[word]
+    return places
+
+
+@numba.njit(cache=True, nogil=True)
+def read_addresses(text: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, int]:
+    """Dotted decimals as numbers, (n,) uint32, and the first word that is none; -1: all are.
+
+    Four numbers from 0 to 255 without leading zeros, which some programs take for octal.
+    """
+    addresses = np.zeros(len(ends), np.uint32)
+    start = 0
+    for word in range(len(ends)):
+        address, octet, digits, dots = np.uint32(0), 0, 0, 0
+        for at in range(start, ends[word]):
+            mark = text[at]
+            if mark == 46 and digits and dots < 3:
+                address, octet, digits, dots = np.uint32(address << 8 | octet), 0, 0, dots + 1
+            elif 48 <= mark <= 57 and not (digits and octet == 0):
+                octet, digits = octet * 10 + (mark - 48), digits + 1
+                if octet > 255:
+                    return addresses, word
+            else:
+                return addresses, word
+        if dots != 3 or not digits:
+            return addresses, word
+        addresses[word] = address << 8 | octet
+        start = ends[word]
+    return addresses, -1
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def discriminate(entities, vectors, who, where, positives, d_entities, d_vectors):  # type: ignore[no-untyped-def]
+    """The loss over pairs and its gradients.
+
+    entities: (u, D), vectors: (m, D) of addresses, float32
+    who, where: (N,) the entity and the address of each pair; the first `positives` were seen, the rest are made up
+    d_entities, d_vectors: the gradients of the mean loss are added to them
+
+    Returns the summed cross-entropy and how many pairs were told rightly.
+    """
+    loss, right, width = 0.0, 0, entities.shape[1]
+    for pair in range(len(who)):
+        a, b = who[pair], where[pair]
+        score = np.float32(0)
+        for i in range(width):
+            score += entities[a, i] * vectors[b, i]
+        seen = pair < positives
+        right += (score > 0) == seen
+        # ln(1 + e^-s) for a pair that was seen, ln(1 + e^s) for one that wasn't; e^-|s| can't overflow.
+        shrunk = np.exp(-abs(score))
+        loss += np.log1p(shrunk) + max(np.float32(0), -score if seen else score)
+        chance = (1 if score > 0 else shrunk) / (1 + shrunk)
+        slope = np.float32((chance - seen) / len(who))
+        for i in range(width):
+            d_entities[a, i] += slope * vectors[b, i]
+            d_vectors[b, i] += slope * entities[a, i]
+    return loss, right
+
+
+@numba.njit(cache=True, nogil=True, fastmath=FAST)
+def adam(weights, means, squares, places, gradients, step, decay):  # type: ignore[no-untyped-def]
+    """One step of Adam on some rows of weights (n, D) float32, with their running means; in place.
+
+    places: the rows, each once; gradients: theirs, `decay` times the weights comes on top
+    step: the learning rate with Adam's correction for the means' start at 0
+    """
+    for at in range(len(places)):
+        row = places[at]
+        for i in range(weights.shape[1]):
+            slope = gradients[at, i] + decay * weights[row, i]
+            means[row, i] += np.float32(1 - DECAY_1) * (slope - means[row, i])
+            squares[row, i] += np.float32(1 - DECAY_2) * (slope * slope - squares[row, i])
+            weights[row, i] -= step * means[row, i] / (np.sqrt(squares[row, i]) + np.float32(TINY))
+
+
+def compile_kernels() -> None:
+    """Run each kernel once, so that its machine code lies in the cache."""
+    text, ends = np.frombuffer(b"1.2.3.4", np.uint8), np.array([7])
+    hash_words(text, ends, 3)
+    read_addresses(text, ends)
+    one, place = np.ones((1, 4), np.float32), np.zeros(1, np.int64)
+    discriminate(one, one, place, place, 1, one.copy(), one.copy())
+    adam(one, one.copy(), one.copy(), place, one.copy(), np.float32(1e-3), np.float32(0))

@@ -1,0 +1,182 @@
+"""The network of IP Insights: scores, gradients, negative samples, Adam. Inputs are trusted.
+
+An address is encoded from its 32 bits, x in {-1, 1}^32, by a linear embedding and L fully connected layers,
+
+    h_0 = V x + c,    h_l = W_l relu(h_{l-1}) + b_l  for l = 1 .. L,    its vector is z = h_L
+
+so a prefix of k bits is k of the inputs, and a layer can tell networks apart by conjunctions of them. Rows are
+batches: h is (n, D). The gradients follow from the chain rule, layer by layer from the last:
+
+    dW_l = dh_l^T relu(h_{l-1}),    db_l = sum of dh_l,    dh_{l-1} = (dh_l W_l) * [h_{l-1} > 0]
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from clary.algorithms.base import Run
+from clary.algorithms.exchange import gather
+from clary.algorithms.ipinsights_events import Events
+from clary.algorithms.ipinsights_kernels import DECAY_1, DECAY_2, adam, discriminate
+
+BITS = 32
+CHUNK = 1 << 22
+"""Numbers of a layer's output that are computed at a time where no gradient is wanted: 16 MiB."""
+
+Layer = tuple[np.ndarray, np.ndarray]
+"""Weights (D, inputs) and biases (D,), float32."""
+
+
+class Network(NamedTuple):
+    """What is learnt: a vector an entity, (N, D) float32, and the layers that encode addresses."""
+
+    entities: np.ndarray
+    layers: list[Layer]
+
+    def embed(self, events: Events) -> tuple[np.ndarray, np.ndarray]:
+        """The vectors of entities and addresses, (n, D) each."""
+        return self.entities[events.who], encode(self.layers, events.where)[-1]
+
+    def score(self, events: Events) -> np.ndarray:
+        """The dot products of events, (n,) float32, in memory that doesn't grow with n."""
+        size = max(1, CHUNK // self.entities.shape[1])
+        parts = [np.empty(0, np.float32)]
+        for start in range(0, len(events.who), size):
+            part = Events(*(column[start : start + size] for column in events))
+            parts.append(np.einsum("ij,ij->i", *self.embed(part)))
+        return np.concatenate(parts)
+
+
+def first_network(settings: Mapping[str, Any], rng: np.random.Generator) -> Network:
+    """Entities at 0, so that one never seen scores 0; layers drawn such that what leaves each varies by about 1."""
+    width = settings["vector_dim"]
+    inputs = [BITS, *[width] * settings["num_ip_encoder_layers"]]
+    spreads = [1 / np.sqrt(BITS), *[np.sqrt(2 / width)] * settings["num_ip_encoder_layers"]]
+    layers = [
+        ((spread * rng.standard_normal((width, size))).astype(np.float32), np.zeros(width, np.float32))
+        for size, spread in zip(inputs, spreads, strict=True)
+    ]
+    return Network(np.zeros((settings["num_entity_vectors"], width), np.float32), layers)
+
+
+def bits_of(addresses: np.ndarray) -> np.ndarray:
+    """(n,) uint32 -> (n, 32) float32, -1 for 0 and 1 for 1, the network's first bit first."""
+    octets = addresses.astype(">u4").view(np.uint8).reshape(-1, 4)
+    return np.unpackbits(octets, axis=1).astype(np.float32) * 2 - 1
+
+
+def encode(layers: Sequence[Layer], addresses: np.ndarray) -> list[np.ndarray]:
+    """What enters each layer, and at the end the vectors, (n, D)."""
+    entering = [bits_of(addresses)]
+    for at, (weights, biases) in enumerate(layers):
+        hidden = entering[-1] @ weights.T
+        hidden += biases
+        if at < len(layers) - 1:
+            np.maximum(hidden, 0, out=hidden)
+        entering.append(hidden)
+    return entering
+
+
+def gradients(layers: Sequence[Layer], entering: Sequence[np.ndarray], outer: np.ndarray) -> list[Layer]:
+    """The gradients of weights and biases, from `encode`'s answer and the loss's gradient by the vectors, (n, D)."""
+    found: list[Layer] = []
+    for (weights, _), inputs in zip(reversed(layers), reversed(entering[:-1]), strict=True):
+        found.append((outer.T @ inputs, outer.sum(axis=0)))
+        if len(found) < len(layers):
+            outer = outer @ weights
+            outer *= inputs > 0
+    return found[::-1]
+
+
+class Tally(NamedTuple):
+    """How well pairs were told apart: their number, summed cross-entropy, and how many were told rightly."""
+
+    pairs: int = 0
+    loss: float = 0.0
+    right: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":  # type: ignore[override]
+        return Tally(self.pairs + other.pairs, self.loss + other.loss, self.right + other.right)
+
+
+class Learner:
+    """A network and its optimiser's state; `step` learns from one mini-batch of events."""
+
+    def __init__(self, settings: Mapping[str, Any], rank: int) -> None:
+        self.settings = settings
+        self.rng = np.random.default_rng([settings["seed"], rank])
+        self.network = first_network(settings, np.random.default_rng(settings["seed"]))  # the same on every host
+        self.moments = [(np.zeros_like(weights), np.zeros_like(weights)) for weights in self.tables()]
+        self.visits = np.zeros(settings["num_entity_vectors"], np.int64)
+        """How many events each entity vector had on this host since the hosts met."""
+        self.steps = 0
+
+    def tables(self) -> list[np.ndarray]:
+        """Everything that is learnt, each a matrix; a bias is a matrix of one row."""
+        return [
+            self.network.entities,
+            *(table for weights, biases in self.network.layers for table in (weights, biases[None])),
+        ]
+
+    def step(self, events: Events) -> Tally:
+        """Learn from a mini-batch and the pairs that are made up for it."""
+        count = len(events.who)
+        own, where_from, visits = np.unique(events.who, return_inverse=True, return_counts=True)
+        strange = self.rng.integers(0, 1 << BITS, count * self.settings["random_negative_sampling_rate"], np.uint32)
+        entering = encode(self.network.layers, np.concatenate([events.where, strange]))
+        who, where = self._pair(count)
+        entities, vectors = self.network.entities[own], entering[-1]
+        d_entities, d_vectors = np.zeros_like(entities), np.zeros_like(vectors)
+        loss, right = discriminate(entities, vectors, where_from[who], where, count, d_entities, d_vectors)
+        self._descend(own, d_entities, gradients(self.network.layers, entering, d_vectors))
+        self.visits[own] += visits
+        return Tally(len(who), loss, int(right))
+
+    def _pair(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which event's entity meets which address: first each its own, then random ones, then those of other events.
+
+        The events come in random order, so that each with the one some places on is a shuffle without fixed points.
+        """
+        rows, random = np.arange(count), self.settings["random_negative_sampling_rate"]
+        shifts = self.rng.integers(1, count, self.settings["shuffled_negative_sampling_rate"]) if count > 1 else []
+        shuffled = [(rows + shift) % count for shift in shifts]
+        where = np.concatenate([rows, count + np.arange(count * random), *shuffled])
+        return np.tile(rows, len(where) // count), where
+
+    def _descend(self, own: np.ndarray, d_entities: np.ndarray, d_layers: Sequence[Layer]) -> None:
+        """Adam; of the entities only those that were met, as MXNet's lazy update does it. Biases don't decay."""
+        self.steps += 1
+        settings = self.settings
+        step = settings["learning_rate"] * np.sqrt(1 - DECAY_2**self.steps) / (1 - DECAY_1**self.steps)
+        slopes = [d_entities, *(table for weights, biases in d_layers for table in (weights, biases[None]))]
+        for table, (means, squares), slope in zip(self.tables(), self.moments, slopes, strict=True):
+            places = own if slope is d_entities else np.arange(len(table))
+            decay = settings["weight_decay"] if len(table) > 1 or slope is d_entities else 0
+            adam(table, means, squares, places, slope, np.float32(step), np.float32(decay))
+
+    def join(self, run: Run) -> int:
+        """Make the networks of all hosts one, their mean by how many events each learnt from; how many that were.
+
+        An entity's vector counts by the host's events of that entity. Adam's moments stay each host's own.
+        """
+        own = np.flatnonzero(self.visits)
+        visits, self.visits[own] = self.visits[own], 0
+        if len(run.hosts) == 1:
+            return int(visits.sum())
+        hosts = gather(run, [visits, own, *(table[own] if not at else table for at, table in enumerate(self.tables()))])
+        events = np.array([host[0].sum() for host in hosts])
+        if events.any():
+            shares = np.concatenate([host[0] for host in hosts])
+            met, place = np.unique(np.concatenate([host[1] for host in hosts]), return_inverse=True)
+            self.network.entities[met] = weighted_means(np.concatenate([host[2] for host in hosts]), shares, place)
+            for table, parts in zip(self.tables()[1:], zip(*(host[3:] for host in hosts), strict=True), strict=True):
+                table[...] = np.average(parts, axis=0, weights=events)
+        return int(events.sum())
+
+
+def weighted_means(rows: np.ndarray, weights: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """The mean of the rows, (n, D), of each group, (n,) from 0: (groups, D) float64."""
+    sums = np.zeros((int(group.max(initial=-1)) + 1, rows.shape[1]))
+    np.add.at(sums, group, weights[:, None] * rows.astype(np.float64))
+    return sums / np.bincount(group, weights)[:, None]
