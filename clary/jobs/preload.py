@@ -12,6 +12,8 @@ NEEDED = (
     "clary.algorithms.train",
     "clary.algorithms.serve",
     "clary.algorithms.xgboost_training",
+    "clary.algorithms.ipinsights_kernels",
+    "clary.algorithms.ipinsights_network",
     "clary.algorithms.kmeans_kernels",
     "clary.algorithms.knn_index",
     "clary.algorithms.lda_kernels",
@@ -21,6 +23,7 @@ NEEDED = (
     "clary.algorithms.randomcutforest_kernels",
     "clary.formats.mxnet",
     "scipy.linalg",
+    "pyarrow.compute",
     "pyarrow.csv",
 )
 
