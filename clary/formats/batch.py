@@ -160,6 +160,8 @@ class ReadOptions(NamedTuple):
     delimiters: str = ","
     """The marks that may separate CSV's columns; the first that the first line has does."""
     dtype: type = np.float32
+    float32_only: bool = False
+    """Whether recordIO's other number types are refused as features."""
 
     @property
     def leading_columns(self) -> int:

@@ -48,6 +48,7 @@ def read_batches(
     missing: bool = False,
     delimiters: str = ",",
     text: bool = False,
+    float32_only: bool = False,
 ) -> Iterator[Batch]:
     """The rows of files or pipes, one after another, in memory that doesn't grow with their size.
 
@@ -56,14 +57,14 @@ def read_batches(
     label_columns: of CSV and Parquet, where the content type says no label_size; None: 1
     weights: of CSV and Parquet: the column after the labels is each row's weight
     missing: whether features may be NaN
-    delimiters: see ReadOptions
+    delimiters, float32_only: see ReadOptions
     text: whether rows hold text: features are (n, d) str, every column is one of them, and only `rows` counts here
 
     Raises ClientError that names the file, the row (recordIO: the record) and the column, all from 1.
     """
     reader, labels = _choose(TEXT_TRAINING_READERS if text else TRAINING_READERS, content_type, text)
     default = 1 if label_columns is None else label_columns
-    options = ReadOptions(default if labels is None else labels, weights, delimiters, dtype)
+    options = ReadOptions(default if labels is None else labels, weights, delimiters, dtype, float32_only)
     checked = _check(((source.name, _open(reader, source, options)) for source in sources), reader, options, missing)
     return checked if rows is None else regroup(checked, rows)
 

@@ -47,7 +47,7 @@ def read(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
     rest, number, size = b"", 1, BLOCK
     while block := read_block(stream, size - len(rest)):
         block, position = rest + block, 0
-        while (run := _read_run(block, position, name, number, options.dtype)) is not None:
+        while (run := _read_run(block, position, name, number, options)) is not None:
             batches, position = run
             for batch in batches:
                 number += len(batch)
@@ -90,13 +90,15 @@ class Layout(NamedTuple):
         return list(zip(ends, [*(start for start, _ in numbers), self.size], strict=True))
 
 
-def _read_run(block: bytes, position: int, name: str, number: int, dtype: type) -> tuple[Iterable[Batch], int] | None:
+def _read_run(
+    block: bytes, position: int, name: str, number: int, options: ReadOptions
+) -> tuple[Iterable[Batch], int] | None:
     """The next whole records of a block and the position after them; None when no whole one is left."""
     frames = _frames(block, position, name, number)
     first = next(frames, None)
     if first is None:
         return None
-    batch = _read_like_records(block, position, first, dtype)
+    batch = _read_like_records(block, position, first, options)
     if batch is not None:
         return [batch], position + len(batch) * _frame_size(first[1] - first[0])
     bounds = _find_frames(block, position)
@@ -104,7 +106,7 @@ def _read_run(block: bytes, position: int, name: str, number: int, dtype: type) 
         bounds = np.array([first, *frames], np.int64).T
     start, end = bounds[:, -1].tolist()
     found = find_spans(block, bounds, name, number)
-    return assemble(found, name, number, dtype), start - HEADER.size + _frame_size(end - start)
+    return assemble(found, name, number, options), start - HEADER.size + _frame_size(end - start)
 
 
 def _frames(block: bytes, position: int, name: str, number: int) -> Iterator[Span]:
@@ -152,12 +154,12 @@ def _next_size(rest: bytes, size: int) -> int:
     return max(frame, BLOCK // frame * frame)
 
 
-def _read_like_records(block: bytes, position: int, first: Span, dtype: type) -> Batch | None:
+def _read_like_records(block: bytes, position: int, first: Span, options: ReadOptions) -> Batch | None:
     """The longest run of records that differ from the first in nothing but their numbers, unless it is short."""
     size = _frame_size(first[1] - first[0])
     rows = (len(block) - position) // size
     layout = _layout(block, position, first, size) if rows >= FEW else None
-    if layout is None:
+    if layout is None or (options.float32_only and layout.features_kind != FLOAT32):
         return None
     table = np.frombuffer(block, np.uint8, rows * size, position).reshape(rows, size)
     like = np.ones(rows, bool)
@@ -170,7 +172,7 @@ def _read_like_records(block: bytes, position: int, first: Span, dtype: type) ->
     rows = rows if like.all() else int(like.argmin())
     if rows < FEW:
         return None
-    features = cast(_numbers(table[:rows], layout.features, layout.features_kind), dtype)
+    features = cast(_numbers(table[:rows], layout.features, layout.features_kind), options.dtype)
     if layout.label is None:
         return Batch(features)
     labels = cast(_numbers(table[:rows], layout.label, layout.label_kind), np.float32)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from clary.errors import ClientError
-from clary.formats.batch import Batch, Sparse, cast
+from clary.formats.batch import Batch, ReadOptions, Sparse, cast
 from clary.formats.protobuf import decode_varints, encode_field, encode_varint
 from clary.formats.record_spans import (
     BYTES,
@@ -30,12 +30,12 @@ HEADER = struct.Struct("<II")
 FIXED: dict[int, np.dtype] = {FLOAT32: np.dtype("<f4"), FLOAT64: np.dtype("<f8")}
 
 
-def assemble(spans: Spans, name: str, first: int, dtype: type) -> Iterator[Batch]:
+def assemble(spans: Spans, name: str, first: int, options: ReadOptions) -> Iterator[Batch]:
     """Batches of records; neighbours of one form (dense or sparse, type, labelled or not) share one.
 
     `first` is the number of the first record, for errors. Features and label are the tensors named `values`.
     """
-    _check_kinds(spans, name, first)
+    _check_kinds(spans, name, first, options.float32_only)
     lengths = spans.end - spans.start
     sparse = (lengths[KEYS] > 0) | (lengths[VALUES] == 0)
     labelled = np.where(lengths[LABEL_VALUES] > 0, spans.kinds[1], 0)
@@ -46,10 +46,10 @@ def assemble(spans: Spans, name: str, first: int, dtype: type) -> Iterator[Batch
         if labels is not None:
             labels = cast(labels, np.float32)
             labels = labels[:, 0] if labels.shape[1] == 1 else labels
-        yield Batch(decode(run, name, number, dtype), labels)
+        yield Batch(decode(run, name, number, options.dtype), labels)
 
 
-def _check_kinds(spans: Spans, name: str, first: int) -> None:
+def _check_kinds(spans: Spans, name: str, first: int, float32_only: bool) -> None:
     """Raise ClientError for the first record without the feature `values`, or whose tensors can't be read."""
     lengths = spans.end - spans.start
     feature, label = spans.kinds
@@ -60,6 +60,10 @@ def _check_kinds(spans: Spans, name: str, first: int) -> None:
             "has a feature 'values' of type Bytes; Float32Tensor, Float64Tensor or Int32Tensor is needed",
         ),
         (label == BYTES, "has a label 'values' of type Bytes; Float32Tensor, Float64Tensor or Int32Tensor is needed"),
+        (
+            (feature != FLOAT32) & float32_only,
+            "has a feature 'values' of another type than Float32Tensor, the only one that the algorithm takes",
+        ),
         (lengths[LABEL_KEYS] > 0, "has a sparse label; only dense labels can be read"),
         ((lengths[VALUES] == 0) & (lengths[SHAPE] == 0), "has no values in its feature 'values', and no shape"),
     ]

@@ -157,6 +157,18 @@ def test_what_is_wrong_is_named(data, sentence):
     assert str(error.value).startswith(sentence)
 
 
+@pytest.mark.parametrize("count", [1, 40])
+def test_other_types_are_refused_where_an_algorithm_takes_float32_only(count):
+    def read_float32(data):
+        return concatenate(list(recordio.read(io.BytesIO(data), "f.rec", ReadOptions(float32_only=True))))
+
+    single = frame(entry(1, tensor(2, floats(1))))
+    double = frame(entry(1, tensor(3, struct.pack("<d", 1))))
+    assert len(read_float32(single * count)) == count
+    with pytest.raises(ClientError, match=f"record {count + 1} has a feature 'values' of another type than Float32"):
+        read_float32(single * count + double * count)
+
+
 def test_one_wrong_record_among_many_is_named():
     sparse = frame(entry(1, tensor(2, floats(1), b"\x01", b"\x04")))
     odd = frame(entry(1, tensor(2, floats(1), b"\x01", b"\x05")))
