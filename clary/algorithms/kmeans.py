@@ -52,8 +52,10 @@ from clary.algorithms.hyperparameters import Boolean, Categorical, Continuous, H
 from clary.algorithms.kmeans_kernels import (
     Found,
     as_rows,
+    compare,
     lloyd,
     nearest,
+    prepare,
     seed,
     squared_distances,
     sum_by_label,
@@ -139,7 +141,7 @@ class KMeans(Estimator):
         begun = time.time()
         hosts = join_hosts(stream(batches, settings, run), run)
         found = finish(hosts, settings)
-        self.cluster_centers_ = found.centers.astype(np.float32)
+        self._set_centers(found.centers)
         log.info("finished shrinking process. Mean Square Distance = %s", found.loss)
         log.info("#quality_metric: host=%s, train msd <loss>=%s", run.host, found.loss)
         values = {"epochs": settings["epochs"], "totaltime": 1000 * (time.time() - begun)}
@@ -150,7 +152,8 @@ class KMeans(Estimator):
 
     def predict(self, x: Any) -> np.ndarray:
         """The closest centre of each row of x, (n, d): (n,) int64."""
-        return nearest(self._rows(x), self.cluster_centers_.astype(np.float64))
+        labels: np.ndarray = compare(self._rows(x), self._terms).argmin(axis=1)
+        return labels
 
     def fit_predict(self, x: Any, y: Any = None) -> np.ndarray:
         """The clusters of the rows that were fitted, as scikit-learn's clusterers answer: (n,) int64."""
@@ -159,7 +162,7 @@ class KMeans(Estimator):
     def respond(self, batch: Batch) -> Mapping[str, np.ndarray]:
         """closest_cluster, and distance_to_cluster: Euclidean, in the input's units; (n,) float32 each."""
         rows = self._rows(batch.features)
-        labels = self.predict(rows)
+        labels = compare(rows, self._terms).argmin(axis=1)
         distances = np.sqrt(squared_distances(rows, self.cluster_centers_, labels))
         return {"closest_cluster": labels.astype(np.float32), "distance_to_cluster": distances.astype(np.float32)}
 
@@ -177,7 +180,7 @@ class KMeans(Estimator):
         if len(centers) != 1 or centers[0].ndim != 2:
             raise ClientError(f"{MODEL} must hold one array, the centres as (k, feature_dim)")
         model = cls(k=len(centers[0]), feature_dim=centers[0].shape[1])
-        model.cluster_centers_ = centers[0].astype(np.float32)
+        model._set_centers(centers[0])
         return model
 
     def _settings(self, batches: Batches) -> dict[str, Any]:
@@ -187,6 +190,11 @@ class KMeans(Estimator):
             given.setdefault("feature_dim", batches.batch.width)
         return self.table.parse(given)
 
+    def _set_centers(self, centers: np.ndarray) -> None:
+        self.cluster_centers_ = centers.astype(np.float32)
+        exact = self.cluster_centers_.astype(np.float64)
+        self._terms = prepare(exact, exact.mean(axis=0), np.float32)
+
     def _rows(self, x: Any) -> Rows:
         return rows_of(Batch(as_features(x)), self.cluster_centers_.shape[1])
 
@@ -195,7 +203,7 @@ class KMeans(Estimator):
         total, count = 0.0, 0
         for batch in test:
             rows = rows_of(batch, settings["feature_dim"])
-            labels = nearest(rows, self.cluster_centers_.astype(np.float64))
+            labels = compare(rows, self._terms).argmin(axis=1)
             total += float(squared_distances(rows, self.cluster_centers_, labels).sum())
             count += len(labels)
         scores = {"msd": total / count if count else float("nan"), "ssd": total}

@@ -56,7 +56,7 @@ def lloyd(points: np.ndarray, weights: np.ndarray, centers: np.ndarray, settings
     norms = squared_norms(points)
     loss = np.inf
     for _ in range(settings["local_lloyd_max_iter"]):
-        scores = compare(points, centers, np.zeros_like(origin))
+        scores = compare(points, prepare(centers, np.zeros_like(origin), points.dtype))
         labels = scores.argmin(axis=1)
         distances = np.maximum(norms + scores[np.arange(len(labels)), labels], 0)
         last, loss = loss, float(distances @ shares)
@@ -71,20 +71,32 @@ def lloyd(points: np.ndarray, weights: np.ndarray, centers: np.ndarray, settings
 
 def nearest(rows: Rows, centers: np.ndarray) -> np.ndarray:
     """The closest of centers, (k, d) float64, for each row: (n,) int64."""
-    labels: np.ndarray = compare(rows, centers, centers.mean(axis=0)).argmin(axis=1)
+    labels: np.ndarray = compare(rows, prepare(centers, centers.mean(axis=0), rows.dtype)).argmin(axis=1)
     return labels
 
 
-def compare(rows: Rows, centers: np.ndarray, origin: np.ndarray) -> np.ndarray:
+class Terms(NamedTuple):
+    """What `compare` needs of centres c and an origin o: -2 (c - o), (d, k), and |c - o|^2 + 2 (c - o) o, (k,)."""
+
+    factors: np.ndarray
+    constants: np.ndarray
+
+
+def prepare(centers: np.ndarray, origin: np.ndarray, dtype: Any) -> Terms:
+    """The terms of centers, (k, d) float64, for rows of a type."""
+    offsets = centers - origin
+    constants = squared_norms(offsets) + 2 * offsets @ origin
+    return Terms((-2 * offsets.T).astype(dtype), constants.astype(dtype))
+
+
+def compare(rows: Rows, terms: Terms) -> np.ndarray:
     """|x - c|^2 for rows x and centres c, less what is the same for all of a row's centres: (n, k), rows' type.
 
     With o = origin it is |c - o|^2 + 2 (c - o) o - 2 x (c - o): one matrix product, and where o lies among the
     centres no term is much larger than the differences that matter. With o = 0 what is left out is |x|^2.
     """
-    offsets = centers - origin
-    scores: np.ndarray = rows @ offsets.T.astype(rows.dtype)
-    scores *= -2
-    scores += (squared_norms(offsets) + 2 * offsets @ origin).astype(rows.dtype)
+    scores: np.ndarray = rows @ terms.factors
+    scores += terms.constants
     return scores
 
 

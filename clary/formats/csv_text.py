@@ -2,15 +2,18 @@
 
 pyarrow parses a block of lines at a time. Where it can't, the same block is read again line by line with Python's own
 reader: that one takes what pyarrow doesn't (`+1.5`, blanks around), or knows the row and the column that are wrong.
-Small texts, such as a request's one row, are split in Python: calling pyarrow would take longer.
+Small texts and few rows, such as a request's one, are split in Python: pyarrow takes a millisecond to begin with, and
+again for every hundred columns.
 """
 
 import csv
 import io
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
+import msgspec
 import numpy as np
 
 from clary.errors import ClientError
@@ -18,8 +21,9 @@ from clary.formats.batch import Batch, ReadOptions, cast
 from clary.formats.blocks import read_lines
 
 BLOCK = 8 << 20
-SMALL = 16 << 10
+SMALL, FEW = 16 << 10, 16
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|infinity|nan)", re.IGNORECASE)
+_JSON_ROWS = msgspec.json.Decoder(list[list[float]])
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -57,8 +61,9 @@ def split_columns(table: np.ndarray, name: str, options: ReadOptions) -> Batch:
 
 def parse_table(block: bytes, delimiter: str, name: str, row: int, dtype: type) -> np.ndarray:
     """(n, columns) of a block of whole lines; `row` is the first one's number."""
+    small = len(block) <= SMALL or block.count(b"\n") <= FEW
     try:
-        return _parse_small(block, delimiter, dtype) if len(block) <= SMALL else _parse(block, delimiter, dtype)
+        return _parse_small(block, delimiter, dtype) if small else _parse(block, delimiter, dtype)
     except ValueError:  # pyarrow's ArrowInvalid is one
         return _parse_carefully(block, delimiter, name, row, dtype)
 
@@ -70,11 +75,16 @@ def _find_delimiter(block: bytes, candidates: str) -> str:
 
 
 def _parse_small(block: bytes, delimiter: str, dtype: type) -> np.ndarray:
-    mark = delimiter.encode()
+    lines = [line for line in block.split(b"\n") if line and not line.isspace()]
+    if delimiter == ",":  # what most programs write are JSON's numbers too, and msgspec reads these ten times as fast
+        with suppress(msgspec.DecodeError):
+            rows = _JSON_ROWS.decode(b"[[" + b"],[".join(lines) + b"]]")
+            if len(rows) == len(lines):  # else a line has brackets of its own
+                return cast(rows, dtype)
     if b"_" in block:  # Python reads 1_000 as a number
         raise ValueError
-    rows = [list(map(float, line.split(mark))) for line in block.split(b"\n") if line and not line.isspace()]
-    return cast(rows, dtype)
+    mark = delimiter.encode()
+    return cast([list(map(float, line.split(mark))) for line in lines], dtype)
 
 
 def _parse(block: bytes, delimiter: str, dtype: type) -> np.ndarray:

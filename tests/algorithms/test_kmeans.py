@@ -165,7 +165,7 @@ def test_sparse_rows_give_what_dense_ones_give():
 
 def test_answers_are_the_closest_centre_and_its_euclidean_distance():
     model = KMeans()
-    model.cluster_centers_ = np.array([[0, 0], [10, 0]], np.float32)
+    model._set_centers(np.array([[0, 0], [10, 0]], np.float32))
     answer = model.respond(Batch(np.array([[3, 4], [10, 0]], np.float32)))
     assert answer["closest_cluster"].tolist() == [0, 1]
     assert answer["distance_to_cluster"].tolist() == [5, 0]

@@ -19,6 +19,7 @@ def parser(request, monkeypatch):
     """Each test runs with the parser of small texts and with pyarrow's."""
     if request.param == "large":
         monkeypatch.setattr(csv_text, "SMALL", 0)
+        monkeypatch.setattr(csv_text, "FEW", -1)
 
 
 def test_labels_come_first_unless_the_type_says_otherwise():
@@ -73,6 +74,8 @@ def test_other_delimiters_only_where_they_are_allowed():
         ),
         ("1,2\n3,four\n", "data/train.csv: row 2, column 2: 'four' is not a number"),
         ("1,2\n3,1_000\n", "data/train.csv: row 2, column 2: '1_000' is not a number"),
+        ("1,2\n3],[4,5\n", "data/train.csv: row 2 has 3 columns, the rows before it have 2"),
+        ("1,2\n3],[4\n", "data/train.csv: row 2, column 1: '3]' is not a number"),
         ("1,2\n3\n", "data/train.csv: row 2 has 1 columns, the rows before it have 2"),
         ("1,2\n3,4,5\n", "data/train.csv: row 2 has 3 columns, the rows before it have 2"),
         ("1,2\n3,nan\n", "data/train.csv: row 2, column 2 is missing (NaN); a finite number is needed"),
