@@ -283,7 +283,9 @@ def labels_of(batch: Batch) -> np.ndarray:
             "text/csv;label_size=1"
         )
     labels: np.ndarray = batch.labels.reshape(-1)
-    if len(wrong := labels[(labels != 0) & (labels != 1)]) or len(labels) != len(batch):
+    if len(labels) != len(batch):
+        raise ClientError(f"Each row of the test channel needs one label, not {len(labels) // len(batch)}")
+    if len(wrong := labels[(labels != 0) & (labels != 1)]):
         raise ClientError(f"A label of the test channel is {wrong[0]:g}; it must be 1 for an anomaly or 0")
     return labels
 

@@ -66,15 +66,15 @@ def _grow(trees: Trees, tree: int, chances: np.ndarray) -> None:
         start, end, link = waiting[groups]
         group = order[start:end]
         _enclose(points, group, box)
-        span = _measure(box)
+        span = measure(box)
         if span == 0.0:
             counts[group[0]] = end - start
-            _link(trees, tree, link, ~group[0])
+            link_to(trees, tree, link, ~group[0])
             continue
         column, cut = _choose_inside(box, chances[node] * span)
         trees.columns[tree, node], trees.cuts[tree, node] = column, cut
         trees.boxes[tree, node], trees.spans[tree, node] = box, span
-        _link(trees, tree, link, node)
+        link_to(trees, tree, link, node)
         middle = start + _part(points, group, column, cut)
         waiting[groups] = (middle, end, 2 * node + 1)
         waiting[groups + 1] = (start, middle, 2 * node)
@@ -84,7 +84,7 @@ def _grow(trees: Trees, tree: int, chances: np.ndarray) -> None:
 
 
 @numba.njit(**OPTIONS)
-def _link(trees: Trees, tree: int, link: int, child: int) -> None:
+def link_to(trees: Trees, tree: int, link: int, child: int) -> None:
     """Let a link, 2 x node + side or FREE for the root's, lead to a child."""
     if link == FREE:
         trees.roots[tree] = child
@@ -98,11 +98,11 @@ def _enclose(points: np.ndarray, group: np.ndarray, box: np.ndarray) -> None:
     box[0] = points[group[0]]
     box[1] = points[group[0]]
     for place in group[1:]:
-        _widen(box, points[place], points[place])
+        widen(box, points[place], points[place])
 
 
 @numba.njit(**OPTIONS, fastmath={"nnan", "nsz"})
-def _widen(box: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
+def widen(box: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
     """Make a box hold another."""
     for column in range(len(low)):
         box[0, column] = min(box[0, column], low[column])
@@ -110,7 +110,7 @@ def _widen(box: np.ndarray, low: np.ndarray, high: np.ndarray) -> None:
 
 
 @numba.njit(**OPTIONS)
-def _measure(box: np.ndarray) -> float:
+def measure(box: np.ndarray) -> float:
     """The sum of a box's sides."""
     total = 0.0
     for column in range(box.shape[1]):
@@ -130,11 +130,11 @@ def _choose_inside(box: np.ndarray, place: float) -> tuple[int, np.float32]:
                 break
             place -= side
     low, high = box[0, column], box[1, column]
-    return column, _between(low, high, place)
+    return column, between(low, high, place)
 
 
 @numba.njit(**OPTIONS)
-def _between(low: np.float32, high: np.float32, offset: float) -> np.float32:
+def between(low: np.float32, high: np.float32, offset: float) -> np.float32:
     """low + offset as a number that has `low` on its left and `high` on its right, whatever the rounding did."""
     cut = np.float32(np.float64(low) + offset)
     return cut if low <= cut < high else low
@@ -154,7 +154,7 @@ def _part(points: np.ndarray, group: np.ndarray, column: int, cut: np.float32) -
 
 
 @numba.njit(**OPTIONS, fastmath={"nnan", "nsz", "reassoc", "contract"})
-def _distance(box: np.ndarray, point: np.ndarray) -> np.float32:
+def distance(box: np.ndarray, point: np.ndarray) -> np.float32:
     """How far a point lies outside a box, summed over the columns."""
     total = np.float32(0.0)
     for column in range(len(point)):
@@ -204,7 +204,7 @@ def _descend(trees, tree, rows, waiting, order, aside, reach, found) -> None:
         middle, right = start, 0
         for place in range(start, end):
             row = order[place]
-            kept = reach[row] * (span / (span + np.float64(_distance(box, rows[row]))))
+            kept = reach[row] * (span / (span + np.float64(distance(box, rows[row]))))
             found[row] += (reach[row] - kept) * share
             reach[row] = kept
             order[middle], aside[right] = row, row  # written twice and counted once: no branch to be guessed wrong
@@ -227,14 +227,15 @@ def _end(trees, tree, leaf, depth, rows, group, reach, found) -> None:
     count = trees.counts[tree, leaf]
     seen = (1.0 - 0.5 * count / trees.masses[tree]) / (depth - 1 + math.log2(count + 1.0))
     for row in group:
-        if reach[row] == 1.0 and _equal(trees.points[tree, leaf], rows[row]):
+        if reach[row] == 1.0 and equal(trees.points[tree, leaf], rows[row]):
             found[row] = seen
         else:
             found[row] += reach[row] / depth
 
 
 @numba.njit(**OPTIONS)
-def _equal(left: np.ndarray, right: np.ndarray) -> bool:
+def equal(left: np.ndarray, right: np.ndarray) -> bool:
+    """Whether two points are the same."""
     for column in range(len(left)):  # noqa: SIM110 - numba has no all() of a generator
         if left[column] != right[column]:
             return False
