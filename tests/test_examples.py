@@ -68,6 +68,17 @@ def test_population_segmentation(server):
 
 
 @pytest.mark.slow
+def test_randomcutforest(server):
+    """Three events are made up, on 3 and 31 August and 6 October, and found."""
+    output = run(server, sys.executable, EXAMPLES / "randomcutforest.py")
+    assert re.findall(r"from (2026-..-..) .* to (2026-..-..) .*: up to [1-9]", output) == [
+        ("2026-08-02", "2026-08-04"),
+        ("2026-08-30", "2026-09-01"),
+        ("2026-10-05", "2026-10-07"),
+    ]
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_sagemaker_sdk_v2(server, environment):
     programs = environment("v2")

@@ -7,6 +7,7 @@ Kernels hold no lock and start no thread; `score` hands blocks of rows to as man
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from typing import Literal
 
 import numba
 import numpy as np
@@ -17,7 +18,7 @@ BLOCK = 1024
 """Rows that pass a tree before the next tree has its turn: they and its boxes stay in a core's own cache."""
 WORTH_A_THREAD = 1 << 20
 """Rows x trees x columns below which a second thread costs more than it brings."""
-REQUIRED = ("C", "W")
+REQUIRED: tuple[Literal["C"], Literal["W"]] = ("C", "W")
 """Of all arrays: to numba another layout, or one that may not be written to, is another type to compile for."""
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
 
