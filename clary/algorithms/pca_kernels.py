@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-DENSE_ABOVE = 0.05
+DENSE_ABOVE = 0.02
 """The share of non-zeros from which on BLAS is faster on the zeros than scipy is on the rest."""
 
 
@@ -96,7 +96,7 @@ class Scatter:
             products = (rows.T @ rows).tocoo()
             self.matrix[products.row, products.col] += products.data
         else:
-            used = np.unique(rows.indices)
+            used = np.flatnonzero(rows.getnnz(axis=0))
             part = rows[:, used]
             self.matrix[used] += part.T @ (part @ self.test[used])
 

@@ -8,6 +8,9 @@ float64) and its numbers, row after row. Everything is little-endian.
 """
 
 import array
+import io
+import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -47,14 +50,14 @@ def read_list(content):
 
 @pytest.fixture
 def trained(tmp_path):
-    """`trained("pca")`: the model of the algorithm's example, its rows, and its artefact's arrays."""
+    """`trained("pca")`: the model of the algorithm's example, its rows, and its artefact's bytes."""
 
     def train(name, **changes):
         example = algorithms.load(name).example
         features, labels = example.features(), example.labels() if example.labels else None
         model = algorithms.estimator(name)(**{**example.settings, **changes}).fit(features, labels)
         model.save(tmp_path)
-        return model, features.astype(np.float64), read_list((tmp_path / "model_algo-1").read_bytes())
+        return model, features.astype(np.float64), (tmp_path / "model_algo-1").read_bytes()
 
     return train
 
@@ -71,7 +74,8 @@ def test_the_reader_reads_a_file_written_by_hand():
 
 def test_k_means_writes_its_centres_without_a_name(trained):
     """As notebooks read it: `mx.ndarray.load("model_algo-1")[0]` is (k, feature_dim)."""
-    model, rows, [(name, centres)] = trained("kmeans")
+    model, rows, content = trained("kmeans")
+    [(name, centres)] = read_list(content)
     assert (name, centres.dtype, centres.shape) == ("", np.float32, (3, 2))
     closest = ((rows[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)
     np.testing.assert_array_equal(closest, model.predict(rows))
@@ -79,8 +83,8 @@ def test_k_means_writes_its_centres_without_a_name(trained):
 
 def test_pca_writes_mean_s_and_v_with_the_largest_component_last(trained):
     """As the population segmentation notebook reads it: the last rows of s and columns of v are the largest."""
-    model, rows, arrays = trained("pca")
-    arrays = dict(arrays)
+    model, rows, content = trained("pca")
+    arrays = dict(read_list(content))
     assert {name: found.shape for name, found in arrays.items()} == {"s": (2,), "v": (3, 2), "mean": (1, 3)}
     centred = rows - rows.mean(axis=0)
     np.testing.assert_allclose(arrays["mean"][0], rows.mean(axis=0), rtol=1e-6)
@@ -90,4 +94,19 @@ def test_pca_writes_mean_s_and_v_with_the_largest_component_last(trained):
 
 
 def test_pca_that_subtracts_no_mean_writes_none(trained):
-    assert sorted(name for name, _ in trained("pca", subtract_mean="false")[2]) == ["s", "v"]
+    assert sorted(name for name, _ in read_list(trained("pca", subtract_mean="false")[2])) == ["s", "v"]
+
+
+def test_linear_learner_writes_a_module_with_fc0_weight_and_fc0_bias(trained):
+    """A zip archive, as notebooks unpack it; `mx.mod.Module.load("mx-mod", 0)` looks for the names of the symbol."""
+    model, rows, content = trained("linear-learner")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        arrays = dict(read_list(archive.read("mx-mod-0000.params")))
+        nodes = json.loads(archive.read("mx-mod-symbol.json"))["nodes"]
+    assert {name: found.shape for name, found in arrays.items()} == {
+        "arg:fc0_weight": (1, rows.shape[1]),
+        "arg:fc0_bias": (1,),
+    }
+    assert {name.removeprefix("arg:") for name in arrays} < {node["name"] for node in nodes if node["op"] == "null"}
+    margins = rows @ arrays["arg:fc0_weight"].T + arrays["arg:fc0_bias"]
+    np.testing.assert_allclose(1 / (1 + np.exp(-margins[:, 0])), model.predict_proba(rows)[:, 1], atol=1e-5)
