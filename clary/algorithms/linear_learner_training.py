@@ -219,7 +219,7 @@ class Training:
 def survey(sample: Sequence[Batch], settings: Mapping[str, Any], run: Run) -> tuple[Moments, Moments, np.ndarray, bool]:
     """Of all hosts' first rows: moments of columns and of labels, the rows of each class, whether any is sparse."""
     width = width_of(sample, settings["feature_dim"])
-    columns, labels = Moments(0, np.zeros(width), np.zeros(width)), Moments(0, np.zeros(1), np.zeros(1))
+    columns, labels = Moments.none(width), Moments.none(1)
     counts = np.zeros(classes_of(settings), np.int64)
     for batch in sample:
         check_width(batch, width, settings["feature_dim"])
@@ -227,17 +227,13 @@ def survey(sample: Sequence[Batch], settings: Mapping[str, Any], run: Run) -> tu
         columns = columns.join(moments(batch.features, width))
         labels = labels.join(moments(found[:, None], 1))
         counts += count_labels(found, len(counts))
-    sparse = any(isinstance(batch.features, Sparse) for batch in sample)
-    head = np.array([columns.rows, sparse])
-    parts = [head, columns.means, columns.squares, labels.means, labels.squares, counts]
-    heads, *four, counted = join(run, parts)
-    sizes = [int(rows) for rows, _ in heads]
-    if not sum(sizes):
+    sparse = np.array(any(isinstance(batch.features, Sparse) for batch in sample))
+    parts = [part for each in (columns, labels) for part in (each.counts, each.means, each.squares)]
+    *six, counted, flags = join(run, [*parts, counts, sparse])
+    columns, labels = (reduce(Moments.join, map(Moments, *six[place : place + 3])) for place in (0, 3))
+    if not labels.counts.any():
         raise ClientError("the train channel has no records")
-    columns, labels = (reduce(Moments.join, map(Moments, sizes, four[place], four[place + 1])) for place in (0, 2))
-    if len(columns.means) != width and isinstance(settings["feature_dim"], str) and columns.rows and width:
-        raise ClientError(f"a host's rows have {width} columns, another's {len(columns.means)}")
-    return columns, labels, add(counted), any(flag for _, flag in heads)
+    return columns, labels, add(counted), any(flags)
 
 
 def standings_of(losses: np.ndarray, weights: np.ndarray) -> list[Standing]:
@@ -273,10 +269,9 @@ def labels_of(batch: Batch, settings: Mapping[str, Any]) -> np.ndarray:
             "the records have no labels: in CSV the first column is the label, and the content type must not say "
             "label_size=0"
         )
-    labels = batch.labels.reshape(len(batch), -1)
-    if labels.shape[1] != 1:
-        raise ClientError(f"the records have {labels.shape[1]} labels each; one is needed")
-    labels = labels[:, 0]
+    if batch.labels.size != len(batch):
+        raise ClientError(f"the records have {batch.labels.shape[1]} labels each; one is needed")
+    labels = batch.labels.reshape(-1)
     classes = classes_of(settings)
     wrong = (
         ~((labels >= 0) & (labels < classes) & (labels == np.floor(labels))) if classes > 1 else ~np.isfinite(labels)
