@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # a server that only starts has no need of numpy
     from clary.algorithms.base import Algorithm, Estimator
 
-NAMES = ("ipinsights", "kmeans", "knn", "lda", "linear-learner", "pca", "randomcutforest", "xgboost")
+NAMES = (
+    "factorization-machines",
+    "ipinsights",
+    "kmeans",
+    "knn",
+    "lda",
+    "linear-learner",
+    "pca",
+    "randomcutforest",
+    "xgboost",
+)
 """Every algorithm by its registry repository."""
 
 _REPOSITORIES = {"sagemaker-xgboost": "xgboost"}
