@@ -7,11 +7,15 @@ import importlib
 import os
 import sys
 
+from clary.sandbox import compiled
+
 NEEDED = (
     "clary.jobs.supervisor",
     "clary.algorithms.train",
     "clary.algorithms.serve",
     "clary.algorithms.xgboost_training",
+    "clary.algorithms.factorization_machines_kernels",
+    "clary.algorithms.factorization_machines_training",
     "clary.algorithms.ipinsights_kernels",
     "clary.algorithms.ipinsights_network",
     "clary.algorithms.kmeans_kernels",
@@ -40,6 +44,12 @@ def preload() -> None:
     algorithms = importlib.import_module("clary.algorithms")
     for name in algorithms.NAMES:
         algorithms.load(name)
+
+
+def compile_kernels() -> None:
+    """Compile what isn't in the folder of compiled kernels yet, for the algorithms that have some."""
+    for offer in compiled.offers_of(NEEDED):
+        offer()
 
 
 def import_without(name: str, other: str) -> None:
