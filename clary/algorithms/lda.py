@@ -18,7 +18,7 @@ alpha, stays as it is given. A document's answer is the mean of its mixture's va
 SageMaker's is a point that its gradient descent ends in. `seed` makes a run repeatable.
 
 Documents stay in memory, compressed, where they take less than 256 MiB. If not, each step is another epoch: up to 12
-for M2 where V is large, one for M3, up to 10 for EM. Beyond the documents memory is a few times V (k + 10) and k^3.
+for M2 where V is large, one for M3, up to 20 for EM. Beyond the documents memory is a few times V (k + 10) and k^3.
 Time: O(words k) an epoch, O(n k^3) for the third moment, O(k^4) a round of least squares.
 
 Papers: Blei, Ng and Jordan, Latent Dirichlet allocation, JMLR 2003. Anandkumar, Ge, Hsu, Kakade and Telgarsky, Tensor
@@ -96,7 +96,7 @@ METRICS = (Metric("test:pwll", r"#quality_metric: host=\S+, test pwll <score>=(\
 
 MODEL = "model_algo-1"
 NAME = "LDA"
-MOST_ROUNDS = 10
+MOST_ROUNDS = 20
 SETTLED = 0.005
 """The mean change of a topic's distribution, as L1 distance, at which `refine` ends."""
 UNSEEN = 0.01

