@@ -8,16 +8,16 @@ values of the centred data. A row's projection is (x - m) V. With `subtract_mean
   what float32 can tell, also for data far from the origin (`Scatter.add` says how).
 * `randomized` adds up Y = S T, (d, l), for a random T of l = k + extra_components orthonormal columns, and takes the
   components of Nystrom's approximation Y (T^T Y)^-1 Y^T. Approximate; exact where the data has no more than l
-  dimensions. With the default l = 2 k the components keep 98.8 % of the variance that the exact ones keep on MNIST with
-  k = 50, 92 % with k = 10, and 96 % there with l = 30. Singular values come out too small, in the same three cases by
-  5 %, 19 % and 11 %.
+  dimensions. On MNIST, with the default l = 2 k, its components keep 98.8 % of the variance that the exact ones keep
+  for k = 50 and 92 % for k = 10, and 96 % there with l = 30. The singular values come out too small, in these three
+  cases by 7 %, 19 % and 12 % on average.
 
 Neither sum depends on the mini-batches or the order of rows, and hosts' sums are added up.
 
 SageMaker's randomized mode sketches the rows instead, B = H X with random signs H, (l, n), and takes the singular
-vectors of B. That is half the work, but keeps 88 %, 67 % and 74 % in the three cases above, and even the first
-component is off by 25 to 55 degrees. To multiply S instead of X squares the ratio between what matters and what
-doesn't, in the same single pass and the same memory.
+vectors of B. That is half the work, but keeps 88 %, 63 % and 71 % in the three cases above, and turns even the first
+component by 26, 56 and 48 degrees (Clary's: 1, 15 and 9). To multiply S instead of X squares the ratio between what
+matters and what doesn't, in the same single pass and the same memory.
 
 Time for n rows: O(n d^2 + d^3) or O(n d l + d l^2). Memory: a mini-batch and O(d^2) or O(d l). Sparse rows are not made
 dense where that costs more. `force_dense` and `epochs`, which the container has too, change nothing: one pass is all.
@@ -231,34 +231,38 @@ class PCA(Estimator):
 def stream(batches: Batches, settings: Mapping[str, Any], run: Run) -> Scatter:
     """The scatter of this host's rows. A stop ends it with the rows seen so far."""
     width, begun = settings["feature_dim"], time.time()
-    scatter = Scatter(width, centred=settings["subtract_mean"], test=test_matrix(settings))
     size = max(settings["mini_batch_size"], min(BLOCK_ROWS, BLOCK_BYTES // (8 * width)))
+    scatter = None
     try:
         for batch in regroup(batches, size):
             batch.check_width(width)
+            scatter = scatter or empty_scatter(settings)  # a feature_dim that is a slip takes no memory
             scatter.add(as_rows(batch.features, width))
     except Stopped:
-        if not scatter.rows:
+        if scatter is None:
             raise
         log.info("Training was asked to stop; the model is made of the rows seen so far")
+    scatter = scatter or empty_scatter(settings)
     scatter.centre()
     log.info(log_lines.progress(run.host, 100))
-    values = {"Number of Records Since Last Reset": scatter.rows}
-    run.say(
-        log_lines.metrics(NAME, run.host, "training", begun, time.time(), values, epoch=0, Meta="training_data_iter")
-    )
-    log.info(log_lines.throughput(run.host, scatter.rows / max(time.time() - begun, 1e-9)))
+    now, values = time.time(), {"Number of Records Since Last Reset": scatter.rows}
+    run.say(log_lines.metrics(NAME, run.host, "training", begun, now, values, epoch=0, Meta="training_data_iter"))
+    log.info(log_lines.throughput(run.host, scatter.rows / max(now - begun, 1e-9)))
     return scatter
 
 
-def test_matrix(settings: Mapping[str, Any]) -> np.ndarray | None:
-    """T of the randomized mode, (d, l), the same on every host."""
-    if settings["algorithm_mode"] == "regular":
-        return None
-    count, extra = settings["num_components"], settings["extra_components"]
-    extra = max(FEWEST_EXTRA, count) if extra == AUTO else extra
-    width = settings["feature_dim"]
-    return random_test_matrix(width, min(width, count + extra), np.random.default_rng(settings["seed"]))
+def empty_scatter(settings: Mapping[str, Any]) -> Scatter:
+    """The scatter of no rows; for the randomized mode with T, which is the same on every host."""
+    width, count, extra = (settings[name] for name in ("feature_dim", "num_components", "extra_components"))
+    test = None
+    try:
+        if settings["algorithm_mode"] == "randomized":
+            extra = max(FEWEST_EXTRA, count) if extra == AUTO else extra
+            test = random_test_matrix(width, min(width, count + extra), np.random.default_rng(settings["seed"]))
+        return Scatter(width, centred=settings["subtract_mean"], test=test)
+    except (MemoryError, ValueError):  # numpy says the latter of arrays beyond all memory
+        advice = "" if settings["algorithm_mode"] == "randomized" else "; algorithm_mode randomized needs far less"
+        raise ClientError(f"There is not enough memory for a feature_dim of {width}{advice}") from None
 
 
 def join_hosts(scatter: Scatter, run: Run) -> Scatter:

@@ -336,6 +336,18 @@ def test_a_request_of_another_width_is_refused():
         model.predict(FAR[:, 1:])
 
 
+def test_a_feature_dim_beyond_all_memory_is_a_sentence():
+    """Rows of a format without a width: nothing contradicts the feature_dim. Where the data does, that is said."""
+    rows = Sparse(np.array([0, 1]), np.array([3]), np.ones(1, np.float32), 4, exact=False)
+    settings = {"num_components": 2, "feature_dim": 2**31 - 1, "mini_batch_size": 1}
+    with pytest.raises(
+        ClientError, match="not enough memory for a feature_dim of 2147483647; algorithm_mode randomized"
+    ):
+        PCA(**settings).fit(Parts(rows))
+    with pytest.raises(ClientError, match="feature_dim is 2147483647, but the data has 4 columns"):
+        PCA(**settings).fit(Parts(FAR))
+
+
 def test_no_rows_at_all():
     with pytest.raises(ClientError, match="The train channel has no records"):
         PCA(num_components=2, feature_dim=4, mini_batch_size=1).fit(Parts())
