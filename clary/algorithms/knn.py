@@ -280,7 +280,7 @@ class KNN(Estimator):
         size = max(1, min(settings["mini_batch_size"], DENSE_BYTES // (4 * self.feature_dim)))
         for batch in batches:
             for start in range(0, len(batch), size):
-                yield batch.slice(start, start + size)
+                yield batch.slice(start, min(start + size, len(batch)))
 
     def _prepare(self, batch: Batch, width: int) -> np.ndarray:
         """The rows of a batch as they are compared, (n, width) float32."""
