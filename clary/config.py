@@ -23,6 +23,7 @@ class Settings:
     host: str = _setting("127.0.0.1", "The address to listen on; beyond loopback only with a root key of your own.")
     port: int = _setting(4566, "The port to listen on; 0 takes a free one.")
     data_dir: Path = _setting(Path("~/.clary"), "The folder that holds everything Clary remembers.")
+    cache_dir: Path = _setting(Path("~/.cache/clary"), "The folder of what can be made anew: compiled kernels.")
     database_url: str = _setting("", "Postgres URL for the control-plane state; empty means SQLite in the data folder.")
     account: str = _setting("000000000000", "The AWS account that the keys belong to.")
     region: str = _setting("us-east-1", "The region of requests that name none.")
@@ -36,7 +37,8 @@ class Settings:
     max_request_mib: int = _setting(64, "The largest request body in MiB; S3 object bodies are not counted.")
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "data_dir", Path(self.data_dir).expanduser().absolute())
+        for name in ("data_dir", "cache_dir"):
+            object.__setattr__(self, name, Path(getattr(self, name)).expanduser().absolute())
         if self.host not in LOOPBACK and (self.access_key, self.secret_key) == ("test", "test"):
             raise SettingsError(
                 f"host is {self.host!r}, which others can reach: set CLARY_ACCESS_KEY and CLARY_SECRET_KEY first"

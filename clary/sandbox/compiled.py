@@ -26,7 +26,8 @@ def offers_of(modules: Sequence[str]) -> list[Callable[[], None]]:
 
 
 def fill(offers: Sequence[Callable[[], None]]) -> None:
-    """Compile what is not in the folder yet."""
+    """Compile what is not in the folder yet; other work goes first."""
+    os.nice(10)
     for offer in offers:
         offer()
 

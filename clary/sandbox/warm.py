@@ -45,13 +45,17 @@ class _Child(NamedTuple):
 class WarmParent:
     """Forks programs whose imports are done. Thread-safe.
 
-    `folder` takes its log; neither it nor the `hidden` folders are ever seen in a sandbox that its forks start.
+    `folder` takes its log, `kernels` what the preloaded modules compile: below `folder` where none is given or it can't
+    be written. Neither they nor the `hidden` folders are ever seen in a sandbox that its forks start.
     """
 
-    def __init__(self, preload: Sequence[str], folder: Path, *, hidden: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, preload: Sequence[str], folder: Path, kernels: Path | None = None, *, hidden: Sequence[Path] = ()
+    ) -> None:
         self._preload = list(preload)
         self._folder = folder
-        self._hidden = [str(path) for path in (folder, *hidden)]
+        self._kernels = kernels or folder / "kernels"
+        self._hidden = [str(path) for path in (folder, self._kernels, *hidden)]
         self._numbers = itertools.count(1)
         self._lock = threading.RLock()
         self._requests: dict[int, _Request] = {}
@@ -139,7 +143,13 @@ class WarmParent:
 
     def _environment(self) -> dict[str, str]:
         """One thread, since no library's pool may start before the forks."""
-        return {**python_environment(), **thread_variables(1), VARIABLE: str(self._folder / "kernels")}
+        try:
+            self._kernels.mkdir(mode=0o700, parents=True, exist_ok=True)
+            writable = os.access(self._kernels, os.W_OK)
+        except OSError:
+            writable = False
+        kernels = self._kernels if writable else self._folder / "kernels"
+        return {**python_environment(), **thread_variables(1), VARIABLE: str(kernels)}
 
     def _read(self, connection: socket.socket, process: subprocess.Popen[bytes]) -> None:
         """Take the messages of one warm process until it ends."""

@@ -32,13 +32,12 @@ def preload(modules: Sequence[str]) -> None:
     limits.prepare_for_forks()
 
 
-def serve(server: socket.socket) -> None:
-    """Fork on request until the server is gone."""
+def serve(server: socket.socket, attached: set[int]) -> None:
+    """Fork on request until the server is gone; `attached` are the forks that end with it."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    attached: set[int] = set()
     pending = b""
     while True:
         ready, _, _ = select.select([server.fileno(), reader], [], [])
@@ -100,16 +99,24 @@ def _send(server: socket.socket, message: Message) -> None:
 
 
 def _kill(pids: set[int]) -> None:
+    """End forks, and see their end: who waits for this process finds none of them left."""
     for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
+    for pid in pids:
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
 
 
-def _compile_kernels(modules: Sequence[str]) -> None:
-    """In a fork: a process that has run a kernel can't be forked any more."""
+def _compile_kernels(modules: Sequence[str]) -> set[int]:
+    """In a fork, whose pid it returns: a process that has run a kernel can't be forked any more."""
     offers, here = compiled.offers_of(modules), os.getpid()
-    if offers and os.fork() == 0:
+    if not offers:
+        return set()
+    pid = os.fork()
+    if pid == 0:
         _become(compiled.fill, offers, here, detached=False)
+    return {pid}
 
 
 def main(handle: str, hidden: str, *modules: str) -> None:
@@ -119,9 +126,9 @@ def main(handle: str, hidden: str, *modules: str) -> None:
     root.hidden.extend(filter(None, hidden.split(os.pathsep)))
     namespaces = available.namespaces_available()
     preload(modules)
-    _compile_kernels(modules)
+    attached = _compile_kernels(modules)
     _send(server, Ready(namespaces))
-    serve(server)
+    serve(server, attached)
 
 
 if __name__ == "__main__":
