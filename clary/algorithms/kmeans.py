@@ -201,12 +201,18 @@ class KMeans(Estimator):
     def _score(self, test: Batches, settings: Mapping[str, Any], run: Run) -> None:
         """Log the test channel's scores."""
         total, count = 0.0, 0
-        for batch in test:
-            rows = rows_of(batch, settings["feature_dim"])
-            labels = compare(rows, self._terms).argmin(axis=1)
-            total += float(squared_distances(rows, self.cluster_centers_, labels).sum())
-            count += len(labels)
-        scores = {"msd": total / count if count else float("nan"), "ssd": total}
+        try:
+            for batch in test:
+                rows = rows_of(batch, settings["feature_dim"])
+                labels = compare(rows, self._terms).argmin(axis=1)
+                total += float(squared_distances(rows, self.cluster_centers_, labels).sum())
+                count += len(labels)
+        except Stopped:  # the model is worth keeping
+            log.info("Training was asked to stop; the test channel is not scored")
+            return
+        if not count:
+            raise ClientError("The test channel has no records")
+        scores = {"msd": total / count, "ssd": total}
         for name in settings["eval_metrics"]:
             log.info(log_lines.test_score(run.host, name, scores[name]))
             log.info("#quality_metric: host=%s, test %s <loss>=%s", run.host, name, scores[name])
@@ -286,7 +292,8 @@ def finish(hosts: list[Streamed], settings: Mapping[str, Any]) -> Found:
     """From all hosts' K centres to k, and on over the samples where these are worth it."""
     k, rows = settings["k"], sum(host.rows for host in hosts)
     if rows < k:
-        raise ClientError(f"k is {k}, but the train channel has only {rows} records")
+        few = {0: "no records", 1: "only 1 record"}.get(rows, f"only {rows} records")
+        raise ClientError(f"k is {k}, but the train channel has {few}")
     centers, weights = (
         np.concatenate([host.centers for host in hosts]),
         np.concatenate([host.weights for host in hosts]),

@@ -218,12 +218,19 @@ class PCA(Estimator):
 
     def _score(self, test: Batches, run: Run) -> None:
         """Log the share of the test channel's variance that the components keep."""
-        kept = total = 0.0
+        kept, total, rows = 0.0, 0.0, 0
         mean = np.zeros(len(self._basis)) if self.mean_ is None else self.mean_
-        for batch in test:
-            projections = self._project(batch).astype(np.float64)
-            kept += float(np.vdot(projections, projections))
-            total += squared_distance(as_rows(batch.features, len(mean)), mean)
+        try:
+            for batch in test:
+                projections = self._project(batch).astype(np.float64)
+                kept += float(np.vdot(projections, projections))
+                total += squared_distance(as_rows(batch.features, len(mean)), mean)
+                rows += len(batch)
+        except Stopped:  # the model is worth keeping
+            log.info("Training was asked to stop; the test channel is not scored")
+            return
+        if not rows:
+            raise ClientError("The test channel has no records")
         log.info(log_lines.test_score(run.host, EXPLAINED, share(kept, total)))
         log_share(run, "test", kept, total)
 

@@ -253,9 +253,15 @@ def test_rows_that_are_all_alike():
     assert model.cluster_centers_.tolist() == [[1, 1]] * 3
 
 
-def test_no_rows_at_all():
-    with pytest.raises(ClientError, match="the train channel has only 0 records"):
-        KMeans(k=2, feature_dim=2).fit(Epochs())
+@pytest.mark.parametrize(("rows", "said"), [(0, "no records"), (1, "only 1 record"), (2, "only 2 records")])
+def test_fewer_rows_than_centres(rows, said):
+    with pytest.raises(ClientError, match=f"^k is 3, but the train channel has {said}$"):
+        KMeans(k=3, feature_dim=2).fit(Epochs(*[np.ones((rows, 2))] * (rows > 0)))
+
+
+def test_no_rows_to_score():
+    with pytest.raises(ClientError, match="The test channel has no records"):
+        KMeans(k=3).fit(load_iris().data, test=Epochs())
 
 
 class Interrupted(Epochs):
@@ -273,6 +279,15 @@ def test_a_stop_keeps_the_centres_of_the_rows_seen():
     assert msd(x, model.cluster_centers_) < 1.5 * Lloyd(3, n_init=5, random_state=0).fit(x).inertia_ / 600
     with pytest.raises(Stopped):
         KMeans(k=3, feature_dim=2).fit(Interrupted())
+
+
+def test_a_stop_while_it_scores_keeps_the_model(caplog):
+    caplog.set_level(logging.INFO, "clary.algorithms.kmeans")
+    x = load_iris().data.astype(np.float32)
+    stopped = KMeans(k=3).fit(x, test=Interrupted(x))
+    assert np.array_equal(stopped.cluster_centers_, KMeans(k=3).fit(x).cluster_centers_)
+    assert "the test channel is not scored" in caplog.text
+    assert "#test_score" not in caplog.text
 
 
 def test_scikit_learns_conventions():

@@ -351,6 +351,8 @@ def test_a_feature_dim_beyond_all_memory_is_a_sentence():
 def test_no_rows_at_all():
     with pytest.raises(ClientError, match="The train channel has no records"):
         PCA(num_components=2, feature_dim=4, mini_batch_size=1).fit(Parts())
+    with pytest.raises(ClientError, match="The test channel has no records"):
+        PCA(num_components=2).fit(FAR, test=Parts())
 
 
 @pytest.mark.parametrize("mode", ["regular", "randomized"])
@@ -386,6 +388,14 @@ def test_a_stop_keeps_the_rows_seen():
     assert np.array_equal(stopped.components_, PCA(**settings).fit(FAR[:2048]).components_)
     with pytest.raises(Stopped):
         PCA(**settings).fit(Interrupted())
+
+
+def test_a_stop_while_it_scores_keeps_the_model(caplog):
+    caplog.set_level(logging.INFO, "clary.algorithms.pca")
+    stopped = PCA(num_components=3).fit(FAR, test=Interrupted(FAR))
+    assert np.array_equal(stopped.components_, PCA(num_components=3).fit(FAR).components_)
+    assert "the test channel is not scored" in caplog.text
+    assert "#test_score" not in caplog.text
 
 
 def test_scikit_learns_conventions():
