@@ -140,8 +140,7 @@ class Models:
 
     def scores(self, batch: Batch) -> np.ndarray:
         """(n, m), or (n, m, k) with classes; a regressor's in the labels' units."""
-        features, columns = self._features(batch.features)
-        scores = self._product(features, columns, batch)
+        scores = self._product(*self._features(batch.features), batch)
         if self.regressor:
             scores *= np.float32(self.scaler.label_deviation)
             scores += np.float32(self.scaler.label_mean)
@@ -152,21 +151,23 @@ class Models:
         return self._sum(self.loss(scores, labels)[0], self._row_weights(labels))
 
     def _features(self, features: np.ndarray | Sparse) -> tuple[Any, np.ndarray | None]:
-        """Scaled rows: dense, (n, d) and None; sparse, CSR of the columns that they name, and these columns."""
+        """Rows as matrices: dense, (n, d) and None; sparse, CSR of the columns that they name, and these columns."""
         if isinstance(features, Sparse) and self.scaler.means is not None:
             features = features.dense(self.scaler.width)
         if not isinstance(features, Sparse):
-            return self.scaler.dense(features), None
+            return features if self.scaler.shift is None else features - self.scaler.shift, None
         from scipy.sparse import csr_matrix
 
         columns, places = np.unique(features.indices, return_inverse=True)
-        values = features.values / self.scaler.deviations[features.indices]
-        return csr_matrix((values, places, features.indptr), (features.rows, len(columns))), columns
+        return csr_matrix((features.values, places, features.indptr), (features.rows, len(columns))), columns
 
     def _product(self, features: Any, columns: np.ndarray | None, batch: Batch) -> np.ndarray:
         """Scores of scaled rows, (n, m) or (n, m, k); ClientError where a row has what is no number."""
-        scores: np.ndarray = features @ (self.weights if columns is None else self.weights[columns])
-        scores += self.bias
+        weights, factors = self.weights, self.scaler.factors
+        if columns is not None:
+            weights, factors = weights[columns], factors[columns]
+        scores: np.ndarray = features @ (weights * factors)
+        scores += self.bias if self.scaler.offsets is None else self.bias - self.scaler.offsets.T @ weights
         if not np.isfinite(scores.sum()):
             values = batch.features.values if isinstance(batch.features, Sparse) else batch.features
             if not np.isfinite(values).all():
@@ -228,7 +229,11 @@ class Ensemble(Models):
             slopes *= row_weights if slopes.ndim == 2 else row_weights[:, :, None]
         slopes = slopes.reshape(len(labels), -1)
         slopes /= len(labels)
-        self._step(features.T @ slopes, slopes.sum(axis=0, keepdims=True), columns)
+        gradient, bias_gradient = features.T @ slopes, slopes.sum(axis=0, keepdims=True)
+        gradient *= self.scaler.factors if columns is None else self.scaler.factors[columns]
+        if self.scaler.offsets is not None:
+            gradient -= self.scaler.offsets * bias_gradient
+        self._step(gradient, bias_gradient, columns)
         return self._sum(losses, row_weights)
 
     def _step(self, gradient: np.ndarray, bias_gradient: np.ndarray, columns: np.ndarray | None) -> None:

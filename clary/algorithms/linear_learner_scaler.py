@@ -22,6 +22,8 @@ from clary.formats import Batch, Sparse
 
 SAMPLE_BYTES = 64 << 20
 """Of wide dense rows fewer than num_point_for_scaler are looked at: what fits here."""
+FAR = 100
+"""Deviations from 0 beyond which rows are shifted before anything else."""
 CHUNK = 1024
 """Rows that are turned to float64 at a time."""
 
@@ -83,37 +85,44 @@ def take_sample(batches: Iterator[Batch], rows: int) -> tuple[list[Batch], list[
     return read, sample
 
 
-@dataclass(slots=True)
 class Scaler:
-    """x -> (x - means) / deviations, and the same for a regressor's labels; float32."""
+    """x -> (x - means) / deviations, and the same for a regressor's labels.
 
-    means: np.ndarray | None
-    """(d,), None where columns aren't shifted."""
-    deviations: np.ndarray
-    """(d,), what columns are divided by; ones where they aren't scaled."""
-    label_mean: float
-    label_deviation: float
+    Rows are not changed: w . (x - m) / s is (w / s) . x - w . (m / s). But where a mean is so many deviations away from 0
+    that float32 would lose the difference, rows are shifted first.
+
+    means: (d,), or None where columns aren't shifted
+    deviations: (d,), ones where columns aren't scaled
+    """
+
+    def __init__(
+        self, means: np.ndarray | None, deviations: np.ndarray, label_mean: float = 0.0, label_deviation: float = 1.0
+    ) -> None:
+        self.means, self.deviations = means, deviations
+        self.label_mean, self.label_deviation = label_mean, label_deviation
+        self.factors = (1 / deviations).astype(np.float32)[:, None]
+        """1 / deviations, (d, 1)."""
+        self.offsets: np.ndarray | None = None
+        """means / deviations, (d, 1), where models take this off; None where nothing is left to take off."""
+        self.shift: np.ndarray | None = None
+        """(d,) what is taken off the rows."""
+        if means is not None and (np.abs(means) > FAR * deviations).any():
+            self.shift = means.astype(np.float32)
+        elif means is not None:
+            self.offsets = (means / deviations).astype(np.float32)[:, None]
 
     @property
     def width(self) -> int:
         """The number of columns."""
         return len(self.deviations)
 
-    def dense(self, features: np.ndarray) -> np.ndarray:
-        """Rows (n, d), scaled."""
-        if self.means is None:
-            return np.asarray(features / self.deviations)
-        shifted: np.ndarray = features - self.means
-        shifted /= self.deviations
-        return shifted
-
     def unscale(self, weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weights (d, k) and bias (k,) for scaled rows and labels -> those for rows and labels as they come, float64:
         w' = w s / deviations, b' = (b - w . means / deviations) s + label_mean, s the label's deviation."""
-        raw = weights.astype(np.float64) / self.deviations.astype(np.float64)[:, None]
+        raw = weights / self.deviations[:, None]
         moved = bias.astype(np.float64)
         if self.means is not None:
-            moved = moved - self.means.astype(np.float64) @ raw
+            moved -= (self.means if self.shift is None else self.shift.astype(np.float64)) @ raw
         return raw * self.label_deviation, moved * self.label_deviation + self.label_mean
 
 
@@ -121,8 +130,8 @@ def scaler_of(columns: Moments, labels: Moments, settings: Mapping[str, Any], sp
     """The scaler that the settings (without `auto`) ask for."""
     shift = settings["unbias_data"] and not sparse
     return Scaler(
-        columns.means.astype(np.float32) if shift else None,
-        (columns.deviations if settings["normalize_data"] else np.ones_like(columns.means)).astype(np.float32),
+        columns.means if shift else None,
+        columns.deviations if settings["normalize_data"] else np.ones_like(columns.means),
         float(labels.means[0]) if settings["unbias_label"] else 0.0,
         float(labels.deviations[0]) if settings["normalize_label"] else 1.0,
     )

@@ -64,7 +64,7 @@ def tumours():
 def zeros(width, models, **more):
     """An ensemble that begins at 0 and takes rows as they are."""
     settings = settings_of(bias_lr_mult=1, **more)
-    scaler = Scaler(None, np.ones(width, np.float32), 0.0, 1.0)
+    scaler = Scaler(None, np.ones(width))
     ensemble = Ensemble(models, scaler, settings, None)
     ensemble.weights[:] = 0
     return ensemble
