@@ -89,22 +89,21 @@ class Turned(NamedTuple):
 def score_row(rows, row, bias, table, sums):
     """w0 + sum_j w_j x_j + 1/2 sum_c (s_c^2 - sum_j (v_jc x_j)^2); leaves s_c = sum_j v_jc x_j in sums[c].
 
-    c is from 1; sums[0] is left as the linear terms' sum.
+    c is from 1, where a column's factors begin.
     """
-    width, squares, total = len(sums), np.float32(0), np.float32(0)
+    width, linear, squares, total = len(sums), np.float32(0), np.float32(0), np.float32(0)
     for place in range(width):
         sums[place] = 0
     for entry in range(rows.indptr[row], rows.indptr[row + 1]):
         column, x = rows.columns[entry], rows.values[entry]
-        for place in range(width):
+        linear += table[column, 0] * x
+        for place in range(1, width):
             product = table[column, place] * x
             sums[place] += product
             squares += product * product
-        linear = table[column, 0] * x
-        squares -= linear * linear
     for place in range(1, width):
         total += sums[place] * sums[place]
-    return bias + sums[0] + np.float32(0.5) * (total - squares)
+    return bias + linear + np.float32(0.5) * (total - squares)
 
 
 @numba.njit(**OPTIONS)
