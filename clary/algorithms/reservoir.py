@@ -18,7 +18,7 @@ class Sample:
 
     def __init__(self, size: int, width: int, rng: np.random.Generator) -> None:
         self.size = size
-        self.kept = np.empty((size, width), np.float32)
+        self.kept = np.empty((0, width), np.float32)
         self.seen = 0
         """Rows that have come so far."""
         self.rng = rng
@@ -28,8 +28,16 @@ class Sample:
         places = np.arange(self.seen, self.seen + rows.shape[0])
         slots = np.where(places < self.size, places, (self.rng.random(len(places)) * (places + 1)).astype(np.int64))
         chosen = np.flatnonzero(slots < self.size)
+        self._make_room(min(self.size, self.seen + len(places)))
         self.kept[slots[chosen]] = pick(rows, chosen)
         self.seen += len(places)
+
+    def _make_room(self, rows: int) -> None:
+        """At least that much, and twice what there was, so that growing costs little in the long run."""
+        if rows > len(self.kept):
+            larger = np.empty((min(self.size, max(rows, 2 * len(self.kept))), self.kept.shape[1]), np.float32)
+            larger[: len(self.kept)] = self.kept
+            self.kept = larger
 
     @property
     def rows(self) -> np.ndarray:

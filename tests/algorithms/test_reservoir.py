@@ -29,3 +29,12 @@ def test_fewer_rows_than_places_are_all_kept():
     sample.add(scipy.sparse.csr_matrix([[0, 5]], dtype=np.float32))
     assert sample.rows.tolist() == [[1, 2], [3, 4], [0, 5]]
     assert sample.seen == 3
+
+
+def test_room_is_taken_as_rows_come():
+    """A petabyte is asked for, three rows come."""
+    sample = Sample(10**14, 3, np.random.default_rng(0))
+    for row in range(3):
+        sample.add(np.full((1, 3), row, np.float32))
+    assert sample.rows[:, 0].tolist() == [0, 1, 2]
+    assert len(sample.kept) < 10
