@@ -55,8 +55,8 @@ from clary.algorithms.base import (
 from clary.algorithms.exchange import gather
 from clary.algorithms.hyperparameters import Categorical, Hyperparameters, Integer, Text
 from clary.algorithms.knn_projection import KINDS, Projection
+from clary.algorithms.knn_votes import Scores, mean, most_frequent
 from clary.algorithms.reservoir import Sample
-from clary.algorithms.scores import count_classes, multiclass_scores_of
 from clary.errors import AlgorithmError, ClientError
 from clary.formats import Batch, Sparse
 
@@ -164,19 +164,18 @@ class KNN(Estimator):
 
         test: labelled batches of which accuracy and macro F1, or the mean squared error, are logged
         """
-        from clary.algorithms.knn_index import Index
-
         run = run or Run()
         batches = as_batches(batches, y)
         settings = self._settings(batches)
         begun = time.time()
         self._take(settings, projection_of(settings))
-        rows, self.labels = join_hosts(*self._sample(batches, settings, run), settings, run)
-        if len(rows) < self.k:
-            raise ClientError(f"k is {self.k}, but the train channel has only {len(rows)} records")
-        log.info("calling index.train and index.add...")
-        self.index = Index.build(rows, settings)
-        log.info("...done calling index.add (%d, %d)", self.index.size, self.index.width)
+        try:
+            self._learn(batches, settings, run)
+        except MemoryError:
+            raise ClientError(
+                f"The memory doesn't hold {settings['sample_size']} rows, once as sampled and once in the index: "
+                "choose a larger instance type, reduce the dimension, or decrease sample_size"
+            ) from None
         values = {"epochs": 1, "totaltime": 1000 * (time.time() - begun)}
         run.say(log_lines.metrics(NAME, run.host, "training", begun, time.time(), values))
         if test is not None and run.first:
@@ -250,6 +249,17 @@ class KNN(Estimator):
         self.feature_dim, self.normalize = settings["feature_dim"], settings["index_metric"] == "COSINE"
         self.projection = projection
 
+    def _learn(self, batches: Batches, settings: Mapping[str, Any], run: Run) -> None:
+        """Sample, then index."""
+        from clary.algorithms.knn_index import Index
+
+        rows, self.labels = join_hosts(*self._sample(batches, settings, run), settings, run)
+        if len(rows) < self.k:
+            raise ClientError(f"k is {self.k}, but the train channel has only {len(rows)} records")
+        log.info("calling index.train and index.add...")
+        self.index = Index.build(rows, settings)
+        log.info("...done calling index.add (%d, %d)", self.index.size, self.index.width)
+
     def _sample(self, batches: Batches, settings: Mapping[str, Any], run: Run) -> tuple[Sample, Sample]:
         """This host's sample of rows as they are compared, (m, d), and of their labels, (m, 1)."""
         log.info("Using per-worker sample size = %d", settings["sample_size"])
@@ -306,31 +316,22 @@ class KNN(Estimator):
 
     def _decide(self, labels: np.ndarray) -> np.ndarray:
         """The answers that the neighbours' labels, (n, k), come to."""
-        if self.predictor_type == "classifier":
-            return most_frequent(labels)
-        return np.asarray(labels.mean(axis=1, dtype=np.float64), np.float32)
+        return most_frequent(labels) if self.predictor_type == "classifier" else mean(labels)
 
     def _score(self, test: Batches, settings: Mapping[str, Any], run: Run) -> None:
         """Log the test channel's scores."""
-        known = np.unique(self.labels)
-        counts, squares, count = np.zeros((3, len(known) + 1), np.int64), 0.0, 0
+        classifies = self.predictor_type == "classifier"
+        scores = Scores(np.unique(self.labels) if classifies else np.empty(0))
         try:
             for batch in self._mini_batches(test, settings):
-                labels, predicted = labels_of(batch), self._decide(self._neighbours(batch)[1])
-                squares += float(((labels.astype(np.float64) - predicted) ** 2).sum())
-                count += len(batch)
-                if self.predictor_type == "classifier":
-                    counts += count_classes(classes_of(labels, known), classes_of(predicted, known), len(known) + 1)
+                scores.add(labels_of(batch), self._decide(self._neighbours(batch)[1]))
         except Stopped:
-            log.info("Training was asked to stop; the scores are those of %d records", count)
-        if not count:
+            log.info("Training was asked to stop; the scores are those of %d records", scores.rows)
+        if not scores.rows:
             log.warning("The test channel has no records, so there are no scores")
             return
-        scores = {"mse": squares / count}
-        if self.predictor_type == "classifier":
-            found = multiclass_scores_of(counts)
-            scores = {"accuracy": found["accuracy"], "macro_f_1.000": found["macro_f_beta"]}
-        for name, value in scores.items():
+        values = scores.of_classifier() if classifies else scores.of_regressor()
+        for name, value in values.items():
             log.info(log_lines.test_score(run.host, name, value))
             kind = "loss" if name == "mse" else "score"
             log.info("#quality_metric: host=%s, test %s <%s>=%s", run.host, name, kind, value)
@@ -384,26 +385,6 @@ def scale_to_one(rows: np.ndarray) -> np.ndarray:
     """Each row divided by its length; zeros stay zeros."""
     lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float64))
     return np.asarray(rows / np.where(lengths, lengths, 1)[:, None], np.float32)
-
-
-def most_frequent(labels: np.ndarray) -> np.ndarray:
-    """The label that most of each row, (n, k), have; of equally many the one that comes first: (n,)."""
-    n, k = labels.shape
-    order = labels.argsort(axis=1, kind="stable")
-    ranked = np.take_along_axis(labels, order, axis=1)
-    begins = np.ones((n, k), bool)
-    begins[:, 1:] = ranked[:, 1:] != ranked[:, :-1]
-    starts = np.flatnonzero(begins)  # of runs of equal labels; the sort is stable, so a run begins with its first label
-    votes = np.diff(starts, append=n * k)
-    merit = np.full(n * k, -1)
-    merit[starts] = votes * k - order.reshape(-1)[starts]
-    return np.asarray(ranked[np.arange(n), merit.reshape(n, k).argmax(axis=1)])
-
-
-def classes_of(labels: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Each label's place among the known ones; len(known) for any other."""
-    places = np.searchsorted(known, labels)
-    return np.asarray(np.where(np.append(known, np.nan)[places] == labels, places, len(known)))
 
 
 def read_description(path: Path) -> dict[str, Any]:

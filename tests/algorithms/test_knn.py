@@ -19,9 +19,10 @@ from clary import algorithms
 from clary.algorithms import exchange, knn
 from clary.algorithms.base import Run, Stopped
 from clary.algorithms.inference import Responder
-from clary.algorithms.knn import KNN, most_frequent
+from clary.algorithms.knn import KNN
 from clary.algorithms.knn_index import Index
 from clary.algorithms.knn_projection import Projection, hadamard, random_signs
+from clary.algorithms.knn_votes import most_frequent
 from clary.errors import AlgorithmError, ClientError
 from clary.formats import Batch, Sparse
 from clary.formats.records import encode_rows
@@ -208,7 +209,7 @@ def test_the_sample_is_uniform_and_keeps_rows_with_their_labels():
 def test_fewer_rows_than_the_sample_may_hold_are_all_kept():
     x, y, held, answers = split(load_iris())
     everything = classifier().fit(x, y)
-    more = classifier(sample_size=10**7).fit(x, y)
+    more = classifier(sample_size=2**31 - 1).fit(x, y)
     assert np.array_equal(more.labels, y)
     assert np.array_equal(more.predict(held), everything.predict(held))
     assert (more.predict(held) == answers).mean() > 0.9
@@ -436,6 +437,15 @@ def test_a_row_of_zeros_is_named_by_file_and_row():
     model = classifier(index_metric="COSINE").fit(rows[:7], np.ones(7))
     with pytest.raises(ClientError, match="row 2 is all zeros"):
         model.predict(rows[6:8])
+
+
+def test_a_sample_beyond_the_memory_is_refused(monkeypatch):
+    def build(rows, settings):
+        raise MemoryError
+
+    monkeypatch.setattr(Index, "build", build)
+    with pytest.raises(ClientError, match="The memory doesn't hold 4 rows"):
+        classifier().fit(*BY_HAND)
 
 
 def test_labels_that_are_missing_or_too_many():
