@@ -75,7 +75,9 @@ def set_threads(threads: int) -> None:
         _pools.limit(limits=threads)
     if "numba" in sys.modules:
         sys.modules["numba"].config.NUMBA_NUM_THREADS = threads
-        sys.modules["numba.np.ufunc.parallel"].NUM_THREADS = threads  # type: ignore[attr-defined]
+        parallel: Any = sys.modules["numba.np.ufunc.parallel"]
+        parallel.NUM_THREADS = threads
+        parallel.snt_check = parallel.gen_snt_check()  # by which set_num_threads knows the most
 
 
 def renew_random_numbers() -> None:
