@@ -108,3 +108,34 @@ def test_demo():
         answer = subprocess.run([sys.executable, "-m", "clary", "demo"], capture_output=True, text=True, timeout=120)
         assert answer.returncode == 0, answer.stdout + answer.stderr
         assert "AUC" in answer.stdout and "test:msd" in answer.stdout and "examples/" in answer.stdout
+
+
+@pytest.mark.slow
+def test_ipinsights(server):
+    """User 7's home network is known; an address for documentation isn't."""
+    output = run(server, sys.executable, EXAMPLES / "ipinsights.py")
+    print(output)
+    assert float(re.search(r"AUC against random addresses: (\S+)", output)[1]) > 0.97
+    assert int(re.search(r"strangers' logins caught: (\d+)%", output)[1]) > 90
+    assert re.search(r"user_7 from \S+: \+\d+\.\d welcome\nuser_7 from 203\.0\.113\.50: -\d+\.\d FLAGGED", output)
+
+
+@pytest.mark.slow
+def test_factorization_machines(server):
+    """Ratings by taste: the films' means miss it, the machine doesn't, and recommends what each loves."""
+    output = run(server, sys.executable, EXAMPLES / "factorization_machines.py")
+    machine, means = map(float, re.search(r"off by ([0-9.]+), by the films' means ([0-9.]+)", output).groups())
+    assert machine < 0.5 and means > 0.7
+    for kind, films in re.findall(r"(\w+)-lover \d+ has not seen and would like: (.*)", output):
+        assert films.count(kind) == 3, output
+    assert output.count("-lover") == 3
+
+
+@pytest.mark.slow
+def test_similar_items(server):
+    """Books of five shelves that customers like or don't: similar ones are from the same shelf."""
+    output = run(server, sys.executable, EXAMPLES / "similar_items.py")
+    assert "6000 ratings of 60 items by 400 customers" in output
+    assert output.count(" also liked: ") == 5
+    assert int(re.search(r"(\d+)% of the neighbours are from the same shelf", output)[1]) > 90
+    assert int(re.search(r"the right shelf for (\d+)% of 15 new books", output)[1]) > 90
