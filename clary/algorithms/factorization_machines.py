@@ -79,21 +79,26 @@ def _part(name: str, words: str, rate: float, decay: float, sigma: float) -> Ite
     of_method = f"where {name}_init_method is"
     yield Continuous(f"{name}_lr", f"The learning rate of {words}.", rate, minimum=0, tunable=RANGE)
     yield Continuous(f"{name}_wd", f"The weight decay of {words}.", decay, minimum=0, tunable=RANGE)
-    yield Categorical(f"{name}_init_method", f"How {words} begin.", "normal", choices=("normal", "uniform", "constant"))
+    yield Categorical(
+        f"{name}_init_method",
+        f"How the first values of {words} are chosen.",
+        "normal",
+        choices=("normal", "uniform", "constant"),
+    )
     yield Continuous(
         f"{name}_init_sigma",
-        f"The standard deviation with which {words} begin, {of_method} normal.",
+        f"The standard deviation of the first values of {words}, {of_method} normal.",
         sigma,
         minimum=0,
         tunable=RANGE,
     )
     yield Continuous(
         f"{name}_init_scale",
-        f"How far from 0 {words} begin at most, {of_method} uniform.",
+        f"How far from 0 the first values of {words} are at most, {of_method} uniform.",
         minimum=0,
         tunable=RANGE,
     )
-    yield Continuous(f"{name}_init_value", f"Where {words} begin, {of_method} constant.", tunable=RANGE)
+    yield Continuous(f"{name}_init_value", f"The first values of {words}, {of_method} constant.", tunable=RANGE)
 
 
 def _check_together(values: dict[str, Any]) -> Iterator[str]:

@@ -349,6 +349,19 @@ def test_augmented_manifests_have_their_rules(desk):
     assert "AttributeNames goes with S3DataType AugmentedManifestFile" in refused(desk, InputDataConfig=[plain])
 
 
+def test_factorization_machines_learn_from_recordio_alone(desk):
+    image = KMEANS.replace("/kmeans:", "/factorization-machines:")
+    settings = {"feature_dim": "9", "num_factors": "2", "predictor_type": "regressor"}
+    changes = {
+        "AlgorithmSpecification": {"TrainingImage": image, "TrainingInputMode": "File"},
+        "HyperParameters": settings,
+    }
+    sentence = refused(desk, InputDataConfig=[channel("train", ContentType="text/csv")], **changes)
+    assert "text/csv is not an accepted ContentType: application/x-recordio-protobuf" in sentence
+    recordio = channel("train", ContentType="application/x-recordio-protobuf")
+    desk(create_training_job, **training_job(InputDataConfig=[recordio], **changes))
+
+
 @pytest.mark.parametrize("content_type", ["csv", "text/csv", "TEXT/CSV; label_size=1", "libsvm", "text/x-libsvm"])
 def test_content_types_have_short_names(desk, content_type):
     request = training_job(
