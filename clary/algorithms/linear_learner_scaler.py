@@ -25,7 +25,7 @@ SAMPLE_BYTES = 64 << 20
 FAR = 100
 """Deviations from 0 beyond which rows are shifted before anything else."""
 CHUNK = 1024
-"""Rows that are turned to float64 at a time."""
+"""Rows whose squares are summed in float32."""
 
 
 @dataclass(slots=True)
@@ -63,9 +63,12 @@ def moments(features: np.ndarray | Sparse, width: int) -> Moments:
         return Moments(np.bincount(features.indices, features.values != 0, width), np.zeros(width), squares)
     found = Moments.none(width)
     for start in range(0, len(features), CHUNK):
-        part = features[start : start + CHUNK].astype(np.float64)
-        means = part.mean(axis=0)
-        found = found.join(Moments(np.full(width, float(len(part))), means, np.square(part - means).sum(axis=0)))
+        part = features[start : start + CHUNK]
+        means = part.mean(axis=0, dtype=np.float64)
+        near = means.astype(np.float32)
+        gaps = part - near  # small numbers: their squares keep their digits in float32
+        squares = np.einsum("ij,ij->j", gaps, gaps) - len(part) * (means - near) ** 2
+        found = found.join(Moments(np.full(width, float(len(part))), means, np.maximum(squares, 0)))
     return found
 
 
@@ -88,8 +91,8 @@ def take_sample(batches: Iterator[Batch], rows: int) -> tuple[list[Batch], list[
 class Scaler:
     """x -> (x - means) / deviations, and the same for a regressor's labels.
 
-    Rows are not changed: w . (x - m) / s is (w / s) . x - w . (m / s). But where a mean is so many deviations away from 0
-    that float32 would lose the difference, rows are shifted first.
+    Rows are not changed: w . (x - m) / s is (w / s) . x - w . (m / s). But where a mean is so many deviations away from
+    0 that float32 would lose the difference, rows are shifted first.
 
     means: (d,), or None where columns aren't shifted
     deviations: (d,), ones where columns aren't scaled
