@@ -1,12 +1,11 @@
-"""The command line: serve, demo, env, status, reset."""
+"""The command line: serve, demo, env, status, doctor, reset."""
 
 import gc
-import json
 import logging
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -79,12 +78,13 @@ def status(data_dir: DataDir = None) -> None:
     if holder is None:
         typer.echo(f"No server on {settings.data_dir}. Start one: {_program()} serve")
         raise typer.Exit(1)
-    health = _health(settings, holder.port)
+    url = f"http://{clients.address(settings.host)}:{holder.port}"
+    health = clients.health(url)
     if health is None:
         typer.echo(f"Process {holder.pid} holds {settings.data_dir}, but does not answer on port {holder.port}.")
         raise typer.Exit(1)
     rows = {
-        "endpoint": f"http://{clients.address(settings.host)}:{holder.port}",
+        "endpoint": url,
         "version": health["version"],
         "process": health["pid"],
         "data folder": health["data_dir"],
@@ -130,6 +130,22 @@ def demo(
 
 
 @app.command()
+def doctor(
+    data_dir: DataDir = None,
+    python: Annotated[str | None, typer.Option(help="The Python of your code.  [default: the shell's]")] = None,
+) -> None:
+    """Look for what keeps AWS's clients or jobs from working here, and say how to mend it."""
+    from clary.clients.doctor import default_python, examine
+
+    wrong = 0
+    for what, mend in examine(load_settings(data_dir=data_dir), python or default_python(), dict(os.environ)):
+        typer.echo(f"{'mend' if mend else 'ok':<6}{what}" + (f"\n      -> {mend}" if mend else ""))
+        wrong += bool(mend)
+    typer.echo(f"\n{wrong} to mend." if wrong else "\nAll is well.")
+    raise typer.Exit(1 if wrong else 0)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(__version__)
@@ -151,18 +167,6 @@ def _announce(settings: Settings) -> None:
     url = f"http://{clients.address(settings.host)}:{settings.port}"
     typer.echo(f"Clary {__version__} answers at {url}  (data: {settings.data_dir})")
     typer.echo(f'Point AWS clients at it:  eval "$({_program()} env --port {settings.port})"    Stop: Ctrl-C')
-
-
-def _health(settings: Settings, port: int) -> dict[str, Any] | None:
-    import urllib.error
-    import urllib.request
-
-    url = f"http://{clients.address(settings.host)}:{port}/_clary/health"
-    try:
-        with urllib.request.urlopen(url, timeout=5) as reply:
-            return dict(json.load(reply))
-    except (urllib.error.URLError, OSError, ValueError):
-        return None
 
 
 def _program() -> str:

@@ -100,11 +100,15 @@ def port_holder(port: int) -> str:
             if columns[3] == "0A" and int(columns[1].rpartition(":")[2], 16) == port:
                 inodes.add(columns[9])
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            links = [str(link.readlink()) for link in (process / "fd").iterdir()]
-        except OSError:  # it ended, or is somebody else's
-            continue
-        if any((found := re.fullmatch(r"socket:\[(\d+)\]", link)) and found[1] in inodes for link in links):
+        if any((found := re.fullmatch(r"socket:\[(\d+)\]", link)) and found[1] in inodes for link in _files(process)):
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
             return f"process {process.name} ({command})"
     return ""
+
+
+def _files(process: Path) -> Iterator[str]:
+    """What a process has open, by its folder in /proc; nothing where it ended or is somebody else's."""
+    with suppress(OSError):
+        for link in (process / "fd").iterdir():
+            with suppress(FileNotFoundError):  # closed since
+                yield str(link.readlink())

@@ -1,7 +1,9 @@
 """What AWS's own clients need to find this server: the variables that `clary env` prints."""
 
+import json
 import shlex
 from pathlib import Path
+from typing import Any
 
 from clary.config import Settings
 
@@ -48,6 +50,18 @@ def warnings(environment: dict[str, str]) -> list[str]:
     """What in the environment will lead clients elsewhere all the same."""
     found = [name for name in sorted(environment) if name.startswith("AWS_ENDPOINT_URL_")]
     return [f"{name} is set to {environment[name]} and wins over AWS_ENDPOINT_URL for its service" for name in found]
+
+
+def health(url: str) -> dict[str, Any] | None:
+    """What the Clary at an endpoint says of itself; None where none answers."""
+    import urllib.error
+    import urllib.request
+
+    try:
+        with urllib.request.urlopen(f"{url}/_clary/health", timeout=5) as reply:  # noqa: S310
+            return dict(json.load(reply))
+    except (urllib.error.URLError, OSError, ValueError):
+        return None
 
 
 def address(host: str) -> str:
