@@ -79,6 +79,18 @@ def test_randomcutforest(server):
 
 
 @pytest.mark.slow
+def test_lda(server):
+    """Five matters are made up, and found; the new letter is about a parcel and about money."""
+    output = run(server, sys.executable, EXAMPLES / "lda.py")
+    *topics, letter, first, second = output.splitlines()[1:]
+    for matter in ("parcel courier", "invoice charged", "size small", "password login", "broken battery"):
+        assert sum(set(matter.split()) <= set(topic.split()) for topic in topics) == 1, (matter, topics)
+    assert len(topics) == 5
+    assert re.search(r"^ +[56]\d%  .*(courier|parcel|tracking)", first) and letter.startswith("The courier")
+    assert re.search(r"^ +[34]\d%  .*(refund|card|amount)", second)
+
+
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_sagemaker_sdk_v2(server, environment):
     programs = environment("v2")
@@ -114,7 +126,6 @@ def test_demo():
 def test_ipinsights(server):
     """User 7's home network is known; an address for documentation isn't."""
     output = run(server, sys.executable, EXAMPLES / "ipinsights.py")
-    print(output)
     assert float(re.search(r"AUC against random addresses: (\S+)", output)[1]) > 0.97
     assert int(re.search(r"strangers' logins caught: (\d+)%", output)[1]) > 90
     assert re.search(r"user_7 from \S+: \+\d+\.\d welcome\nuser_7 from 203\.0\.113\.50: -\d+\.\d FLAGGED", output)
@@ -139,3 +150,13 @@ def test_similar_items(server):
     assert output.count(" also liked: ") == 5
     assert int(re.search(r"(\d+)% of the neighbours are from the same shelf", output)[1]) > 90
     assert int(re.search(r"the right shelf for (\d+)% of 15 new books", output)[1]) > 90
+
+
+@pytest.mark.slow
+def test_linear_learner(server):
+    """Few malignant tumours are missed, and most alarms are right."""
+    output = run(server, sys.executable, EXAMPLES / "linear_learner.py")
+    assert int(re.search(r"malignant tumours found: (\d+)%", output)[1]) >= 95
+    assert int(re.search(r"right alarms: (\d+)%", output)[1]) >= 85
+    assert float(re.search(r"ROC curve (\S+)", output)[1]) > 0.985
+    assert re.search(r"a malignant tumour: score 0\.\d+, alarm\na benign tumour: score 0\.\d+, no alarm", output)
