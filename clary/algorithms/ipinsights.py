@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -178,29 +179,29 @@ class IPInsights(Estimator):
 
         validation: events whose AUC against random addresses is logged after each epoch
         """
+        import numba
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
         from clary.algorithms.ipinsights_network import Learner
 
         run = run or Run()
         settings = self.settings()
         batches = as_batches(batches, text=True)
-        learner = Learner(settings, run.rank)
-        for epoch in range(settings["epochs"]):
-            try:
-                learn_epoch(learner, batches, epoch, run)
-                if not learner.join(run):
-                    raise ClientError("the train channel has no events")
-                if validation is not None and run.first:
-                    auc = discriminator_auc(learner.network, as_batches(validation, text=True), settings["seed"])
-                    log.info(
-                        log_lines.quality_metric(
-                            run.host, epoch, "validation discriminator_auc", auc, higher_is_better=True
-                        )
-                    )
-            except Stopped:
-                if not learner.steps:
-                    raise
-                log.info("Training was asked to stop; the model is made of the events seen so far")
-                break
+        # A thread of ours has a part of each mini-batch; its matrix products are too small for the BLAS's own threads.
+        with ThreadPoolExecutor(numba.get_num_threads()) as pool, threadpool_limits(1, "blas"):
+            learner = Learner(settings, run.rank, pool)
+            for epoch in range(settings["epochs"]):
+                try:
+                    learn_epoch(learner, batches, epoch, run)
+                    if not learner.join(run):
+                        raise ClientError("the train channel has no events")
+                    if validation is not None and run.first:
+                        log_validation(learner, as_batches(validation, text=True), epoch, run)
+                except Stopped:
+                    if not learner.steps:
+                        raise
+                    log.info("Training was asked to stop; the model is made of the events seen so far")
+                    break
         if validation is None:
             log.info("Test data is not provided.")
         self.network_ = learner.network
@@ -327,6 +328,12 @@ def log_epoch(learner: Learner, run: Run, epoch: int, tally: Tally, batches: int
     run.say(log_lines.metrics(NAME, run.host, "training", begun, now, values, epoch=epoch, Meta="training_data_iter"))
     log.info(log_lines.progress(run.host, 100 * (epoch + 1) / learner.settings["epochs"]))
     log.info(log_lines.throughput(run.host, tally.pairs / max(now - begun, 1e-9)))
+
+
+def log_validation(learner: Learner, batches: Batches, epoch: int, run: Run) -> None:
+    """Log the validation channel's AUC."""
+    auc = discriminator_auc(learner.network, batches, learner.settings["seed"])
+    log.info(log_lines.quality_metric(run.host, epoch, "validation discriminator_auc", auc, higher_is_better=True))
 
 
 def discriminator_auc(network: Network, batches: Batches, seed: int) -> float:

@@ -55,12 +55,12 @@ def read_addresses(text: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, int]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
-def discriminate(entities, vectors, who, where, positives, d_entities, d_vectors):  # type: ignore[no-untyped-def]
+def discriminate(entities, vectors, who, where, positives, weight, d_entities, d_vectors):  # type: ignore[no-untyped-def]
     """The loss over pairs and its gradients.
 
     entities: (u, D), vectors: (m, D) of addresses, float32
     who, where: (N,) the entity and the address of each pair; the first `positives` were seen, the rest are made up
-    d_entities, d_vectors: the gradients of the mean loss are added to them
+    d_entities, d_vectors: `weight` times the gradients of the summed loss are added to them
 
     Returns the summed cross-entropy and how many pairs were told rightly.
     """
@@ -76,11 +76,21 @@ def discriminate(entities, vectors, who, where, positives, d_entities, d_vectors
         shrunk = np.exp(-abs(score))
         loss += np.log1p(shrunk) + max(np.float32(0), -score if seen else score)
         chance = (1 if score > 0 else shrunk) / (1 + shrunk)
-        slope = np.float32((chance - seen) / len(who))
+        slope = np.float32((chance - seen) * weight)
         for i in range(width):
             d_entities[a, i] += slope * vectors[b, i]
             d_vectors[b, i] += slope * entities[a, i]
     return loss, right
+
+
+@numba.njit(cache=True, nogil=True)
+def add_rows(rows: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
+    """The sums of the rows, (n, D), that have each place, (n,): (count, D)."""
+    sums = np.zeros((count, rows.shape[1]), rows.dtype)
+    for row in range(len(places)):
+        for i in range(rows.shape[1]):
+            sums[places[row], i] += rows[row, i]
+    return sums
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -105,5 +115,6 @@ def compile_kernels() -> None:
     hash_words(text, ends, 3)
     read_addresses(text, ends)
     one, place = np.ones((1, 4), np.float32), np.zeros(1, np.int64)
-    discriminate(one, one, place, place, 1, one.copy(), one.copy())
+    discriminate(one, one, place, place, 1, 1.0, one.copy(), one.copy())
+    add_rows(one, place, 1)
     adam(one, one.copy(), one.copy(), place, one.copy(), np.float32(1e-3), np.float32(0))

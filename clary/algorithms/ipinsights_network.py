@@ -11,6 +11,7 @@ batches: h is (n, D). The gradients follow from the chain rule, layer by layer f
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +19,10 @@ import numpy as np
 from clary.algorithms.base import Run
 from clary.algorithms.exchange import gather
 from clary.algorithms.ipinsights_events import Events
-from clary.algorithms.ipinsights_kernels import DECAY_1, DECAY_2, adam, discriminate
+from clary.algorithms.ipinsights_kernels import DECAY_1, DECAY_2, adam, add_rows, discriminate
 
 BITS = 32
+PART_ROWS = 512
 CHUNK = 1 << 22
 """Numbers of a layer's output that are computed at a time where no gradient is wanted: 16 MiB."""
 
@@ -100,11 +102,34 @@ class Tally(NamedTuple):
         return Tally(self.pairs + other.pairs, self.loss + other.loss, self.right + other.right)
 
 
-class Learner:
-    """A network and its optimiser's state; `step` learns from one mini-batch of events."""
+class Part(NamedTuple):
+    """Some events of a mini-batch, and the pairs to tell apart."""
 
-    def __init__(self, settings: Mapping[str, Any], rank: int) -> None:
-        self.settings = settings
+    entities: np.ndarray
+    """(n,) places among the entities' vectors"""
+    addresses: np.ndarray
+    """(m,) uint32, those of the events and random ones"""
+    who: np.ndarray
+    where: np.ndarray
+    """(N,) the event and the address of each pair; the first n were seen"""
+
+
+def split(events: Events, addresses: int) -> list[Events]:
+    """Events in parts of about PART_ROWS addresses, of which each event brings so many; never one alone of several."""
+    count = len(events.who)
+    parts = max(1, min(count * addresses // PART_ROWS, count // 2))
+    return [Events(*columns) for columns in zip(*(np.array_split(column, parts) for column in events), strict=True)]
+
+
+class Learner:
+    """A network and its optimiser's state; `step` learns from one mini-batch of events.
+
+    A mini-batch is learnt from in parts that stay in a core's cache, their gradients added up. `pool` runs the parts
+    beside each other; the result doesn't depend on it.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], rank: int, pool: Executor) -> None:
+        self.settings, self.pool = settings, pool
         self.rng = np.random.default_rng([settings["seed"], rank])
         self.network = first_network(settings, np.random.default_rng(settings["seed"]))  # the same on every host
         self.moments = [(np.zeros_like(weights), np.zeros_like(weights)) for weights in self.tables()]
@@ -121,28 +146,38 @@ class Learner:
 
     def step(self, events: Events) -> Tally:
         """Learn from a mini-batch and the pairs that are made up for it."""
-        count = len(events.who)
-        own, where_from, visits = np.unique(events.who, return_inverse=True, return_counts=True)
-        strange = self.rng.integers(0, 1 << BITS, count * self.settings["random_negative_sampling_rate"], np.uint32)
-        entering = encode(self.network.layers, np.concatenate([events.where, strange]))
-        who, where = self._pair(count)
-        entities, vectors = self.network.entities[own], entering[-1]
-        d_entities, d_vectors = np.zeros_like(entities), np.zeros_like(vectors)
-        loss, right = discriminate(entities, vectors, where_from[who], where, count, d_entities, d_vectors)
-        self._descend(own, d_entities, gradients(self.network.layers, entering, d_vectors))
+        parts = [self._make_up(part) for part in split(events, 1 + self.settings["random_negative_sampling_rate"])]
+        pairs = sum(len(part.who) for part in parts)
+        found = list(self.pool.map(lambda part: self._learn_part(part, 1 / pairs), parts))
+        losses, rights, slopes, d_layers = zip(*found, strict=True)
+        own, place, visits = np.unique(events.who, return_inverse=True, return_counts=True)
+        d_entities = add_rows(np.concatenate(slopes), place, len(own))
+        total = [(sum(weights), sum(biases)) for weights, biases in (zip(*layer) for layer in zip(*d_layers))]  # noqa: B905
+        self._descend(own, d_entities, total)
         self.visits[own] += visits
-        return Tally(len(who), loss, int(right))
+        return Tally(pairs, sum(losses), sum(rights))
 
-    def _pair(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Which event's entity meets which address: first each its own, then random ones, then those of other events.
+    def _make_up(self, events: Events) -> "Part":
+        """Pairs for some events: first each entity with its own address, then with random ones, then with others'.
 
         The events come in random order, so that each with the one some places on is a shuffle without fixed points.
         """
-        rows, random = np.arange(count), self.settings["random_negative_sampling_rate"]
+        count, random = len(events.who), self.settings["random_negative_sampling_rate"]
+        strange = self.rng.integers(0, 1 << BITS, count * random, np.uint32)
         shifts = self.rng.integers(1, count, self.settings["shuffled_negative_sampling_rate"]) if count > 1 else []
-        shuffled = [(rows + shift) % count for shift in shifts]
-        where = np.concatenate([rows, count + np.arange(count * random), *shuffled])
-        return np.tile(rows, len(where) // count), where
+        rows = np.arange(count)
+        where = np.concatenate([rows, count + np.arange(len(strange)), *((rows + shift) % count for shift in shifts)])
+        addresses = np.concatenate([events.where, strange])
+        return Part(events.who, addresses, np.tile(rows, len(where) // count), where)
+
+    def _learn_part(self, part: "Part", weight: float) -> tuple[float, int, np.ndarray, list[Layer]]:
+        """Loss, pairs told rightly, and the gradients of each event's entity vector and of the layers."""
+        entering = encode(self.network.layers, part.addresses)
+        entities, vectors = self.network.entities[part.entities], entering[-1]
+        d_entities, d_vectors = np.zeros_like(entities), np.zeros_like(vectors)
+        seen = len(part.entities)
+        loss, right = discriminate(entities, vectors, part.who, part.where, seen, weight, d_entities, d_vectors)
+        return loss, int(right), d_entities, gradients(self.network.layers, entering, d_vectors)
 
     def _descend(self, own: np.ndarray, d_entities: np.ndarray, d_layers: Sequence[Layer]) -> None:
         """Adam; of the entities only those that were met, as MXNet's lazy update does it. Biases don't decay."""

@@ -6,6 +6,7 @@ import logging
 import re
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ from clary.algorithms.inference import Responder
 from clary.algorithms.ipinsights import IPInsights, discriminator_auc, rank
 from clary.algorithms.ipinsights_events import Events, join_words, mini_batches, read_events
 from clary.algorithms.ipinsights_kernels import adam, discriminate, hash_words, read_addresses
-from clary.algorithms.ipinsights_network import Learner, Network, bits_of, encode, first_network, gradients
+from clary.algorithms.ipinsights_network import Learner, Network, bits_of, encode, first_network, gradients, split
 from clary.errors import ClientError
 from clary.formats import Batch, mxnet
 
@@ -107,7 +108,7 @@ def test_a_mini_batch_by_hand():
     """Entity (1, 2); addresses (1, 1), seen: s = 3, and (2, -1), made up: s = 0. d = (p - y) / 2 of each."""
     entities, vectors = np.array([[1, 2]], np.float32), np.array([[1, 1], [2, -1]], np.float32)
     d_entities, d_vectors = np.zeros_like(entities), np.zeros_like(vectors)
-    loss, right = discriminate(entities, vectors, np.array([0, 0]), np.array([0, 1]), 1, d_entities, d_vectors)
+    loss, right = discriminate(entities, vectors, np.array([0, 0]), np.array([0, 1]), 1, 0.5, d_entities, d_vectors)
     missed = 1 / (1 + np.exp(3))
     assert loss == pytest.approx(np.log1p(np.exp(-3)) + np.log(2))
     assert right == 2
@@ -118,7 +119,7 @@ def test_a_mini_batch_by_hand():
 def test_the_loss_is_right_where_exponentials_overflow():
     vectors, zero = np.array([[1000.0], [-1000]], np.float32), np.zeros((1, 1), np.float32)
     one, who, where = np.ones((1, 1), np.float32), np.zeros(4, np.int64), np.array([0, 1, 0, 1])
-    assert discriminate(one, vectors, who, where, 2, zero.copy(), np.zeros_like(vectors)) == (2000, 2)
+    assert discriminate(one, vectors, who, where, 2, 0.25, zero.copy(), np.zeros_like(vectors)) == (2000, 2)
 
 
 def plain_loss(network, events, strange):
@@ -146,7 +147,7 @@ def test_gradients_are_finite_differences(depth):
     strange = rng.integers(0, 2**32, 4, np.uint32)
     entering = encode(network.layers, np.concatenate([events.where, strange]))
     d_entities, d_vectors = np.zeros_like(network.entities), np.zeros_like(entering[-1])
-    discriminate(network.entities, entering[-1], np.tile(events.who, 2), np.arange(8), 4, d_entities, d_vectors)
+    discriminate(network.entities, entering[-1], np.tile(events.who, 2), np.arange(8), 4, 1 / 8, d_entities, d_vectors)
     slopes = [d_entities, *(part for layer in gradients(network.layers, entering, d_vectors) for part in layer)]
 
     exact = Network(network.entities.astype(float), [(w.astype(float), b.astype(float)) for w, b in network.layers])
@@ -176,17 +177,44 @@ def test_adam_moves_only_the_rows_it_is_given():
     assert weights[1].tolist() == [5, 5]
 
 
-def test_made_up_pairs():
+@pytest.fixture
+def pool():
+    with ThreadPoolExecutor(2) as threads:
+        yield threads
+
+
+def test_made_up_pairs(pool):
     """Each entity with its own address first, then random ones, then shuffled ones, never its own."""
     settings = IPInsights(**SMALL, random_negative_sampling_rate=2, shuffled_negative_sampling_rate=3).settings()
-    learner = Learner(settings, 0)
-    who, where = learner._pair(5)
-    assert who.tolist() == list(range(5)) * 6
-    assert where[:15].tolist() == list(range(15))
-    shuffled = where[15:].reshape(3, 5)
+    learner = Learner(settings, 0, pool)
+    events = Events(np.array([7, 7, 1, 2, 3]), np.arange(5, dtype=np.uint32))
+    part = learner._make_up(events)
+    assert part.who.tolist() == list(range(5)) * 6
+    assert part.where[:15].tolist() == list(range(15))
+    assert part.addresses[:5].tolist() == list(range(5))
+    assert part.addresses[5:].min() > 5
+    shuffled = part.where[15:].reshape(3, 5)
     assert all(sorted(row) == list(range(5)) for row in shuffled.tolist())
     assert (shuffled != np.arange(5)).all()
-    assert [len(part) for part in learner._pair(1)] == [3, 3]  # nobody to swap with
+    alone = learner._make_up(Events(np.array([7]), np.array([0], np.uint32)))
+    assert alone.where.tolist() == [0, 1, 2]  # nobody to swap with
+
+
+def test_parts_and_threads_add_up_to_one_mini_batch(monkeypatch, pool):
+    """An entity's gradients of all parts meet; one thread and two give the same network."""
+    monkeypatch.setattr(ipinsights_network, "PART_ROWS", 16)
+    settings = IPInsights(**SMALL).settings()
+    events = Events(np.arange(50) % 7, np.arange(50, dtype=np.uint32) << 20)
+    assert [len(part.who) for part in split(events, 2)] == [9, 9, 8, 8, 8, 8]
+    with ThreadPoolExecutor(1) as one:
+        left, right = Learner(settings, 0, pool), Learner(settings, 0, one)
+        for _ in range(5):
+            assert left.step(events) == right.step(events)
+        assert left.step(events).pairs == right.step(events).pairs == 150
+    for table, other in zip(left.tables(), right.tables(), strict=True):
+        assert np.array_equal(table, other)
+    assert left.visits.tolist() == [48, 42, 42, 42, 42, 42, 42, *[0] * 33]
+    assert left.network.entities[:7].any(axis=1).all()
 
 
 # What it learns
@@ -204,7 +232,7 @@ def test_one_entity_is_logistic_regression_of_the_bits():
     where, strange, later = visits(3000), rng.integers(0, 2**32, 60000, np.uint32), visits(2000)
     model = IPInsights(
         num_entity_vectors=1, vector_dim=4, num_ip_encoder_layers=0, shuffled_negative_sampling_rate=0,
-        random_negative_sampling_rate=4, mini_batch_size=1000, epochs=150, learning_rate=0.003, weight_decay=0,
+        random_negative_sampling_rate=4, mini_batch_size=1000, epochs=100, learning_rate=0.003, weight_decay=0,
     ).fit(np.column_stack([["host"] * 3000, dotted(where)]))  # fmt: skip
     x, y = bits_of(np.concatenate([where, strange])), np.repeat([1, 0], [3000, 60000])
     reference = LogisticRegression(max_iter=500).fit(x, y, np.where(y, 1, 4 * 3000 / 60000))
@@ -266,8 +294,9 @@ def fitted(**settings):
 
 
 def steps_of(**settings):
-    learner = Learner(IPInsights(**SMALL, mini_batch_size=90, **settings).settings(), 0)
-    ipinsights.learn_epoch(learner, [Batch(web_log(events=300).astype(object))], 0, Run())
+    with ThreadPoolExecutor(1) as pool:
+        learner = Learner(IPInsights(**SMALL, mini_batch_size=90, **settings).settings(), 0, pool)
+        ipinsights.learn_epoch(learner, [Batch(web_log(events=300).astype(object))], 0, Run())
     return learner.steps
 
 
