@@ -85,7 +85,7 @@ class Index:
         Raises ClientError for a row so far off that its distances are beyond float32.
         """
         with _threads_for(len(rows) * self.size * self.width):
-            if isinstance(self.index, faiss.IndexIVFFlat) and len(rows) * self.index.nprobe > MANY * self.groups:
+            if self.groups and len(rows) * self.index.nprobe > MANY * self.groups:
                 found = self._search_groups(rows, k)
             else:
                 found = Found(*self.index.search(rows, k))
@@ -136,8 +136,8 @@ class Index:
         return all(not len(part) or (part.min() >= 0 and part.max() < self.size) for part in places)
 
     def _search_groups(self, rows: np.ndarray, k: int) -> Found:
-        """`index.search` of IVFFlat for many rows, several times as fast: each group is compared with all rows that
-        look into it by a matrix product, while it is in the processor's cache."""
+        """`index.search` with groups for many rows, several times as fast: each group is compared with all rows that look
+        into it by a matrix product, while it is in the processor's cache."""
         probes = self.index.nprobe
         size = max(1, MOST_FOUND // (probes * k))
         parts = [self._search_groups_once(rows[start : start + size], k) for start in range(0, len(rows), size)]
@@ -175,10 +175,13 @@ class Index:
         return np.asarray(faiss.rev_swig_ptr(lists.get_ids(group), size)) if size else np.empty(0, np.int64)
 
     def _rows_of(self, group: int) -> np.ndarray:
-        """The rows of a group of IVFFlat that is not empty, (m, d) float32."""
+        """The rows of a group that is not empty, as IVFPQ remembers them or as they are: (m, d) float32."""
         lists = self.index.invlists
         codes = faiss.rev_swig_ptr(lists.get_codes(group), lists.list_size(group) * lists.code_size)
-        return np.asarray(codes.view(np.float32).reshape(-1, self.width))
+        if isinstance(self.index, faiss.IndexIVFFlat):
+            return np.asarray(codes.view(np.float32).reshape(-1, self.width))
+        rest = np.asarray(self.index.pq.decode(codes.reshape(-1, lists.code_size)))
+        return rest + self.index.quantizer.reconstruct(group) if self.index.by_residual else rest
 
 
 def group_count(settings: Mapping[str, Any], rows: int) -> int:

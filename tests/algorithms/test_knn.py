@@ -131,17 +131,24 @@ def test_approximate_search_is_nearly_as_good(settings, tmp_path):
     assert np.array_equal(KNN.load(tmp_path).predict(held), model.predict(held))
 
 
-@pytest.mark.parametrize("metric", ["L2", "INNER_PRODUCT"])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"index_type": knn.IVF, "index_metric": "L2"},
+        {"index_type": knn.IVF, "index_metric": "INNER_PRODUCT"},
+        {"index_type": knn.IVFPQ, "index_metric": "L2", "faiss_index_pq_m": 4},
+    ],
+    ids=lambda settings: " ".join(map(str, settings.values())),
+)
 @pytest.mark.parametrize("k", [3, 200])
-def test_groups_searched_one_by_one_give_what_faiss_gives(metric, k):
+def test_groups_searched_one_by_one_give_what_faiss_gives(settings, k):
     """Where k is large some rows find too few in their groups; these come as -1 either way."""
     rng = np.random.default_rng(0)
     rows, queries = rng.normal(size=(1500, 8)).astype(np.float32), rng.normal(size=(300, 8)).astype(np.float32)
-    settings = {"index_type": knn.IVF, "faiss_index_ivf_nlists": 30, "_faiss_index_nprobe": 4, "seed": 0}
-    index = Index.build(rows, {**settings, "index_metric": metric})
+    index = Index.build(rows, {**settings, "faiss_index_ivf_nlists": 30, "_faiss_index_nprobe": 4, "seed": 0})
     distances, places = index.index.search(queries, k)
     found = index._search_groups(queries, k)
-    assert (found.places == places).mean() > 0.999
+    assert (found.places == places).mean() > 0.97  # rows that IVFPQ remembers as one and the same may change places
     kept = (places >= 0) & (found.places >= 0)
     assert found.distances[kept] == pytest.approx(distances[kept], rel=1e-4, abs=1e-4)
 
@@ -327,7 +334,7 @@ def test_damaged_indexes_are_refused_not_crashed_on(settings, tmp_path):
     for place in rng.integers(0, 200, 40):
         path.write_bytes(whole[:place] + rng.bytes(4) + whole[place + 4 :])
         try:
-            KNN.load(tmp_path).predict(x[:5])
+            KNN.load(tmp_path).predict(x[:20])
         except AlgorithmError:
             refused += 1
     assert refused
