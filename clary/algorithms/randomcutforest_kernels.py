@@ -1,25 +1,32 @@
 """The work on random cut trees: building, scoring, inserting and deleting points. Inputs are trusted.
 
-Kernels hold no lock and start no thread; `score` hands blocks of rows to as many threads as numba may use.
+Kernels hold no lock and start no thread; `build` hands trees and `score` blocks of rows to as many threads as numba
+may use.
 """
 
-# mypy: disable-error-code="untyped-decorator, no-untyped-def, assignment"
+# mypy: disable-error-code="untyped-decorator, no-untyped-def, no-untyped-call, no-any-return, assignment"
 
 import math
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 import numba
 import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from clary.algorithms.randomcutforest_trees import FREE, Trees, make_room
 
 BLOCK = 1024
 """Rows that pass a tree before the next tree has its turn: they and its boxes stay in a core's own cache."""
-WORTH_A_THREAD = 1 << 20
-"""Rows x trees x columns below which a second thread costs more than it brings."""
+WORTH_THREADS = 1 << 20
+"""Numbers to be looked at, below which more threads cost more than they bring."""
 REQUIRED: tuple[Literal["C"], Literal["W"]] = ("C", "W")
 """Of all arrays: to numba another layout, or one that may not be written to, is another type to compile for."""
+LANES = 8
+VECTOR = ir.VectorType(ir.FloatType(), LANES)
 OPTIONS = {"nogil": True, "cache": True, "error_model": "numpy"}
 
 
@@ -27,8 +34,7 @@ def build(points: np.ndarray, rng: np.random.Generator) -> Trees:
     """A tree of each sample of points, (T, size, d) float32."""
     trees = make_room(*points.shape)._replace(points=np.require(points, requirements=REQUIRED))
     chances = rng.random(trees.spans.shape)
-    for tree in range(len(points)):
-        _grow(trees, tree, chances[tree])
+    _in_parts(lambda tree: _grow(trees, tree.start, chances[tree.start]), len(points), 1, points.size)
     return trees
 
 
@@ -36,14 +42,20 @@ def score(trees: Trees, rows: np.ndarray) -> np.ndarray:
     """The mean over the trees of each row's anomaly score, (n,) float64; rows (n, d) float32."""
     rows = np.require(rows, requirements=REQUIRED)
     out = np.zeros(len(rows))
-    blocks = [slice(start, start + BLOCK) for start in range(0, len(rows), BLOCK)]
-    threads = min(numba.config.NUMBA_NUM_THREADS, len(blocks))
-    if threads < 2 or rows.size * len(trees.roots) < WORTH_A_THREAD:
-        _score(trees, rows, out)
-        return out
-    with ThreadPoolExecutor(threads, "score") as pool:
-        list(pool.map(lambda block: _score(trees, rows[block], out[block]), blocks))
+    _in_parts(lambda part: _score(trees, rows[part], out[part]), len(rows), BLOCK, rows.size * len(trees.roots))
     return out
+
+
+def _in_parts(work: Callable[[slice], None], count: int, step: int, numbers: int) -> None:
+    """Do `count` things, `step` at a time, on all threads where there are enough numbers to make them worth it."""
+    parts = [slice(start, start + step) for start in range(0, count, step)]
+    threads = min(numba.config.NUMBA_NUM_THREADS, len(parts)) if numbers >= WORTH_THREADS else 1
+    if threads > 1:
+        with ThreadPoolExecutor(threads, "trees") as pool:
+            list(pool.map(work, parts))
+    else:
+        for part in parts:
+            work(part)
 
 
 def compile_kernels() -> None:
@@ -154,31 +166,66 @@ def _part(points: np.ndarray, group: np.ndarray, column: int, cut: np.float32) -
     return left
 
 
-@numba.njit(**OPTIONS, fastmath={"nnan", "nsz", "reassoc", "contract"})
+@numba.njit(**OPTIONS, fastmath={"nnan", "nsz"})
 def distance(box: np.ndarray, point: np.ndarray) -> np.float32:
     """How far a point lies outside a box, summed over the columns."""
-    total = np.float32(0.0)
-    for column in range(len(point)):
-        below = box[0, column] - point[column]
-        above = point[column] - box[1, column]
+    total = _sum_by_lanes(box, point)
+    for column in range(len(point) // LANES * LANES, len(point)):
+        below, above = box[0, column] - point[column], point[column] - box[1, column]
         total += max(max(below, above), np.float32(0.0))
     return total
 
 
+@intrinsic
+def _sum_by_lanes(_context, box, point):
+    """The loop of `distance`, LANES columns at a time, as far as these go: (2, d) and (d,) float32 -> float32.
+
+    All time goes here, and what the compiler makes of the plain loop is for rows of hundreds of columns: at 48 it takes
+    half as long again.
+    """
+
+    def generate(context, builder, signature, arguments):
+        low, x = (
+            context.make_array(kind)(context, builder, array)
+            for kind, array in zip(signature.args, arguments, strict=True)
+        )
+        (width,) = cgutils.unpack_tuple(builder, x.shape)
+        high, zeros = builder.gep(low.data, [width]), ir.Constant(VECTOR, [0.0] * LANES)
+        total = cgutils.alloca_once_value(builder, zeros)
+
+        def load(data, start):
+            values = builder.load(builder.bitcast(builder.gep(data, [start]), VECTOR.as_pointer()))
+            values.align = 4
+            return values
+
+        def greater(left, right):
+            return builder.select(builder.fcmp_ordered(">", left, right), left, right)
+
+        with cgutils.for_range(builder, builder.udiv(width, width.type(LANES))) as loop:
+            start = builder.mul(loop.index, width.type(LANES))
+            value = load(x.data, start)
+            below, above = builder.fsub(load(low.data, start), value), builder.fsub(value, load(high, start))
+            outside = greater(greater(below, above), zeros)
+            builder.store(builder.fadd(builder.load(total), outside), total)
+        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), VECTOR])
+        add_up = cgutils.get_or_insert_function(builder.module, kind, f"llvm.vector.reduce.fadd.v{LANES}f32")
+        return builder.call(add_up, [ir.FloatType()(0.0), builder.load(total)], fastmath=("reassoc",))
+
+    return numba.float32(box, point), generate
+
+
 @numba.njit(**OPTIONS)
 def _score(trees: Trees, rows: np.ndarray, out: np.ndarray) -> None:
-    """Add the rows' scores, block by block."""
+    """Add the scores of a block of rows."""
     count, size = trees.counts.shape
     waiting = np.empty((size, 4), np.int64)
-    order, aside = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
-    reach, found = np.empty(BLOCK), np.empty(BLOCK)
-    for start in range(0, len(rows), BLOCK):
-        block = rows[start : start + BLOCK]
-        for tree in range(count):
-            _descend(trees, tree, block, waiting, order, aside, reach, found)
-            scale = math.log2(trees.masses[tree] + 1.0) / count
-            for row in range(len(block)):
-                out[start + row] += scale * found[row]
+    order, aside = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+    reach, found = np.empty(len(rows)), np.empty(len(rows))
+    for tree in range(count):
+        _descend(trees, tree, rows, waiting, order, aside, reach, found)
+        scale = math.log2(trees.masses[tree] + 1.0) / count
+        for row in range(len(rows)):
+            out[row] += scale * found[row]
 
 
 @numba.njit(**OPTIONS)
