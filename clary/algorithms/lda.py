@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -203,9 +204,13 @@ class LDA(Estimator):
             log.info("Test data is not provided.")
             return
         total = words = 0.0
-        for block in Documents(test, len(self._topics), run, least=0):
-            total += log_likelihood(block, self._topics, self.alpha_)
-            words += float(block.data.sum(dtype=np.float64))
+        try:
+            for block in Documents(test, len(self._topics), run, least=0):
+                total += log_likelihood(block, self._topics, self.alpha_)
+                words += float(block.data.sum(dtype=np.float64))
+        except Stopped:
+            log.info("Training was asked to stop; the test channel is not scored")
+            return
         if not words:
             raise ClientError("The test channel has no words")
         log.info(log_lines.test_score(run.host, "pwll", total / words))
@@ -227,7 +232,8 @@ def decompose_moments(documents: Documents, settings: Mapping[str, Any], run: Ru
     times.append(time.time())
     components = decompose(tensor, settings, rng, run)
     times.append(time.time())
-    for name, begun, ended in zip(("GetMoments", "M3Whitening", "CPDecomposition"), times, times[1:], strict=False):
+    steps = ("GetMoments", "M3Whitening", "CPDecomposition")
+    for name, (begun, ended) in zip(steps, pairwise(times), strict=True):
         values = {f"{name}.time": 1000 * (ended - begun)}
         run.say(log_lines.metrics(NAME, run.host, "training", begun, ended, values))
     return recover(whitened.colouring @ components.vectors, alpha0)

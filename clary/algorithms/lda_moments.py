@@ -21,7 +21,7 @@ Source: Anandkumar, Ge, Hsu, Kakade and Telgarsky, JMLR 2014, theorem 3.5. Produ
 Finding structure with randomness, SIAM Review 2011.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -34,8 +34,8 @@ from clary.formats import Batch, Sparse
 SHORTEST = 3
 """Words of a document that the third moment needs."""
 KEPT_BYTES = 256 << 20
-ROWS = 4096
-"""Documents that are worked on together."""
+ROWS, KEPT_ROWS = 1 << 12, 1 << 15
+"""Documents that are worked on together, as they are read and where they are kept."""
 OVERSAMPLE = 10
 MOST_PRODUCTS = 12
 SETTLED = 1e-4
@@ -63,23 +63,40 @@ class Documents:
             yield block
 
     def _read(self) -> Iterator[csr_matrix]:
+        """Read them all, keep them where they fit."""
         self.count = self.short = size = 0
         kept: list[csr_matrix] = []
+        for block in join_blocks(self._compress(), ROWS):
+            self.count += block.shape[0]
+            size += block.data.nbytes + block.indices.nbytes + block.indptr.nbytes
+            if size <= KEPT_BYTES:
+                kept.append(block)
+            else:
+                kept.clear()
+            yield block
+        if size <= KEPT_BYTES:
+            self.kept = list(join_blocks(kept, KEPT_ROWS))
+
+    def _compress(self) -> Iterator[csr_matrix]:
+        """The documents that are long enough, as the batches come."""
         for batch in self.batches:
             for start in range(0, len(batch), ROWS):
                 block = as_counts(batch.slice(start, min(start + ROWS, len(batch))), self.width)
-                long = lengths_of(block) >= self.least
-                self.short += int((~long).sum())
-                block = block if long.all() else block[long]
-                self.count += block.shape[0]
-                size += block.data.nbytes + block.indices.nbytes + block.indptr.nbytes
-                if size <= KEPT_BYTES:
-                    kept.append(block)
-                else:
-                    kept.clear()
-                yield block
-        if size <= KEPT_BYTES:
-            self.kept = [vstack(kept, format="csr")] if kept else []
+                enough = lengths_of(block) >= self.least
+                self.short += int((~enough).sum())
+                yield block[enough]
+
+
+def join_blocks(blocks: Iterable[csr_matrix], rows: int) -> Iterator[csr_matrix]:
+    """The same documents in blocks of at least so many, fewer in the last."""
+    waiting: list[csr_matrix] = []
+    for block in blocks:
+        waiting.append(block)
+        if sum(part.shape[0] for part in waiting) >= rows:
+            yield vstack(waiting, format="csr")
+            waiting = []
+    if waiting:
+        yield vstack(waiting, format="csr")
 
 
 class Whitened(NamedTuple):

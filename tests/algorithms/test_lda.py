@@ -12,6 +12,8 @@ from algorithm_jobs import as_csv, as_recordio
 from scipy.optimize import linear_sum_assignment
 from scipy.special import digamma
 from sklearn.decomposition import LatentDirichletAllocation
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
 
 from clary.algorithms import lda, lda_moments, load
 from clary.algorithms.base import ArrayBatches, Run, Stopped
@@ -136,6 +138,14 @@ def test_gamma_is_the_fixed_point():
     np.testing.assert_allclose(found / found.sum(1)[:, None], gamma / gamma.sum(1)[:, None], atol=2e-3)
 
 
+def test_short_documents_and_many_topics():
+    """One word that only topic 7 of 200 has, with weights of e to the -200 at the start: it is topic 7's."""
+    topics = np.full((200, 200), 1e-9) + np.eye(200)
+    found = known_model(np.full(200, 0.005), topics).predict(np.eye(200)[7:8])
+    assert found.argmax() == 7
+    assert found[0, 7] == pytest.approx(1.005 / 2, abs=0.01)
+
+
 def test_mixtures_as_scikit_learn_finds_them():
     beta = pixel_topics(0) + 1e-9
     x = draw(1, np.full(10, 0.1), beta, 200).astype(float)
@@ -254,6 +264,12 @@ def test_alpha0_is_the_sum_of_alpha():
     assert small.predict(x).max(axis=1).mean() > large.predict(x).max(axis=1).mean()
 
 
+def test_topics_as_features_in_a_pipeline():
+    x = corpus()
+    piped = make_pipeline(LDA(num_topics=3), LogisticRegression()).fit(x, x[:, :4].sum(axis=1) > 20)
+    assert piped.score(x, x[:, :4].sum(axis=1) > 20) > 0.9
+
+
 def test_one_topic_is_how_often_words_are_used():
     x = corpus()
     model = LDA(num_topics=1).fit(x)
@@ -343,7 +359,8 @@ def test_a_stop_keeps_what_is_found():
         run.stopping |= "CPDecomposition" in line
 
     run.say = stop_at_the_tensor
-    model = LDA(num_topics=10).fit(draw(0, np.full(10, 0.1), beta, 3000), run=run)
+    x = draw(0, np.full(10, 0.1), beta, 3000)
+    model = LDA(num_topics=10).fit(x, test=Epochs(x), run=run)
     assert run.stopping and seen
     assert np.linalg.norm(beta - model.beta_[match(beta, model.beta_)], 1) < 0.15
     with pytest.raises(Stopped):
