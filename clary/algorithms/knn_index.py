@@ -136,8 +136,8 @@ class Index:
         return all(not len(part) or (part.min() >= 0 and part.max() < self.size) for part in places)
 
     def _search_groups(self, rows: np.ndarray, k: int) -> Found:
-        """`index.search` with groups for many rows, several times as fast: each group is compared with all rows that look
-        into it by a matrix product, while it is in the processor's cache."""
+        """`index.search` with groups for many rows, several times as fast: each group is compared with all rows that
+        look into it by a matrix product, while it is in the processor's cache."""
         probes = self.index.nprobe
         size = max(1, MOST_FOUND // (probes * k))
         parts = [self._search_groups_once(rows[start : start + size], k) for start in range(0, len(rows), size)]
