@@ -91,7 +91,9 @@ class Batch:
             return
         problem = f"feature_dim is {feature_dim}, but the data has {self.width} columns"
         if self.labels is not None and self.width == feature_dim - 1:
-            problem += " and a label, which doesn't count. CSV without labels is of the content type text/csv;label_size=0"
+            problem += (
+                " and a label, which doesn't count. CSV without labels is of the content type text/csv;label_size=0"
+            )
         raise ClientError(f"{self.source}: {problem}" if self.source else problem)
 
     def slice(self, start: int, stop: int) -> Batch:
