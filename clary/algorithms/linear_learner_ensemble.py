@@ -29,7 +29,6 @@ from clary.errors import ClientError
 from clary.formats import Batch, Sparse
 
 RMSPROP_DECAY = 0.9
-EPSILON = 1e-8
 
 
 def multiply(left: Any, right: np.ndarray) -> np.ndarray:
@@ -46,12 +45,21 @@ class Optimizer:
     """Moves weights (d, k) against a gradient; keeps what its kind remembers of past gradients."""
 
     def __init__(self, shape: tuple[int, int], settings: Mapping[str, Any]) -> None:
-        self.kind = settings["optimizer"]
-        self.decay = (settings["beta_1"], settings["beta_2"]) if self.kind == "adam" else (settings["momentum"], 0.0)
-        averages = {"adam": True, "sgd": self.decay[0] > 0}.get(self.kind, False)
-        self.first = np.zeros(shape, np.float32) if averages else None
-        self.second = np.zeros(shape, np.float32) if self.kind != "sgd" else None
-        self.steps = np.zeros((shape[0], 1))
+        beta_1, beta_2 = settings["beta_1"], settings["beta_2"]
+        self.decays = np.array(
+            {
+                "sgd": (settings["momentum"], 1, 0, 0, 0),
+                "adam": (beta_1, 1 - beta_1, beta_2, 1 - beta_2, 1),
+                "adagrad": (0, 1, 1, 1, 0),
+                "rmsprop": (0, 1, RMSPROP_DECAY, 1 - RMSPROP_DECAY, 0),
+            }[settings["optimizer"]],
+            np.float64,
+        )
+        """As `linear_learner_kernels.move` has them."""
+        self.first = np.zeros(shape if self.decays[0] else (0, 0), np.float32)
+        self.second = np.zeros(shape if self.decays[3] else (0, 0), np.float32)
+        self.steps = np.zeros(shape[0], np.int64)
+        self.all = np.arange(shape[0])
 
     def step(
         self,
@@ -60,56 +68,14 @@ class Optimizer:
         rates: np.ndarray,
         l1: np.ndarray,
         wd: np.ndarray,
-        rows: np.ndarray | None = None,
+        columns: np.ndarray | None = None,
     ) -> None:
-        """Move `weights`, or only some of their rows; rates, l1 and wd are (k,). `gradient` is used up."""
+        """Move `weights`, or only those of some columns; rates, l1 and wd are (k,)."""
+        from clary.algorithms.linear_learner_kernels import move
+
         rates, l1, wd = (values.astype(np.float32) for values in (rates, l1, wd))
-        at = slice(None) if rows is None else rows
-        moved = weights[at]  # a view of all rows, or a copy of some
-        if wd.any():
-            gradient += wd * moved
-        self.steps[at] += 1
-        direction, sizes = self._direction(gradient, rates, at)
-        direction *= sizes
-        moved -= direction
-        if l1.any():
-            kept = np.abs(moved)
-            kept -= sizes * l1
-            np.copysign(np.maximum(kept, 0, out=kept), moved, out=moved)
-        if rows is not None:
-            weights[rows] = moved
-
-    def _direction(self, gradient: np.ndarray, rates: np.ndarray, at: Any) -> tuple[np.ndarray, np.ndarray]:
-        """The direction and the size of the step, elementwise: w moves by -direction * size."""
-        if self.kind == "sgd":
-            return self._average(self.first, gradient, at, 1.0), rates
-        beta_1, beta_2 = self.decay
-        if self.kind == "adam":
-            squares = self._average(self.second, gradient * gradient, at, 1 - beta_2, beta_2)
-            # Adam's averages begin at 0; this makes them the averages of the steps that there were.
-            steps = self.steps[at] if not isinstance(at, slice) else self.steps[:1]
-            rates = (rates * np.sqrt(1 - beta_2**steps) / (1 - beta_1**steps)).astype(np.float32)
-            sizes = np.sqrt(squares)
-            sizes += EPSILON
-            np.divide(rates, sizes, out=sizes)
-            return self._average(self.first, gradient, at, 1 - beta_1), sizes
-        fading = (1.0, 1.0) if self.kind == "adagrad" else (1 - RMSPROP_DECAY, RMSPROP_DECAY)
-        squares = self._average(self.second, gradient * gradient, at, *fading)
-        return gradient, rates / np.sqrt(squares + EPSILON)
-
-    def _average(
-        self, kept: np.ndarray | None, new: np.ndarray, at: Any, share: float, decay: float | None = None
-    ) -> np.ndarray:
-        """What is kept, faded, and a share of what is new; a copy that may be changed. `new` is used up."""
-        if kept is None:
-            return new
-        if share != 1:
-            new *= share
-        part = kept[at]
-        part *= self.decay[0] if decay is None else decay
-        part += new
-        kept[at] = part
-        return np.array(part) if isinstance(at, slice) else np.asarray(part)
+        columns = self.all if columns is None else columns
+        move(weights, gradient, columns, self.first, self.second, self.steps, rates, l1, wd, self.decays)
 
 
 class Models:
@@ -133,6 +99,8 @@ class Models:
         """(m,) what a row of class 1 weighs."""
         self.weights = np.zeros((scaler.width, len(self) * self.classes), np.float32)
         self.bias = np.zeros((1, len(self) * self.classes), np.float32)
+        self.places = np.full(scaler.width, -1, np.int32)
+        """What `number_columns` works with."""
 
     def __len__(self) -> int:
         return len(self.candidates)
@@ -168,7 +136,9 @@ class Models:
             return features if self.scaler.shift is None else features - self.scaler.shift, None
         from scipy.sparse import csr_matrix
 
-        columns, places = np.unique(features.indices, return_inverse=True)
+        from clary.algorithms.linear_learner_kernels import number_columns
+
+        columns, places = number_columns(features.indices, self.places)
         return csr_matrix((features.values, places, features.indptr), (features.rows, len(columns))), columns
 
     def _product(self, features: Any, columns: np.ndarray | None, batch: Batch) -> np.ndarray:

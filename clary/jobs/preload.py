@@ -23,6 +23,7 @@ NEEDED = (
     "clary.algorithms.lda_kernels",
     "clary.algorithms.lda_moments",
     "clary.algorithms.lda_tensor",
+    "clary.algorithms.linear_learner_kernels",
     "clary.algorithms.pca_kernels",
     "clary.algorithms.randomcutforest_kernels",
     "clary.formats.mxnet",
