@@ -256,6 +256,8 @@ class KNN(Estimator):
         rows, self.labels = join_hosts(*self._sample(batches, settings, run), settings, run)
         if len(rows) < self.k:
             raise ClientError(f"k is {self.k}, but the train channel has only {len(rows)} records")
+        if not run.first:  # only the first host saves and scores a model
+            return
         log.info("calling index.train and index.add...")
         self.index = Index.build(rows, settings)
         log.info("...done calling index.add (%d, %d)", self.index.size, self.index.width)

@@ -317,6 +317,11 @@ def test_a_model_that_sagemaker_trained(tmp_path):
     (tmp_path / "model_algo-1.json").write_text(json.dumps({**described, "dimension_reduction": reduced}))
     with pytest.raises(ClientError, match="random matrix of another program can't be known"):
         KNN.load(tmp_path)
+    for wrong in ({"target_dim": 0}, {"input_dim": "20"}, {"type": "pca"}):
+        reduction = {**reduced, "random": "pcg64", **wrong}
+        (tmp_path / "model_algo-1.json").write_text(json.dumps({**described, "dimension_reduction": reduction}))
+        with pytest.raises(ClientError, match="needs a type of"):
+            KNN.load(tmp_path)
 
 
 @pytest.mark.parametrize("settings", [{}, {"index_type": knn.IVF}, {"index_type": knn.IVFPQ, "faiss_index_pq_m": 4}])
