@@ -117,9 +117,10 @@ class LinearLearner(Estimator):
     """(k, d) float32 after `fit` or `load`, for rows as they come; k is 1, or the number of classes beyond two."""
     bias_: np.ndarray
     """(k,) float32"""
+    predictor_type_: str
+    loss_: str
     threshold_: float
     """The score from which on a binary classifier says 1."""
-    loss_: str
 
     def fit(
         self,
@@ -168,10 +169,11 @@ class LinearLearner(Estimator):
         """score: a chance for logistic, (n, classes) chances for softmax_loss, else w . x + b; and for classifiers
         predicted_label."""
         scores = self._answers(self._scores(batch.features))
-        if self.predictor_type_ == REGRESSOR:
-            return {"score": scores}
-        labels = scores.argmax(axis=1) if self.predictor_type_ == MULTICLASS else scores >= self.threshold_
-        return {"score": scores, "predicted_label": labels.astype(np.int64)}
+        answer = {"score": scores.astype(np.float32)}
+        if self.predictor_type_ != REGRESSOR:
+            labels = scores.argmax(axis=1) if self.predictor_type_ == MULTICLASS else scores >= self.threshold_
+            answer["predicted_label"] = labels.astype(np.int64)
+        return answer
 
     def save(self, folder: Path) -> None:
         """Write `model_algo-1`, a zip archive of an MXNet module as linear_learner_artifact.py describes it."""

@@ -28,7 +28,7 @@ OUTPUTS = {"logistic": "LogisticRegressionOutput", "softmax_loss": "SoftmaxOutpu
 
 
 def save(folder: Path, weights: np.ndarray, bias: np.ndarray, more: dict[str, Any]) -> None:
-    """Write weights (k, d) and bias (k,); `more` holds at least predictor_type and loss."""
+    """Write weights (k, d) and bias (k,); `more` holds predictor_type, loss and threshold."""
     params = mxnet.encode({"arg:fc0_weight": weights, "arg:fc0_bias": bias})
     with zipfile.ZipFile(folder / MODEL, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(MORE, json.dumps(more))
@@ -43,8 +43,9 @@ def load(folder: Path) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         raise ClientError(f"There is no model file in {folder}; {MODEL} was expected")
     try:
         with zipfile.ZipFile(folder / MODEL) as archive:
-            more = json.loads(archive.read(MORE))
+            found = json.loads(archive.read(MORE))
             arrays: Any = mxnet.decode(archive.read(PARAMS), PARAMS)
+        more = {name: found[name] for name in ("predictor_type", "loss", "threshold")}
         weights, bias = (arrays[name].astype(np.float32) for name in ("arg:fc0_weight", "arg:fc0_bias"))
     except (zipfile.BadZipFile, KeyError, ValueError, TypeError, NotImplementedError, RuntimeError, EOFError) as error:
         raise ClientError(f"{MODEL} is not a zip archive of a linear learner: {error}") from None

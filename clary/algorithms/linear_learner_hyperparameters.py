@@ -113,7 +113,7 @@ HYPERPARAMETERS = Hyperparameters(
         "lr_scheduler_step", "Steps after which the step size falls; auto: 100 and 10.", "auto", words=AUTO, minimum=1
     ),
     _auto_rate("lr_scheduler_factor", "What the step size is then multiplied with; auto: 0.99.", above=0, below=1),
-    _auto_rate("lr_scheduler_minimum_lr", "Where it stops to fall; auto: 1e-5.", above=0),
+    _auto_rate("lr_scheduler_minimum_lr", "Where it stops to fall; auto: 1e-5 and 1e-4.", above=0),
     Categorical("init_method", "How the weights are drawn at first.", "uniform", choices=("uniform", "normal")),
     Continuous("init_scale", "They are uniform from -init_scale to init_scale.", 0.07, above=0),
     Continuous("init_sigma", "Or normal of this deviation.", 0.01, above=0),
@@ -174,6 +174,8 @@ NO_SCHEDULE = (1, 1.0, 0.0)
 MOST_MODELS = 32
 MOST_WEIGHTS = 32 << 20
 """Weights of all models beyond which `auto` means fewer models: with the optimiser's moments they take 384 MiB."""
+MOST_SCORES = 16 << 20
+"""Scores of all models on a mini-batch beyond which it does: 64 MiB, and as much for each step of the loss."""
 
 
 class Candidate(NamedTuple):
@@ -211,11 +213,11 @@ def with_autos(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, **chosen, **ignored}
 
 
-def candidates(settings: Mapping[str, Any], weights: int, balanced: float) -> list[Candidate]:
+def candidates(settings: Mapping[str, Any], width: int, classes: int, balanced: float) -> list[Candidate]:
     """The models to train, the plain one first.
 
     settings: from `with_autos`
-    weights: how many weights one model has
+    width, classes: how many columns there are, and scores of a model for each row
     balanced: the weight of label 1 that makes both labels weigh the same in sum
     """
     grid = [
@@ -226,7 +228,8 @@ def candidates(settings: Mapping[str, Any], weights: int, balanced: float) -> li
     if settings["_tuning_objective_metric"]:
         count = 1
     elif count == "auto":
-        count = max(1, min(len(grid), MOST_MODELS, MOST_WEIGHTS // weights))
+        bounds = MOST_WEIGHTS // (width * classes), MOST_SCORES // (settings["mini_batch_size"] * classes)
+        count = max(1, min(len(grid), MOST_MODELS, *bounds))
     if count < len(grid):
         others = np.random.default_rng([settings["seed"], 1]).permutation(np.arange(1, len(grid)))
         return [grid[0], *(grid[place] for place in others[: count - 1])]

@@ -78,8 +78,8 @@ class Training:
         # With these weights every class that was seen weighs the same in sum, and all rows as many as they are.
         balanced = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
         multiclass = self.settings["predictor_type"] == MULTICLASS
-        size = scaler.width * (len(counts) if multiclass else 1)
-        models = candidates(self.settings, size, float(balanced[-1] / balanced[0]))
+        classes = len(counts) if multiclass else 1
+        models = candidates(self.settings, scaler.width, classes, float(balanced[-1] / balanced[0]))
         log.info("Number of models trained side by side: %d", len(models))
         by_class = multiclass and self.settings["balance_multiclass_weights"]
         self.ensemble = Ensemble(models, scaler, self.settings, balanced.astype(np.float32) if by_class else None)

@@ -315,7 +315,7 @@ def test_the_threshold_is_chosen_on_the_validation_channel(tumours):
 
 
 def grid(**more):
-    return candidates(settings_of(BINARY, **more), 30, 4.0)
+    return candidates(settings_of(BINARY, **more), 30, 1, 4.0)
 
 
 def test_what_is_given_stays_and_what_is_auto_is_tried():
@@ -331,7 +331,8 @@ def test_what_is_given_stays_and_what_is_auto_is_tried():
     assert {each.positive_weight for each in grid(positive_example_weight_mult="auto")} == {1.0, 4.0}
     assert {each.positive_weight for each in grid(positive_example_weight_mult="balanced")} == {4.0}
     assert {each.lr_scheduler_step for each in grid(lr_scheduler_step=7)} == {7}
-    assert len(candidates(settings_of(BINARY), 8 << 20, 1.0)) == 4
+    assert len(candidates(settings_of(BINARY), 8 << 20, 1, 1.0)) == 4
+    assert len(candidates(settings_of(MULTICLASS, num_classes=1000), 30, 1000, 1.0)) == 16
 
 
 def test_settings_do_what_they_say(tumours):
