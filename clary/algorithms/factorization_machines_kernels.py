@@ -179,14 +179,9 @@ def adam(weight, mean, square, gradient, rate, decay, clip, epsilon):
 
 
 @numba.njit(**OPTIONS)
-def move_column(weights, turned, batch, place, errors, sums, rates, decays, scale, clip, epsilon, gradient):
-    """Move a column's weights by what its entries in the mini-batch say.
-
-    d score / d w_j = x_j and d score / d v_jc = x_j (s_c - v_jc x_j). With e a row's error the gradients' sums are
-    sum e x_j, and sum e x_j s_c - v_jc sum e x_j^2.
-    """
-    column, slope, bend = turned.columns[batch, place], np.float32(0), np.float32(0)
-    table, moments = weights.table, weights.moments
+def gather(turned, batch, place, errors, sums, gradient):
+    """What a column's entries in the mini-batch say: sum e x, sum e x^2, and in `gradient` sum e x s, (1 + k,)."""
+    slope, bend = np.float32(0), np.float32(0)
     for lane in range(len(gradient)):
         gradient[lane] = 0
     for entry in range(turned.starts[batch, place], turned.starts[batch, place + 1]):
@@ -196,6 +191,16 @@ def move_column(weights, turned, batch, place, errors, sums, rates, decays, scal
         bend += weight * x
         for lane in range(len(gradient)):
             gradient[lane] += weight * sums[row, lane]
+    return slope, bend
+
+
+@numba.njit(**OPTIONS)
+def move_column(table, moments, column, gradient, slope, bend, rates, decays, scale, clip, epsilon):
+    """Move a column's weights by what `gather` found.
+
+    d score / d w_j = x_j and d score / d v_jc = x_j (s_c - v_jc x_j), so with e a row's error the sums of the
+    gradients are sum e x_j, and sum e x_j s_c - v_jc sum e x_j^2.
+    """
     linear, mean, square = table[column, 0], moments[column, 0, 0], moments[column, 1, 0]
     linear, mean, square = adam(linear, mean, square, scale * slope, rates[1], decays[1], clip, epsilon)
     rate, decay = rates[2], decays[2]
@@ -232,27 +237,27 @@ def learn(weights, rows, turned, labels, logistic, steps, done, threads):
     sums = np.empty((min(size, count), width), np.float32)
     decays = steps.decays.astype(np.float32)
     clip, epsilon = np.float32(steps.clip), np.float32(steps.epsilon)
-    bias = weights.bias
+    bias, table, moments = weights
     for batch in range(batches):
         first, last = batch * size, min(count, batch * size + size)
         for thread in numba.prange(threads):
             for start in range(first + thread * SHARE, last, threads * SHARE):
                 for row in range(start, min(start + SHARE, last)):
-                    raw = score_row(rows, row, bias[0], weights.table, sums[row - first])
+                    raw = score_row(rows, row, bias[0], table, sums[row - first])
                     guess = np.float32(1 / (1 + np.exp(-raw))) if logistic else raw
                     scores[row], errors[row - first] = raw, guess - labels[row]
         step = done + batch + 1
         rates = (steps.rates * np.sqrt(1 - BETA2**step) / (1 - BETA1**step)).astype(np.float32)
         scale = np.float32(steps.scale if steps.scale else 1 / (last - first))
-        slope = scale * add_up(errors, last - first)
-        bias[0], bias[1], bias[2] = adam(bias[0], bias[1], bias[2], slope, rates[0], decays[0], clip, epsilon)
+        pull = scale * add_up(errors, last - first)
+        bias[0], bias[1], bias[2] = adam(bias[0], bias[1], bias[2], pull, rates[0], decays[0], clip, epsilon)
         for thread in numba.prange(threads):
             gradient = np.empty(width, np.float32)
             for start in range(thread * SHARE, turned.counts[batch], threads * SHARE):
                 for place in range(start, min(start + SHARE, turned.counts[batch])):
-                    move_column(
-                        weights, turned, batch, place, errors, sums, rates, decays, scale, clip, epsilon, gradient
-                    )
+                    slope, bend = gather(turned, batch, place, errors, sums, gradient)
+                    column = turned.columns[batch, place]
+                    move_column(table, moments, column, gradient, slope, bend, rates, decays, scale, clip, epsilon)
     return scores
 
 
