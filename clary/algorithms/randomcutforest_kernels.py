@@ -69,14 +69,15 @@ def _grow(trees: Trees, tree: int, chances: np.ndarray) -> None:
     """Cut a tree's points until each stands alone: parents come before their children, left ones first."""
     points, counts = trees.points[tree], trees.counts[tree]
     size = len(points)
-    order = np.arange(size)
+    order = np.empty(size, np.int64)
+    for place in range(size):
+        order[place] = place
     waiting = np.empty((size, 3), np.int64)  # start and end of a group in `order`, and the link that will lead to it
-    waiting[0] = (0, size, FREE)
     box = np.empty((2, points.shape[1]), np.float32)
-    groups, node = 1, 0
+    groups, node = _push(waiting, 0, 0, size, FREE), 0
     while groups:
         groups -= 1
-        start, end, link = waiting[groups]
+        start, end, link = waiting[groups, 0], waiting[groups, 1], waiting[groups, 2]
         group = order[start:end]
         _enclose(points, group, box)
         span = measure(box)
@@ -85,15 +86,22 @@ def _grow(trees: Trees, tree: int, chances: np.ndarray) -> None:
             link_to(trees, tree, link, ~group[0])
             continue
         column, cut = _choose_inside(box, chances[node] * span)
-        trees.columns[tree, node], trees.cuts[tree, node] = column, cut
-        trees.boxes[tree, node], trees.spans[tree, node] = box, span
+        trees.columns[tree, node], trees.cuts[tree, node], trees.spans[tree, node] = column, cut, span
+        copy(box[0], trees.boxes[tree, node, 0])
+        copy(box[1], trees.boxes[tree, node, 1])
         link_to(trees, tree, link, node)
         middle = start + _part(points, group, column, cut)
-        waiting[groups] = (middle, end, 2 * node + 1)
-        waiting[groups + 1] = (start, middle, 2 * node)
-        groups += 2
+        groups = _push(waiting, groups, middle, end, 2 * node + 1)
+        groups = _push(waiting, groups, start, middle, 2 * node)
         node += 1
     trees.masses[tree] = size
+
+
+@numba.njit(**OPTIONS)
+def _push(waiting: np.ndarray, groups: int, start: int, end: int, link: int) -> int:
+    """Let one more group wait; how many there are then."""
+    waiting[groups, 0], waiting[groups, 1], waiting[groups, 2] = start, end, link
+    return groups + 1
 
 
 @numba.njit(**OPTIONS)
@@ -108,10 +116,17 @@ def link_to(trees: Trees, tree: int, link: int, child: int) -> None:
 @numba.njit(**OPTIONS, fastmath={"nnan", "nsz"})
 def _enclose(points: np.ndarray, group: np.ndarray, box: np.ndarray) -> None:
     """Make a box that of a group's points."""
-    box[0] = points[group[0]]
-    box[1] = points[group[0]]
-    for place in group[1:]:
+    copy(points[group[0]], box[0])
+    copy(points[group[0]], box[1])
+    for place in group:
         widen(box, points[place], points[place])
+
+
+@numba.njit(**OPTIONS)
+def copy(values: np.ndarray, target: np.ndarray) -> None:
+    """Write (d,) numbers over others; to assign an array as a whole takes seconds to compile."""
+    for column in range(len(values)):
+        target[column] = values[column]
 
 
 @numba.njit(**OPTIONS, fastmath={"nnan", "nsz"})
@@ -168,11 +183,10 @@ def _part(points: np.ndarray, group: np.ndarray, column: int, cut: np.float32) -
 
 @numba.njit(**OPTIONS, fastmath={"nnan", "nsz"})
 def distance(box: np.ndarray, point: np.ndarray) -> np.float32:
-    """How far a point lies outside a box, summed over the columns."""
+    """How far a point lies outside a box, summed over the columns: max(low, x) - min(high, x), which is 0 within."""
     total = _sum_by_lanes(box, point)
     for column in range(len(point) // LANES * LANES, len(point)):
-        below, above = box[0, column] - point[column], point[column] - box[1, column]
-        total += max(max(below, above), np.float32(0.0))
+        total += max(box[0, column], point[column]) - min(box[1, column], point[column])
     return total
 
 
@@ -198,14 +212,14 @@ def _sum_by_lanes(_context, box, point):
             values.align = 4
             return values
 
-        def greater(left, right):
-            return builder.select(builder.fcmp_ordered(">", left, right), left, right)
+        def choose(sign, left, right):
+            return builder.select(builder.fcmp_ordered(sign, left, right), left, right)
 
         with cgutils.for_range(builder, builder.udiv(width, width.type(LANES))) as loop:
             start = builder.mul(loop.index, width.type(LANES))
             value = load(x.data, start)
-            below, above = builder.fsub(load(low.data, start), value), builder.fsub(value, load(high, start))
-            outside = greater(greater(below, above), zeros)
+            nearest = choose("<", load(high, start), value)
+            outside = builder.fsub(choose(">", load(low.data, start), value), nearest)
             builder.store(builder.fadd(builder.load(total), outside), total)
         kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), VECTOR])
         add_up = cgutils.get_or_insert_function(builder.module, kind, f"llvm.vector.reduce.fadd.v{LANES}f32")
@@ -218,55 +232,56 @@ def _sum_by_lanes(_context, box, point):
 def _score(trees: Trees, rows: np.ndarray, out: np.ndarray) -> None:
     """Add the scores of a block of rows."""
     count, size = trees.counts.shape
-    waiting = np.empty((size, 4), np.int64)
+    waiting, depths = np.empty((size, 3), np.int64), np.empty(size, np.int64)
     order, aside = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
-    reach, found = np.empty(len(rows)), np.empty(len(rows))
+    reach, found, excess = np.empty(len(rows)), np.empty(len(rows)), np.empty(len(rows))
     for tree in range(count):
-        _descend(trees, tree, rows, waiting, order, aside, reach, found)
+        _descend(trees, tree, rows, waiting, depths, excess, order, aside, reach, found)
         scale = math.log2(trees.masses[tree] + 1.0) / count
         for row in range(len(rows)):
             out[row] += scale * found[row]
 
 
 @numba.njit(**OPTIONS)
-def _descend(trees, tree, rows, waiting, order, aside, reach, found) -> None:
+def _descend(trees, tree, rows, waiting, depths, excess, order, aside, reach, found) -> None:
     """Find the rows' expected scores in a tree, over the cuts that their insertion would draw.
 
     The rows at a node are dealt with together. At a node with a box of span s, which is e short of holding a row, a
     cut parts the row from the node's points with the probability e / (s + e): the row then ends at this depth. Else,
     and `reach` is the odds of that, it goes on to the child on its side. `waiting` holds the groups that are to come:
-    start and end in `order`, the child, and its depth from 1.
+    start and end in `order`, and the child, whose depth from 1 is in `depths`.
     """
     for row in range(len(rows)):
         order[row], reach[row], found[row] = row, 1.0, 0.0
-    waiting[0] = (0, len(rows), np.int64(trees.roots[tree]), 1)
-    groups = 1
+    groups = _push(waiting, 0, 0, len(rows), trees.roots[tree])
+    depths[0] = 1
     while groups:
         groups -= 1
-        start, end, child, depth = waiting[groups]
+        start, end, child, depth = waiting[groups, 0], waiting[groups, 1], waiting[groups, 2], depths[groups]
         if child < 0:
             _end(trees, tree, ~child, depth, rows, order[start:end], reach, found)
             continue
         box, span, share = trees.boxes[tree, child], trees.spans[tree, child], 1.0 / depth
         column, cut = trees.columns[tree, child], trees.cuts[tree, child]
         middle, right = start, 0
+        for place in range(start, end):  # a loop of its own: the processor is at several rows at a time
+            excess[place] = distance(box, rows[order[place]])
         for place in range(start, end):
             row = order[place]
-            kept = reach[row] * (span / (span + np.float64(distance(box, rows[row]))))
+            kept = reach[row] * (span / (span + excess[place]))
             found[row] += (reach[row] - kept) * share
             reach[row] = kept
             order[middle], aside[right] = row, row  # written twice and counted once: no branch to be guessed wrong
             goes_left = np.int64(rows[row, column] <= cut)
             middle += goes_left
             right += 1 - goes_left
-        order[middle:end] = aside[:right]
-        left_child, right_child = trees.children[tree, child]
+        copy(aside[:right], order[middle:end])
         if middle < end:
-            waiting[groups] = (middle, end, np.int64(right_child), depth + 1)
-            groups += 1
+            depths[groups] = depth + 1
+            groups = _push(waiting, groups, middle, end, trees.children[tree, child, 1])
         if start < middle:
-            waiting[groups] = (start, middle, np.int64(left_child), depth + 1)
-            groups += 1
+            depths[groups] = depth + 1
+            groups = _push(waiting, groups, start, middle, trees.children[tree, child, 0])
 
 
 @numba.njit(**OPTIONS)

@@ -14,7 +14,7 @@ import math
 import numba
 import numpy as np
 
-from clary.algorithms.randomcutforest_kernels import OPTIONS, between, distance, equal, link_to, measure, widen
+from clary.algorithms.randomcutforest_kernels import OPTIONS, between, copy, distance, equal, link_to, measure, widen
 from clary.algorithms.randomcutforest_trees import FREE, Trees, make_room
 
 
@@ -53,7 +53,8 @@ def insert(trees: Trees, tree: int, point: np.ndarray, rng) -> int:
     trees.masses[tree] += 1
     if trees.masses[tree] == 1:
         trees.roots[tree] = ~0
-        trees.points[tree, 0], trees.counts[tree, 0] = point, 1
+        trees.counts[tree, 0] = 1
+        copy(point, trees.points[tree, 0])
         return 0
     link, child = FREE, np.int64(trees.roots[tree])
     while child >= 0:
@@ -70,7 +71,8 @@ def insert(trees: Trees, tree: int, point: np.ndarray, rng) -> int:
         trees.counts[tree, ~child] += 1
         return ~child
     box = np.empty((2, len(point)), np.float32)
-    box[0], box[1] = trees.points[tree, ~child], trees.points[tree, ~child]
+    copy(trees.points[tree, ~child], box[0])
+    copy(trees.points[tree, ~child], box[1])
     return _cut_off(trees, tree, link, child, box, point, rng.random() * np.float64(distance(box, point)))
 
 
@@ -79,11 +81,13 @@ def _cut_off(trees: Trees, tree: int, link: int, child: int, box: np.ndarray, po
     """Put a node above a child, whose box is given, with the child on one side and the point on the other."""
     column, cut, below = _choose_outside(box, point, place)
     leaf, node = _first(trees.counts[tree], 0), _first(trees.columns[tree], FREE)
-    trees.points[tree, leaf], trees.counts[tree, leaf] = point, 1
+    copy(point, trees.points[tree, leaf])
+    trees.counts[tree, leaf] = 1
     trees.columns[tree, node], trees.cuts[tree, node] = column, cut
     trees.children[tree, node, 0] = ~leaf if below else child
     trees.children[tree, node, 1] = child if below else ~leaf
-    trees.boxes[tree, node] = box
+    copy(box[0], trees.boxes[tree, node, 0])
+    copy(box[1], trees.boxes[tree, node, 1])
     widen(trees.boxes[tree, node], point, point)
     trees.spans[tree, node] = measure(trees.boxes[tree, node])
     link_to(trees, tree, link, node)
@@ -149,7 +153,8 @@ def _shrink(trees: Trees, tree: int, node: int) -> bool:
         low = trees.boxes[tree, child, 0] if child >= 0 else trees.points[tree, ~child]
         high = trees.boxes[tree, child, 1] if child >= 0 else trees.points[tree, ~child]
         if side == 0:
-            box[0], box[1] = low, high
+            copy(low, box[0])
+            copy(high, box[1])
         else:
             widen(box, low, high)
     trees.spans[tree, node] = measure(box)
