@@ -82,12 +82,24 @@ class Standing(NamedTuple):
     """The score, before the sigmoid, from which on the label is 1."""
 
 
+def standings(
+    costs: Sequence[float] | np.ndarray, losses: np.ndarray, cuts: Sequence[float] | None = None
+) -> list[Standing]:
+    """The standings of all models; those whose loss is no number any more come last."""
+    return [
+        Standing(float(cost), float(loss), cut) if np.isfinite(loss) else Standing(np.inf, np.inf, 0.0)
+        for cost, loss, cut in zip(costs, losses, cuts or [0.0] * len(losses), strict=True)
+    ]
+
+
 class Evaluation:
     """A pass of all models over the validation channel."""
 
     def __init__(self, models: int, settings: Mapping[str, Any], run: Run) -> None:
         self.settings, self.run = settings, run
         self.losses, self.weights, self.entropies, self.rows = np.zeros(models), np.zeros(models), np.zeros(models), 0
+        criterion = settings["binary_classifier_model_selection_criteria"]
+        self.by_entropy = settings["predictor_type"] == BINARY and criterion == "cross_entropy_loss"
         size = min(settings["num_calibration_samples"], CALIBRATION_BYTES // (4 * (models + 1)))
         rng = np.random.default_rng([settings["seed"], 2, run.rank])
         self.sample = Sample(size if calibrates(settings) else 0, models + 1, rng)
@@ -99,7 +111,7 @@ class Evaluation:
         self.rows += len(labels)
         if self.sample.size:
             self.sample.add(np.column_stack([scores, labels]))
-        if self.settings["binary_classifier_model_selection_criteria"] == "cross_entropy_loss":
+        if self.by_entropy:
             self.entropies += logistic(scores, labels)[0].sum(axis=0, dtype=np.float64)
 
     def standings(self) -> list[Standing]:
@@ -110,11 +122,10 @@ class Evaluation:
             raise ClientError("the validation channel has no records")
         means = add(losses) / add(weights)
         if not self.sample.size:
-            costs = add(entropies) / add(rows) if add(entropies).any() else means
-            return [Standing(*pair, 0.0) for pair in zip(costs.tolist(), means.tolist(), strict=True)]
-        sample = np.concatenate(samples)
-        cuts = [calibrate(sample[:, model], sample[:, -1], self.settings) for model in range(len(means))]
-        return [Standing(-cut.value, float(loss), cut.score) for cut, loss in zip(cuts, means, strict=True)]
+            return standings(add(entropies) / add(rows) if self.by_entropy else means, means)
+        *scores, labels = np.concatenate(samples).T
+        cuts = [calibrate(each, labels, self.settings) for each in scores]
+        return standings([-cut.value for cut in cuts], means, [cut.score for cut in cuts])
 
 
 def join(run: Run, parts: Sequence[np.ndarray]) -> list[tuple[np.ndarray, ...]]:

@@ -19,7 +19,16 @@ from clary.algorithms.linear_learner_ensemble import Ensemble, Models
 from clary.algorithms.linear_learner_hyperparameters import BINARY, MULTICLASS, REGRESSOR, candidates
 from clary.algorithms.linear_learner_losses import objective_of
 from clary.algorithms.linear_learner_scaler import Moments, check_width, moments, scaler_of, take_sample, width_of
-from clary.algorithms.linear_learner_scores import Evaluation, Standing, Tally, add, calibrates, is_loss, join
+from clary.algorithms.linear_learner_scores import (
+    Evaluation,
+    Standing,
+    Tally,
+    add,
+    calibrates,
+    is_loss,
+    join,
+    standings,
+)
 from clary.errors import ClientError
 from clary.formats import Batch, Sparse, regroup
 
@@ -51,13 +60,13 @@ class Training:
         for epoch in range(self.settings["epochs"]):
             begun = time.time()
             try:
-                standings = self._train(epochs if not epoch else iter(self.batches), epoch)
+                found = self._train(epochs if not epoch else iter(self.batches), epoch)
                 if self.validation is not None:
-                    standings = self._validate(self.validation, epoch)
+                    found = self._validate(self.validation, epoch)
             except Stopped:
                 self._keep_what_there_is()
                 break
-            self._choose(standings, epoch)
+            self._choose(found, epoch)
             self._log_epoch(epoch, begun)
             if self.waited >= self.settings["early_stopping_patience"]:
                 log.info("Early stop condition met. Stopping training.")
@@ -98,9 +107,10 @@ class Training:
             self.counts += count_labels(labels, len(self.counts))
         self._meet_hosts()
         check_classes(self.counts)
-        standings = standings_of(self.losses, self.weights)
-        self._log_losses("train", standings, epoch)
-        return standings
+        means = self.losses / self.weights
+        found = standings(means, means)
+        self._log_losses("train", found, epoch)
+        return found
 
     def _meet_hosts(self) -> None:
         """Every host goes on with the mean of all hosts' weights, and knows the losses of all rows."""
@@ -121,9 +131,9 @@ class Training:
             labels = self._labels(batch)
             scores = self.ensemble.scores(batch)
             evaluation.add(scores, labels, self.ensemble.losses(scores, labels))
-        standings = evaluation.standings()
-        self._log_losses("validation", standings, epoch)
-        return standings
+        found = evaluation.standings()
+        self._log_losses("validation", found, epoch)
+        return found
 
     def score(self, models: Models, cut: float, test: Batches | None) -> float:
         """Log the finished model's scores; the cut of a binary classifier, chosen on `train` where that is all."""
@@ -153,37 +163,39 @@ class Training:
         check_width(batch, self.ensemble.scaler.width, self.settings["feature_dim"])
         return labels_of(batch, self.settings)
 
-    def _choose(self, standings: Sequence[Standing], epoch: int) -> None:
-        """Keep the best model if it is better than the best of earlier epochs."""
-        number = min(range(len(standings)), key=lambda place: standings[place])
-        found, before = standings[number], self.best
-        if not np.isfinite(found.loss):
+    def _choose(self, found: Sequence[Standing], epoch: int) -> None:
+        """Keep the best model if it is better than the best of earlier epochs, and mind whether it is much better."""
+        number = min(range(len(found)), key=found.__getitem__)
+        now, before = found[number], self.best
+        if not np.isfinite(now.loss):
             raise ClientError("the loss of every model is infinite or no number: lower the learning_rate")
-        if before is None or found < before.standing:
-            self.best = Best(self.ensemble.pick(number), found)
+        if before is None or now < before.standing:
+            self.best = Best(self.ensemble.pick(number), now)
         sampled = self.validation is not None and calibrates(self.settings)
         name = f"sampled_{self.settings['binary_classifier_model_selection_criteria']}" if sampled else self.objective
+        value = -now.cost if sampled else now.cost
         log.info(
             "#early_stopping_criteria_metric: host=%s, epoch=%d, criteria=%s, value=%s",
-            *(self.run.host, epoch, name, -found.cost if sampled else found.cost),
+            *(self.run.host, epoch, name, value),
         )
-        gain = np.inf if before is None else before.standing.cost - found.cost
-        # Not below the tolerance, relative to the best cost before; from 0 nothing can improve.
-        if before is None or (
-            gain > 0 and gain >= self.settings["early_stopping_tolerance"] * abs(before.standing.cost)
-        ):
+        if before is None or self._improves(before.standing.cost, now.cost):
             self.waited = 0
             log.info("Epoch %d: Loss improved. Updating best model", epoch)
         else:
             self.waited += 1
             log.info("Epoch %d: Loss has not improved for %d epochs.", epoch, self.waited)
 
+    def _improves(self, before: float, now: float) -> bool:
+        """Whether the cost fell, by early_stopping_tolerance of what it was at least."""
+        return now < before and before - now >= self.settings["early_stopping_tolerance"] * abs(before)
+
     def _keep_what_there_is(self) -> None:
         """After a stop: the best model of the epochs before, else the best by the rows seen so far."""
         if self.best is None:
             if len(self.run.hosts) > 1 or not self.rows:
                 raise Stopped
-            self._choose(standings_of(self.losses, self.weights), 0)
+            means = self.losses / self.weights
+            self._choose(standings(means, means), 0)
         log.info("Training was asked to stop; the best model so far is kept")
 
     def _log_scores(self, channel: str, scores: Mapping[str, float]) -> None:
@@ -194,16 +206,15 @@ class Training:
             kind = "loss" if is_loss(name) else "score"
             log.info("#quality_metric: host=%s, %s %s <%s>=%s", self.run.host, channel, name, kind, value)
 
-    def _log_losses(self, channel: str, standings: Sequence[Standing], epoch: int) -> None:
+    def _log_losses(self, channel: str, found: Sequence[Standing], epoch: int) -> None:
         """Every model's loss, and the best model's."""
-        now, name = time.time(), f"{channel}_{self.objective}"
-        for number, standing in enumerate(standings):
-            block = log_lines.metrics(
-                NAME, self.run.host, "training", now, now, {name: standing.loss}, model=number, epoch=epoch
-            )
-            self.run.say(block)
+        now, host, name = time.time(), self.run.host, f"{channel}_{self.objective}"
+        for number, standing in enumerate(found):
+            if np.isfinite(standing.loss):
+                values = {name: standing.loss}
+                self.run.say(log_lines.metrics(NAME, host, "training", now, now, values, model=number, epoch=epoch))
         title = f"{channel} {self.objective}"
-        log.info(log_lines.quality_metric(self.run.host, epoch, title, min(standings).loss, higher_is_better=False))
+        log.info(log_lines.quality_metric(host, epoch, title, min(found).loss, higher_is_better=False))
 
     def _log_epoch(self, epoch: int, begun: float) -> None:
         """The epoch's progress, rows and speed."""
@@ -234,12 +245,6 @@ def survey(sample: Sequence[Batch], settings: Mapping[str, Any], run: Run) -> tu
     if not labels.counts.any():
         raise ClientError("the train channel has no records")
     return columns, labels, add(counted), any(flags)
-
-
-def standings_of(losses: np.ndarray, weights: np.ndarray) -> list[Standing]:
-    """Models by their mean loss; one that is no number comes last."""
-    means = losses / weights
-    return [Standing(loss, loss, 0.0) for loss in np.where(np.isfinite(means), means, np.inf).tolist()]
 
 
 def classes_of(settings: Mapping[str, Any]) -> int:

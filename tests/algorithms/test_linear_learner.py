@@ -384,6 +384,20 @@ def test_runs_are_repeatable(tumours):
     assert not np.array_equal(first, other)
 
 
+def test_models_that_diverge_are_left_behind(caplog):
+    """Steps of 0.1 are too large for columns of deviation 4 (2 / 0.1 < 2 * 16), steps of 0.01 aren't."""
+    caplog.set_level(logging.INFO, "clary.algorithms.linear_learner")
+    rng, said = np.random.default_rng(0), []
+    x = rng.normal(0, 4, (2000, 5))
+    y = x @ [1, -2, 3, 0.5, 0] + 4
+    plain = {"optimizer": "sgd", "normalize_data": False, "normalize_label": False, "unbias_label": False}
+    found = LinearLearner(predictor_type=REGRESSOR, mini_batch_size=20, **plain)
+    found.fit(x, y, validation=Epochs(x, y), run=Run(say=said.append))
+    assert found.predict(x) == pytest.approx(y, abs=0.2)
+    assert '"learning_rate": 0.1,' not in caplog.text
+    assert not any("NaN" in line or "Infinity" in line for line in said)
+
+
 # Sparse rows
 
 
