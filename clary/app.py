@@ -27,7 +27,7 @@ from clary.store.changes import Changes
 from clary.store.database import Database
 from clary.store.lock import LOCK_FILE, DataFolderLock
 from clary.store.logs import Logs
-from clary.store.metrics import Metrics
+from clary.store.metrics import Datum, Metrics
 from clary.store.objects import Objects
 from clary.store.records import Records
 from clary.wire import Registry, Rooms
@@ -106,6 +106,7 @@ class House:
         sagemaker.recover(self.rooms)
 
     def _clear_out(self) -> None:
+        self.rooms.background.close()
         self.rooms.jobs.close()
         self.rooms.hosting.close()
         self._database.close()
@@ -118,15 +119,17 @@ class House:
         ) -> None:
             self.rooms.logs.append(*scope, group, stream, events, position=position)
 
+        def put_metrics(scope: Scope, namespace: str, data: Sequence[Datum], source: str) -> None:
+            self.rooms.metrics.put(*scope, namespace, data, source=source)
+            sagemaker.metrics_came(self.rooms, scope, data)
+
         return Host(
             list_objects=lambda bucket, prefix: s3.list_objects(self.rooms, bucket, prefix),
             fetch_object=lambda bucket, key, target: s3.fetch_object(self.rooms, bucket, key, target),
             put_object=lambda bucket, key, path: s3.put_object_file(self.rooms, bucket, key, path),
             append_log=append_log,
             log_position=lambda scope, group, stream: self.rooms.logs.position(*scope, group, stream),
-            put_metrics=lambda scope, namespace, data, source: self.rooms.metrics.put(
-                *scope, namespace, data, source=source
-            ),
+            put_metrics=put_metrics,
             state_changed=lambda resource, change: sagemaker.state_changed(self.rooms, resource, change),
             credentials=self._credentials,
         )

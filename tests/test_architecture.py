@@ -16,7 +16,7 @@ LEVELS = [
     {"names", "errors", "config", "clock"},
     {"formats", "store", "sandbox"},
     {"algorithms"},
-    {"jobs", "hosting"},
+    {"jobs", "hosting", "tuning"},
     {"access"},
     {"wire"},
     {"services"},
@@ -24,7 +24,7 @@ LEVELS = [
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
 SIDEWAYS = {("hosting", "jobs"), ("config", "errors"), ("config", "names")}
 
-HEAVY = ["torch", "numba", "scipy", "sklearn", "xgboost", "faiss", "pyarrow", "duckdb", "pyspark", "ray"]
+HEAVY = ["torch", "numba", "scipy", "sklearn", "xgboost", "faiss", "pyarrow", "duckdb", "pyspark", "ray", "optuna"]
 
 
 def imports(path):
@@ -58,6 +58,11 @@ def test_jobs_and_hosting_know_no_service():
     for room in ("jobs", "hosting"):
         for path in (PACKAGE / room).rglob("*.py"):
             assert not {"services", "wire", "access"} & set(imports(path)), path
+
+
+def test_the_search_knows_only_the_hyperparameter_tables():
+    for path in (PACKAGE / "tuning").rglob("*.py"):
+        assert set(imports(path)) <= {"tuning", "algorithms", "errors"}, path
 
 
 def test_starting_the_server_imports_nothing_heavy():

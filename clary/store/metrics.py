@@ -287,7 +287,8 @@ def _read_samples(
         columns.time, columns.unit, columns.count, columns.sum, columns.minimum, columns.maximum, columns.samples
     )
     buckets: dict[tuple[int, str], Bucket] = {}
-    for time, its_unit, *values in connection.execute(statement.where(*_in_span(series_id, start, end, unit))):
+    statement = statement.where(*_in_span(series_id, start, end, unit)).order_by(columns.time, columns.number)
+    for time, its_unit, *values in connection.execute(statement):
         point = Summary(*values)
         if point.samples is not None:
             point.samples = [(value, count) for value, count in point.samples]

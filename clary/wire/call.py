@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from clary.names import make_arn
+from clary.wire.background import Background
 
 if TYPE_CHECKING:
     from clary.access import Access
@@ -35,6 +36,7 @@ class Rooms:
     access: "Access"
     jobs: "Jobs"
     hosting: "Hosting"
+    background: Background = field(default_factory=Background)
 
 
 @dataclass(slots=True)

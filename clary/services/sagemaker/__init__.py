@@ -1,5 +1,6 @@
-"""Amazon SageMaker: training jobs, models, endpoint configurations, endpoints, tags and search."""
+"""Amazon SageMaker: training and tuning jobs, models, endpoint configurations, endpoints, tags and search."""
 
 from clary.services.sagemaker.life import recover, running, state_changed
+from clary.services.sagemaker.tuning_stopping import metrics_came
 
-__all__ = ["recover", "running", "state_changed"]
+__all__ = ["metrics_came", "recover", "running", "state_changed"]

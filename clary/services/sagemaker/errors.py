@@ -2,7 +2,7 @@
 
 from clary.errors import ServiceError, ValidationException
 
-__all__ = ["ResourceInUse", "ResourceLimitExceeded", "ValidationException", "not_yet"]
+__all__ = ["ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound", "ValidationException", "not_yet"]
 
 
 class ResourceInUse(ServiceError):
@@ -16,6 +16,13 @@ class ResourceLimitExceeded(ServiceError):
     """More is asked for than an account may have."""
 
     code = "ResourceLimitExceeded"
+    status = 400
+
+
+class ResourceNotFound(ServiceError):
+    """There is no such resource."""
+
+    code = "ResourceNotFound"
     status = 400
 
 

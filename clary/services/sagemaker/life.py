@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from clary.services.sagemaker import endpoint_state, resources, training_state
+from clary.services.sagemaker import endpoint_state, resources, training_state, tuning_driver
 from clary.services.sagemaker.endpoint_deployment import to_spec as to_endpoint_spec
 from clary.services.sagemaker.resources import ENDPOINT, TRAINING_JOB, record_kind
 from clary.services.sagemaker.training_spec import to_spec as to_job_spec
@@ -24,9 +24,12 @@ def state_changed(rooms: Rooms, id: str, change: dict[str, Any]) -> None:  # noq
     key = resources.key_of_arn(id)
     assert key is not None, id
     move = _MOVES[resources.kind_of(key)]
-    if rooms.records.change(key, lambda record: move(record, change)) is None:
+    record = rooms.records.change(key, lambda record: move(record, change))
+    if record is None:
         log.info("%s changed after its record was deleted: %s", id, change)
     rooms.changes.notify(key)
+    if record is not None and "TuningJobArn" in record.body and record.status in training_state.ENDED:
+        tuning_driver.wake(rooms, record.body["TuningJobArn"])
 
 
 def recover(rooms: Rooms) -> None:
@@ -37,6 +40,7 @@ def recover(rooms: Rooms) -> None:
             _recover_job(rooms, record)
     for record in list(rooms.records.every(record_kind(ENDPOINT))):
         _recover_endpoint(rooms, record)
+    tuning_driver.recover(rooms)
 
 
 def _recover_job(rooms: Rooms, record: Record) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clary.errors import ValidationException
+from clary.errors import ServiceError, ValidationException
 from clary.names import make_arn, parse_arn
+from clary.services.sagemaker.errors import ResourceNotFound
 from clary.store.records import Key, Record, RecordExists
 
 if TYPE_CHECKING:
@@ -30,8 +31,11 @@ TRAINING_JOB = Kind("training-job", "training job", "TrainingJobName", "Training
 MODEL = Kind("model", "model", "ModelName", "ModelArn")
 ENDPOINT_CONFIG = Kind("endpoint-config", "endpoint configuration", "EndpointConfigName", "EndpointConfigArn")
 ENDPOINT = Kind("endpoint", "endpoint", "EndpointName", "EndpointArn")
+TUNING_JOB = Kind(
+    "hyper-parameter-tuning-job", "tuning job", "HyperParameterTuningJobName", "HyperParameterTuningJobArn"
+)
 
-KINDS = {kind.resource: kind for kind in (TRAINING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT)}
+KINDS = {kind.resource: kind for kind in (TRAINING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT, TUNING_JOB)}
 
 
 def record_kind(kind: Kind) -> str:
@@ -65,9 +69,11 @@ def kind_of(key: Key) -> Kind:
     return KINDS[key.kind.removeprefix("sagemaker/")]
 
 
-def not_found(key: Key) -> ValidationException:
-    """AWS's sentence for a resource that doesn't exist."""
+def not_found(key: Key) -> ServiceError:
+    """AWS's error for a resource that doesn't exist."""
     kind = kind_of(key)
+    if kind is TUNING_JOB:
+        return ResourceNotFound(f"Amazon SageMaker can't find a tuning job with the name {key.name}.")
     if kind is TRAINING_JOB:
         return ValidationException("Requested resource not found.")
     return ValidationException(f'Could not find {kind.title} "{arn_of(key)}".')

@@ -11,8 +11,8 @@ from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.services.sagemaker.resources import TRAINING_JOB
 from clary.services.sagemaker.training_spec import to_spec
 from clary.services.sagemaker.training_state import ENDED, describe, move, new_body
-from clary.store.records import Record, RecordExists
-from clary.wire import Call, operation
+from clary.store.records import Key, Record, RecordExists
+from clary.wire import Call, Rooms, operation
 
 UPDATE_NOT_DONE = (
     NotDone("ProfilerConfig.ProfilingParameters", "the profiler"),
@@ -36,25 +36,36 @@ SUMMARY = (
 @operation
 def create_training_job(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Check what the model cannot say, write one record, hand the job to the job room."""
+    image = check(call, request)
+    key = resources.key_of(call, TRAINING_JOB, request["TrainingJobName"])
+    return {"TrainingJobArn": start(call.rooms, key, request, image).body["TrainingJobArn"]}
+
+
+def check(call: Call, request: dict[str, Any]) -> images.Image:
+    """The image of a job that may run; ValidationException for another."""
     image = images.resolve_specification(request["AlgorithmSpecification"])
     training_request.check(call, request, image)
     roles.check(call, request["RoleArn"])
-    record = _create_record(call, request, image)
+    return image
+
+
+def start(rooms: Rooms, key: Key, request: dict[str, Any], image: images.Image) -> Record:
+    """Write the record of a job and hand it to the job room; ResourceInUse where the name is taken."""
+    record = _create_record(rooms, key, request, image)
     submitted = False
     try:
-        call.rooms.jobs.submit(to_spec(record))
+        rooms.jobs.submit(to_spec(record))
         submitted = True
     finally:
         if not submitted:
-            call.rooms.records.delete(record.key)
-    return {"TrainingJobArn": record.body["TrainingJobArn"]}
+            rooms.records.delete(record.key)
+    return record
 
 
-def _create_record(call: Call, request: dict[str, Any], image: images.Image) -> Record:
-    key = resources.key_of(call, TRAINING_JOB, request["TrainingJobName"])
+def _create_record(rooms: Rooms, key: Key, request: dict[str, Any], image: images.Image) -> Record:
     arn = resources.arn_of(key)
     try:
-        return call.rooms.records.create(key, new_body(request, arn, image), status="InProgress")
+        return rooms.records.create(key, new_body(request, arn, image), status="InProgress")
     except RecordExists:
         raise ResourceInUse(
             "Training job names must be unique within an AWS account and region, and a training job with this name "
@@ -94,18 +105,22 @@ def _summary(record: Record) -> dict[str, Any]:
 @operation
 def stop_training_job(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Ask a running job to stop: its end is written when it has."""
-    key = resources.key_of(call, TRAINING_JOB, request["TrainingJobName"])
+    stop(call.rooms, resources.key_of(call, TRAINING_JOB, request["TrainingJobName"]))
+    return {}
 
-    def stop(record: Record) -> None:
+
+def stop(rooms: Rooms, key: Key) -> None:
+    """Ask a running job to stop; ValidationException for one that doesn't run."""
+
+    def change(record: Record) -> None:
         if record.status != "InProgress":
             raise ValidationException(
                 f"The request was rejected because the training job is in status {record.status}."
             )
-        move(record, {"SecondaryStatus": "Stopping", "Time": call.rooms.clock.now()})
+        move(record, {"SecondaryStatus": "Stopping", "Time": rooms.clock.now()})
 
-    record = resources.change(call.rooms, key, stop)
-    call.rooms.jobs.stop(record.body["TrainingJobArn"])
-    return {}
+    record = resources.change(rooms, key, change)
+    rooms.jobs.stop(record.body["TrainingJobArn"])
 
 
 @operation
