@@ -88,9 +88,26 @@ def add_rows(rows: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
     """The sums of the rows, (n, D), that have each place, (n,): (count, D)."""
     sums = np.zeros((count, rows.shape[1]), rows.dtype)
     for row in range(len(places)):
-        for i in range(rows.shape[1]):
-            sums[places[row], i] += rows[row, i]
+        total, more = sums[places[row]], rows[row]
+        for i in range(len(total)):
+            total[i] += more[i]
     return sums
+
+
+@numba.njit(cache=True, nogil=True)
+def rectify(hidden, biases):  # type: ignore[no-untyped-def]
+    """relu(h + b) for rows h, in place."""
+    for row in range(len(hidden)):
+        for i in range(len(biases)):
+            hidden[row, i] = max(hidden[row, i] + biases[i], np.float32(0))
+
+
+@numba.njit(cache=True, nogil=True)
+def close_gates(outer, rectified):  # type: ignore[no-untyped-def]
+    """The gradient through a rectifier, in place: 0 where it let nothing through."""
+    for row in range(len(outer)):
+        for i in range(outer.shape[1]):
+            outer[row, i] = outer[row, i] if rectified[row, i] > 0 else np.float32(0)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
@@ -101,12 +118,12 @@ def adam(weights, means, squares, places, gradients, step, decay):  # type: igno
     step: the learning rate with Adam's correction for the means' start at 0
     """
     for at in range(len(places)):
-        row = places[at]
-        for i in range(weights.shape[1]):
-            slope = gradients[at, i] + decay * weights[row, i]
-            means[row, i] += np.float32(1 - DECAY_1) * (slope - means[row, i])
-            squares[row, i] += np.float32(1 - DECAY_2) * (slope * slope - squares[row, i])
-            weights[row, i] -= step * means[row, i] / (np.sqrt(squares[row, i]) + np.float32(TINY))
+        row, mean, square, gradient = weights[places[at]], means[places[at]], squares[places[at]], gradients[at]
+        for i in range(len(row)):
+            slope = gradient[i] + decay * row[i]
+            mean[i] += np.float32(1 - DECAY_1) * (slope - mean[i])
+            square[i] += np.float32(1 - DECAY_2) * (slope * slope - square[i])
+            row[i] -= step * mean[i] / (np.sqrt(square[i]) + np.float32(TINY))
 
 
 def compile_kernels() -> None:
@@ -117,4 +134,6 @@ def compile_kernels() -> None:
     one, place = np.ones((1, 4), np.float32), np.zeros(1, np.int64)
     discriminate(one, one, place, place, 1, 1.0, one.copy(), one.copy())
     add_rows(one, place, 1)
+    rectify(one, one[0].copy())
+    close_gates(one, one.copy())
     adam(one, one.copy(), one.copy(), place, one.copy(), np.float32(1e-3), np.float32(0))

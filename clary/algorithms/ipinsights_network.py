@@ -19,7 +19,7 @@ import numpy as np
 from clary.algorithms.base import Run
 from clary.algorithms.exchange import gather
 from clary.algorithms.ipinsights_events import Events
-from clary.algorithms.ipinsights_kernels import DECAY_1, DECAY_2, adam, add_rows, discriminate
+from clary.algorithms.ipinsights_kernels import DECAY_1, DECAY_2, adam, add_rows, close_gates, discriminate, rectify
 
 BITS = 32
 PART_ROWS = 512
@@ -73,9 +73,10 @@ def encode(layers: Sequence[Layer], addresses: np.ndarray) -> list[np.ndarray]:
     entering = [bits_of(addresses)]
     for at, (weights, biases) in enumerate(layers):
         hidden = entering[-1] @ weights.T
-        hidden += biases
         if at < len(layers) - 1:
-            np.maximum(hidden, 0, out=hidden)
+            rectify(hidden, biases)
+        else:
+            hidden += biases
         entering.append(hidden)
     return entering
 
@@ -87,7 +88,7 @@ def gradients(layers: Sequence[Layer], entering: Sequence[np.ndarray], outer: np
         found.append((outer.T @ inputs, outer.sum(axis=0)))
         if len(found) < len(layers):
             outer = outer @ weights
-            outer *= inputs > 0
+            close_gates(outer, inputs)
     return found[::-1]
 
 
