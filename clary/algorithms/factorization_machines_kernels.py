@@ -61,6 +61,11 @@ class Steps(NamedTuple):
     epsilon: float
 
 
+def as_compiled(numbers: np.ndarray) -> np.ndarray:
+    """An array as the kernels are compiled for: in a row and writable, a copy where it isn't."""
+    return np.require(numbers, requirements=["C", "W"])
+
+
 def as_rows(features: np.ndarray | Sparse, width: int) -> Rows:
     """Features as the kernels take them, zeros of dense ones left out; ClientError unless they fit `width`."""
     found = features.width if isinstance(features, Sparse) else features.shape[1]
@@ -68,10 +73,10 @@ def as_rows(features: np.ndarray | Sparse, width: int) -> Rows:
     if found > width or (exact and found != width):
         raise ClientError(f"feature_dim is {width}, but the data has {found} columns")
     if isinstance(features, Sparse):
-        return Rows(features.indptr, features.indices, features.values)
+        return Rows(*map(as_compiled, (features.indptr, features.indices, features.values)))
     present = features != 0
     indptr = np.concatenate([[0], np.cumsum(np.count_nonzero(present, axis=1))])
-    return Rows(indptr, np.nonzero(present)[1], features[present])
+    return Rows(*map(as_compiled, (indptr, np.nonzero(present)[1], features[present])))
 
 
 class Turned(NamedTuple):

@@ -13,7 +13,15 @@ from clary.algorithms import log_lines
 from clary.algorithms.base import Batches, Run, Stopped
 from clary.algorithms.exchange import gather
 from clary.algorithms.factorization_machines import BINARY, NAME, PARTS, SETTING_OF_METHOD
-from clary.algorithms.factorization_machines_kernels import Rows, Steps, Weights, as_rows, learn, turn_all
+from clary.algorithms.factorization_machines_kernels import (
+    Rows,
+    Steps,
+    Weights,
+    as_compiled,
+    as_rows,
+    learn,
+    turn_all,
+)
 from clary.algorithms.scores import count_classes
 from clary.errors import ClientError
 from clary.formats import Batch, regroup
@@ -181,7 +189,7 @@ def labels_of(batch: Batch, settings: Mapping[str, Any]) -> np.ndarray:
         raise ClientError(
             f"{place}the label is {labels[row]:g}, but a {settings['predictor_type']} needs labels {need}"
         )
-    return np.ascontiguousarray(labels)
+    return as_compiled(labels)
 
 
 def first_weights(settings: Mapping[str, Any]) -> Weights:
@@ -212,8 +220,8 @@ def steps_of(settings: Mapping[str, Any]) -> Steps:
     used = np.array([settings["use_bias"], settings["use_linear"], True])
     return Steps(
         settings["mini_batch_size"],
-        np.array([settings[f"{part}_lr"] for part in PARTS]) * used,
-        np.array([settings[f"{part}_wd"] for part in PARTS]),
+        np.array([settings[f"{part}_lr"] for part in PARTS], float) * used,
+        np.array([settings[f"{part}_wd"] for part in PARTS], float),
         settings["rescale_grad"] or 0.0,
         settings["clip_gradient"] or np.inf,
         settings["eps"] or EPSILON,

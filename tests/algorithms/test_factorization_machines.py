@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from clary import algorithms
 from clary.algorithms import exchange, factorization_machines_training
 from clary.algorithms import factorization_machines as module
+from clary.algorithms import factorization_machines_kernels as kernels
 from clary.algorithms.base import ArrayBatches, Run, Stopped
 from clary.algorithms.factorization_machines import FactorizationMachines
 from clary.algorithms.factorization_machines_artifact import symbol
@@ -549,6 +550,22 @@ def test_a_column_that_one_host_has_is_that_hosts(monkeypatch):
     alone = FactorizationMachines(**settings, use_bias=False).fit(both)
     assert model.linear_[0] == alone.linear_[0] > 0
     assert model.linear_[1] < 0
+
+
+def test_kernels_are_compiled_once(tmp_path):
+    """Whatever arrays the readers make, read-only ones too: a job that compiles for itself takes seconds longer."""
+    kernels.compile_kernels()
+    compiled = [kernels.learn, kernels.turn_all, kernels.score]
+    assert [len(kernel.signatures) for kernel in compiled] == [1, 1, 1]
+    rows, labels = Sparse(*(np.array(part) for part in ([0, 1, 2], [1, 0], np.ones(2, np.float32))), 2), np.eye(2)[:, 1]
+    for array in (rows.indptr, rows.indices, rows.values):
+        array.flags.writeable = False
+    model = fit_quickly(Channel(Batch(rows, labels.astype(np.float32))), None, feature_dim=2)
+    fit_quickly(sparse_rows(), np.ones(400))
+    fit_quickly(scipy.sparse.csc_matrix(sparse_rows()), np.ones(400))
+    model.save(tmp_path)
+    FactorizationMachines.load(tmp_path).predict(rows)
+    assert [len(kernel.signatures) for kernel in compiled] == [1, 1, 1]
 
 
 def test_one_batch_of_arrays_takes_its_width():
