@@ -139,12 +139,13 @@ class LinearLearner(Estimator):
         run, begun = run or Run(), time.time()
         batches, settings = as_batches(batches, y), with_autos(self.settings())
         training = Training(batches, validation, settings, run)
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # a model may diverge; the others go on
+        # A model may diverge; the others go on.
+        with training.threads(), np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             models, cut = training.run_epochs()
-        try:
-            cut = training.score(models, cut, test)
-        except Stopped:
-            log.info("Training was asked to stop before all scores of the model were known")
+            try:
+                cut = training.score(models, cut, test)
+            except Stopped:
+                log.info("Training was asked to stop before all scores of the model were known")
         log.info("Best model found for hyperparameters: %s", describe(models.candidates[0], settings))
         weights, bias = models.unscaled()
         self._take(weights.T.astype(np.float32), bias.astype(np.float32), settings)

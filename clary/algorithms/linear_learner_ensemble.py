@@ -31,16 +31,6 @@ from clary.formats import Batch, Sparse
 RMSPROP_DECAY = 0.9
 
 
-def multiply(left: Any, right: np.ndarray) -> np.ndarray:
-    """left @ right, (n, d) and (d, k).
-
-    A single column is no work for several threads, and BLAS' wait for each other: 27 times as long on a busy machine.
-    """
-    if right.shape[1] == 1 and isinstance(left, np.ndarray):
-        return np.asarray(np.einsum("ij,jk->ik", left, right))
-    return np.asarray(left @ right)
-
-
 class Optimizer:
     """Moves weights (d, k) against a gradient; keeps what its kind remembers of past gradients."""
 
@@ -146,7 +136,7 @@ class Models:
         weights, factors = self.weights, self.scaler.factors
         if columns is not None:
             weights, factors = weights[columns], factors[columns]
-        scores: np.ndarray = multiply(features, weights * factors)
+        scores: np.ndarray = features @ (weights * factors)
         scores += self.bias if self.scaler.offsets is None else self.bias - self.scaler.offsets.T @ weights
         if not np.isfinite(scores.sum()):
             values = batch.features.values if isinstance(batch.features, Sparse) else batch.features
@@ -209,7 +199,7 @@ class Ensemble(Models):
             slopes *= row_weights if slopes.ndim == 2 else row_weights[:, :, None]
         slopes = slopes.reshape(len(labels), -1)
         slopes /= len(labels)
-        gradient, bias_gradient = multiply(features.T, slopes), slopes.sum(axis=0, keepdims=True)
+        gradient, bias_gradient = features.T @ slopes, slopes.sum(axis=0, keepdims=True)
         gradient *= self.scaler.factors if columns is None else self.scaler.factors[columns]
         if self.scaler.offsets is not None:
             gradient -= self.scaler.offsets * bias_gradient
