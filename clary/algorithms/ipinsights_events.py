@@ -83,6 +83,6 @@ def _refuse(word: str, row: int) -> str:
         IPv6Address(word)
     except AddressValueError:
         problem = f"{shown} is not an IPv4 address, four numbers from 0 to 255 such as 192.168.1.2"
-        header = row == 1 and not any(mark.isdecimal() for mark in word.replace("ipv4", ""))
+        header = row == 1 and word and "." not in word
         return f"{problem}. The file seems to begin with a header; CSV must come without one" if header else problem
     return f"{shown} is an IPv6 address; IP Insights takes IPv4 addresses only"

@@ -2,6 +2,7 @@
 
 The kernels hold no lock and start no thread.
 """
+# mypy: disable-error-code="untyped-decorator, no-untyped-def, no-untyped-call"
 
 import numba
 import numpy as np
@@ -55,7 +56,7 @@ def read_addresses(text: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, int]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
-def discriminate(entities, vectors, who, where, positives, weight, d_entities, d_vectors):  # type: ignore[no-untyped-def]
+def discriminate(entities, vectors, who, where, positives, weight, d_entities, d_vectors):
     """The loss over pairs and its gradients.
 
     entities: (u, D), vectors: (m, D) of addresses, float32
@@ -95,7 +96,7 @@ def add_rows(rows: np.ndarray, places: np.ndarray, count: int) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def rectify(hidden, biases):  # type: ignore[no-untyped-def]
+def rectify(hidden, biases):
     """relu(h + b) for rows h, in place."""
     for row in range(len(hidden)):
         for i in range(len(biases)):
@@ -103,7 +104,7 @@ def rectify(hidden, biases):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def close_gates(outer, rectified):  # type: ignore[no-untyped-def]
+def close_gates(outer, rectified):
     """The gradient through a rectifier, in place: 0 where it let nothing through."""
     for row in range(len(outer)):
         for i in range(outer.shape[1]):
@@ -111,7 +112,7 @@ def close_gates(outer, rectified):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=FAST)
-def adam(weights, means, squares, places, gradients, step, decay):  # type: ignore[no-untyped-def]
+def adam(weights, means, squares, places, gradients, step, decay):
     """One step of Adam on some rows of weights (n, D) float32, with their running means; in place.
 
     places: the rows, each once; gradients: theirs, `decay` times the weights comes on top
