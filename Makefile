@@ -31,10 +31,15 @@ $(VENV)/.installed-dev: pyproject.toml requirements.lock | $(VENV)/bin/python
 	@$(PIP) install -q --progress-bar on -c requirements.lock -e ".[dev]"
 	@touch $@ $(VENV)/.installed
 
-test: install-dev  ## run all tests, the slow ones included
+.PHONY: kernels
+kernels: install-dev
+	@echo "Compiling the algorithms' kernels, unless they are compiled already ..."
+	@$(BIN)/python -c "from clary.sandbox.compiled import main; main('clary.jobs.preload')"
+
+test: kernels  ## run all tests, the slow ones included
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
 
-quick: install-dev  ## run the tests that need no network and little time
+quick: kernels  ## run the tests that need no network and little time
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" $(TESTS)
 
 check: install-dev  ## format, lint, types, generated docs up to date

@@ -45,6 +45,10 @@ def preload() -> None:
     algorithms = importlib.import_module("clary.algorithms")
     for name in algorithms.NAMES:
         algorithms.load(name)
+    # Numba fills its tables of what it can compile at the first kernel: 0.3 s that each job would spend anew.
+    target = importlib.import_module("numba.core.registry").cpu_target
+    target.typing_context.refresh()
+    target.target_context.refresh()
 
 
 def compile_kernels() -> None:

@@ -2,13 +2,18 @@
 
 What numba keeps is pickled, so no sandbox may write what another process reads. A preloaded module offers its kernels
 by a function `compile_kernels()`, which runs each of them once on a little data.
+
+`main` fills the folder now, as `make test` does; a server does so when it starts, in the background.
 """
 
+import importlib
 import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+from clary.config import load_settings
 
 VARIABLE = "NUMBA_CACHE_DIR"  # read by numba when it is imported
 
@@ -39,3 +44,13 @@ def copy_kernels(folder: Path) -> None:
         shutil.copytree(kernel_folder(), folder)
     else:
         folder.mkdir()
+
+
+def main(*modules: str) -> None:
+    """Import modules and compile the kernels that they offer into the user's folder."""
+    folder = load_settings().cache_dir / "kernels"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.environ[VARIABLE] = str(folder)
+    for name in modules:
+        importlib.import_module(name)
+    fill(offers_of(modules))
