@@ -209,8 +209,10 @@ def with_autos(settings: Mapping[str, Any]) -> dict[str, Any]:
         "num_calibration_samples": 100_000,
     }
     chosen = {name: value for name, value in values.items() if settings[name] == "auto"}
-    ignored = {} if regressor else {"normalize_label": False, "unbias_label": False}
-    return {**settings, **chosen, **ignored}
+    found = {**settings, **chosen}
+    found["normalize_label"] &= regressor  # both are for regressors, the second for those with a bias
+    found["unbias_label"] &= regressor and settings["use_bias"]
+    return found
 
 
 def candidates(settings: Mapping[str, Any], width: int, classes: int, balanced: float) -> list[Candidate]:
@@ -252,9 +254,8 @@ def _axes(settings: Mapping[str, Any], balanced: float) -> Iterator[tuple[Any, .
         for schedule in SCHEDULES
     ]
     yield tuple(dict.fromkeys(schedules)) if settings["use_lr_scheduler"] else (NO_SCHEDULE,)
-    weight = settings["positive_example_weight_mult"]
-    both = (1.0, balanced)
-    yield both if weight == "auto" else (balanced,) if weight == "balanced" else (weight,)
+    weight = settings["positive_example_weight_mult"] if settings["predictor_type"] == BINARY else 1.0
+    yield (1.0, balanced) if weight == "auto" else (balanced,) if weight == "balanced" else (weight,)
 
 
 def _neighbours(grid: list[Candidate], settings: Mapping[str, Any], count: int) -> Iterator[Candidate]:

@@ -331,6 +331,8 @@ def test_what_is_given_stays_and_what_is_auto_is_tried():
     assert {each.positive_weight for each in grid(positive_example_weight_mult="auto")} == {1.0, 4.0}
     assert {each.positive_weight for each in grid(positive_example_weight_mult="balanced")} == {4.0}
     assert {each.lr_scheduler_step for each in grid(lr_scheduler_step=7)} == {7}
+    others = candidates(settings_of(REGRESSOR, positive_example_weight_mult=5), 30, 1, 4.0)
+    assert {each.positive_weight for each in others} == {1.0}
     assert len(candidates(settings_of(BINARY), 8 << 20, 1, 1.0)) == 4
     assert len(candidates(settings_of(MULTICLASS, num_classes=1000), 30, 1000, 1.0)) == 16
 
