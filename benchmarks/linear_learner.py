@@ -116,7 +116,7 @@ def theirs(data: Data, epochs: int, models: int) -> float:
         alpha = l1 + wd
         one = SGDClassifier(
             loss="log_loss",
-            penalty="elasticnet",
+            penalty="elasticnet" if l1 else "l2",
             alpha=alpha,
             l1_ratio=l1 / alpha,
             learning_rate=schedule,
