@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.sagemaker import listing, resources, tuning_driver, tuning_request, tuning_state
+from clary.services.sagemaker import (
+    listing,
+    resources,
+    tuning_driver,
+    tuning_request,
+    tuning_state,
+    tuning_warm_start,
+)
 from clary.services.sagemaker.errors import ResourceInUse, ValidationException
 from clary.services.sagemaker.holding import hold
 from clary.services.sagemaker.resources import TUNING_JOB
@@ -28,12 +35,12 @@ SUMMARY = (
 def create_hyper_parameter_tuning_job(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Check what the model cannot say, write one record, and have it driven."""
     tuning_request.check(call, request)
+    inherited = tuning_warm_start.inherit(call, request)
     seed = request["HyperParameterTuningJobConfig"].get("RandomSeed", int(call.rooms.clock.hex(8), 16))
     key = resources.key_of(call, TUNING_JOB, request["HyperParameterTuningJobName"])
     arn = resources.arn_of(key)
-    body = {**tuning_state.new_body(request, seed, []), TUNING_JOB.arn: arn}
     try:
-        call.rooms.records.create(key, body, status="InProgress")
+        call.rooms.records.create(key, tuning_state.new_body(request, arn, seed, inherited), status="InProgress")
     except RecordExists:
         raise ResourceInUse(
             f"A hyperparameter tuning job with the name, {request['HyperParameterTuningJobName']}, already exists. "

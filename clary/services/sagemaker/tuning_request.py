@@ -23,7 +23,6 @@ MOST_EPOCHS = 20_000
 
 NOT_DONE = (
     NotDone("Autotune", "Autotune"),
-    NotDone("WarmStartConfig", "a warm start"),
     NotDone("HyperParameterTuningJobConfig.ParameterRanges.AutoParameters", "Autotune"),
     NotDone("TrainingJobDefinition.HyperParameterRanges.AutoParameters", "Autotune"),
     NotDone("TrainingJobDefinitions.HyperParameterRanges.AutoParameters", "Autotune"),

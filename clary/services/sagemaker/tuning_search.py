@@ -71,7 +71,7 @@ def _definition_of(number: int, spaces: Sequence[Space], *, grid: bool) -> tuple
 def _known(body: dict[str, Any], place: int, space: Space, planned: Sequence[Trial]) -> list[Known]:
     """The trials of a definition, and those it inherits from its parents, as far as they lie in its ranges."""
     own = [trial for trial in body["Trials"] if trial["Definition"] == place and _counts(body, trial)]
-    groups = [[(row["Values"], row["Cost"]) for row in parent["Trials"]] for parent in body["Inherited"]]
+    groups = [[(row["Values"], row["Cost"]) for row in parent] for parent in body["Inherited"]]
     groups.append([(trial["Values"], tuning_state.cost_of(body, trial)) for trial in own])
     if body.get("WarmStartConfig", {}).get("WarmStartType") == "TransferLearning":
         groups = [_standardised(group) for group in groups]

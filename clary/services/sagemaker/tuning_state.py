@@ -23,8 +23,8 @@ Trial = dict[str, Any]
 """TrainingJobName, Definition (its place), Values (texts), Planned (when) and, once it has ended, Outcome."""
 
 
-def new_body(request: dict[str, Any], seed: int, inherited: list[dict[str, Any]]) -> dict[str, Any]:
-    """The body of a new tuning job's record: the request with AWS's defaults, and no trials yet."""
+def new_body(request: dict[str, Any], arn: str, seed: int, inherited: dict[str, Any]) -> dict[str, Any]:
+    """The body of a new tuning job's record: the request with AWS's defaults, what it inherits, and no trials yet."""
     body = deepcopy(request)
     body["HyperParameterTuningJobConfig"].setdefault("TrainingJobEarlyStoppingType", "Off")
     for definition in tuning_definition.all_of(body):
@@ -32,7 +32,7 @@ def new_body(request: dict[str, Any], seed: int, inherited: list[dict[str, Any]]
             definition.setdefault(member, False)
         static = definition.setdefault("StaticHyperParameters", {})
         static[tuning_definition.OBJECTIVE] = tuning_definition.objective_of(body, definition)["MetricName"]
-    return {**body, "Seed": seed, "Inherited": inherited, "Trials": []}
+    return {**body, **inherited, "HyperParameterTuningJobArn": arn, "Seed": seed, "Trials": []}
 
 
 def outcome_of(training: Record, metric: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from clary.config import Settings
 from clary.services.sagemaker import state_changed
 from clary.store.changes import Changes
 from clary.store.database import Database
+from clary.store.metrics import Metrics
 from clary.store.objects import Objects
 from clary.store.records import Records
 from clary.wire import Call, Rooms
@@ -68,6 +69,23 @@ class NotedHosting:
         self.recovered += specs
 
 
+class NotedBackground:
+    """Background work that waits until a test wants it done."""
+
+    def __init__(self):
+        self.waiting, self.later = {}, {}
+
+    def run(self, name, work):
+        self.waiting[name] = work
+
+    def run_later(self, name, work, seconds):
+        self.later[name] = seconds
+
+    def finish(self):
+        while self.waiting:
+            self.waiting.pop(next(iter(self.waiting)))()
+
+
 class Desk:
     """Where a test calls operations, as `desk(create_training_job, TrainingJobName=...)`."""
 
@@ -115,11 +133,12 @@ def desk(tmp_path):
         records=Records(database, clock),
         objects=Objects(database, tmp_path / "objects", clock),
         logs=None,
-        metrics=None,
+        metrics=Metrics(database, clock),
         changes=Changes(),
         access=None,
         jobs=NotedJobs(),
         hosting=NotedHosting(),
+        background=NotedBackground(),
     )
     desk = Desk(rooms)
     desk.store("data", "train/part-0.csv", "test/part-0.csv", "model/model.tar.gz")
