@@ -153,6 +153,14 @@ class Estimator:
         """All hyperparameters, checked and parsed; raises ClientError."""
         return self.table.parse({name: value for name, value in self._given.items() if value is not None})
 
+    def settings_for(self, batches: Batches, **usual: Callable[[Batch], Any]) -> dict[str, Any]:
+        """The settings for a fit; of an array, its width is `feature_dim`, and `usual` says more, where not given."""
+        given = {name: value for name, value in self._given.items() if value is not None}
+        if isinstance(batches, ArrayBatches):
+            batch = batches.batch
+            given = {"feature_dim": batch.width, **{name: find(batch) for name, find in usual.items()}, **given}
+        return self.table.parse(given)
+
     def reading(self, channel: str) -> dict[str, Any]:  # noqa: ARG002
         """Keyword arguments for `formats.read_batches` that this estimator needs for a channel."""
         return {}
@@ -212,6 +220,11 @@ def as_batches(x: Any, y: Any = None, weights: Any = None, *, text: bool = False
         features = as_text(x) if text else as_features(x)
         return ArrayBatches(Batch(features, _as_column(y), _as_column(weights)))
     return x  # type: ignore[no-any-return]
+
+
+def say_rows(count: int) -> str:
+    """`no rows`, `only 1 row` or `only 7 rows`, of a channel that has too few."""
+    return {0: "no rows", 1: "only 1 row"}.get(count, f"only {count} rows")
 
 
 def as_features(x: Any) -> np.ndarray | Sparse:

@@ -53,7 +53,6 @@ from clary.algorithms.base import (
     REPLICATED,
     SHARDED,
     Algorithm,
-    ArrayBatches,
     Batches,
     Channel,
     Estimator,
@@ -173,7 +172,7 @@ class FactorizationMachines(Estimator):
 
         run, begun = run or Run(), time.time()
         batches = as_batches(batches, y)
-        settings = self._settings(batches)
+        settings = self.settings_for(batches)
         weights = train(batches, settings, run)
         self._take(float(weights.bias[0]), weights.table, settings["predictor_type"])
         if test is not None and run.first:
@@ -243,18 +242,11 @@ class FactorizationMachines(Estimator):
         """Only float32 tensors are taken, as by the real container."""
         return {"float32_only": True}
 
-    def _settings(self, batches: Batches) -> dict[str, Any]:
-        """The settings, with the width of an array as `feature_dim` where that isn't given."""
-        given = {name: value for name, value in self._given.items() if value is not None}
-        if isinstance(batches, ArrayBatches):
-            given.setdefault("feature_dim", batches.batch.width)
-        return self.table.parse(given)
-
     def _scores(self, features: np.ndarray | Sparse) -> np.ndarray:
         """y of each row, (n,) float32."""
         from clary.algorithms.factorization_machines_kernels import as_rows, score
 
-        return np.asarray(score(as_rows(features, len(self.weights_)), np.float32(self.bias_), self.weights_))
+        return np.asarray(score(as_rows(Batch(features), len(self.weights_)), np.float32(self.bias_), self.weights_))
 
 
 def _example() -> np.ndarray:

@@ -12,8 +12,7 @@ from typing import NamedTuple
 import numba
 import numpy as np
 
-from clary.errors import ClientError
-from clary.formats import Sparse
+from clary.formats import Batch, Sparse
 
 BETA1, BETA2 = 0.9, 0.999
 BUCKET_BITS = 11
@@ -66,12 +65,10 @@ def as_compiled(numbers: np.ndarray) -> np.ndarray:
     return np.require(numbers, requirements=["C", "W"])
 
 
-def as_rows(features: np.ndarray | Sparse, width: int) -> Rows:
-    """Features as the kernels take them, zeros of dense ones left out; ClientError unless they fit `width`."""
-    found = features.width if isinstance(features, Sparse) else features.shape[1]
-    exact = not isinstance(features, Sparse) or features.exact
-    if found > width or (exact and found != width):
-        raise ClientError(f"feature_dim is {width}, but the data has {found} columns")
+def as_rows(batch: Batch, width: int) -> Rows:
+    """Features as the kernels take them, zeros of dense ones left out; ClientError unless they are `width` wide."""
+    batch.check_width(width)
+    features = batch.features
     if isinstance(features, Sparse):
         return Rows(*map(as_compiled, (features.indptr, features.indices, features.values)))
     present = features != 0

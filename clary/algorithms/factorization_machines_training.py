@@ -75,7 +75,7 @@ class Learner:
         first, self.rows = self.done, 0
         self.entries[:] = 0
         for batch in regroup(batches, size * max(1, BLOCK // size)):
-            labels, rows = labels_of(batch, self.settings), as_rows(batch.features, self.settings["feature_dim"])
+            labels, rows = labels_of(batch, self.settings), as_rows(batch, self.settings["feature_dim"])
             scores = self.learn(rows, labels)
             for start in range(0, len(labels), size):
                 tally.add(labels[start : start + size], scores[start : start + size])
@@ -175,19 +175,13 @@ class Tally:
 
 def labels_of(batch: Batch, settings: Mapping[str, Any]) -> np.ndarray:
     """A batch's labels, (n,) float32; ClientError where there are none, several a row, or ones that can't be."""
-    if batch.labels is None:
-        raise ClientError("the records have no label 'values': Factorization Machines learn from labelled records")
-    labels = batch.labels.reshape(len(batch), -1)
-    if labels.shape[1] != 1:
-        raise ClientError(f"the records have {labels.shape[1]} labels each; one is needed")
-    labels = labels[:, 0]
+    labels = batch.single_labels()
     wrong = (labels != 0) & (labels != 1) if settings["predictor_type"] == BINARY else ~np.isfinite(labels)
     if wrong.any():
         row = int(wrong.argmax())
-        place = f"{batch.source}: record {batch.first_row + row}: " if batch.source else ""
         need = "0 and 1" if settings["predictor_type"] == BINARY else "that are finite"
         raise ClientError(
-            f"{place}the label is {labels[row]:g}, but a {settings['predictor_type']} needs labels {need}"
+            f"{batch.place(row)}the label is {labels[row]:g}, but a {settings['predictor_type']} needs labels {need}"
         )
     return as_compiled(labels)
 

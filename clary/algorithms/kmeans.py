@@ -36,7 +36,6 @@ from clary.algorithms.base import (
     REPLICATED,
     SHARDED,
     Algorithm,
-    ArrayBatches,
     Batches,
     Channel,
     Estimator,
@@ -46,6 +45,7 @@ from clary.algorithms.base import (
     Stopped,
     as_batches,
     as_features,
+    say_rows,
 )
 from clary.algorithms.exchange import gather
 from clary.algorithms.hyperparameters import Boolean, Categorical, Continuous, Hyperparameters, Integer, JsonList, Text
@@ -137,7 +137,7 @@ class KMeans(Estimator):
         """
         run = run or Run()
         batches = as_batches(batches)
-        settings = self._settings(batches)
+        settings = self.settings_for(batches)
         begun = time.time()
         hosts = join_hosts(stream(batches, settings, run), run)
         found = finish(hosts, settings)
@@ -182,13 +182,6 @@ class KMeans(Estimator):
         model = cls(k=len(centers[0]), feature_dim=centers[0].shape[1])
         model._set_centers(centers[0])
         return model
-
-    def _settings(self, batches: Batches) -> dict[str, Any]:
-        """The settings, with the width of an array as `feature_dim` where that isn't given."""
-        given = {name: value for name, value in self._given.items() if value is not None}
-        if isinstance(batches, ArrayBatches):
-            given.setdefault("feature_dim", batches.batch.width)
-        return self.table.parse(given)
 
     def _set_centers(self, centers: np.ndarray) -> None:
         self.cluster_centers_ = centers.astype(np.float32)
@@ -292,8 +285,7 @@ def finish(hosts: list[Streamed], settings: Mapping[str, Any]) -> Found:
     """From all hosts' K centres to k, and on over the samples where these are worth it."""
     k, rows = settings["k"], sum(host.rows for host in hosts)
     if rows < k:
-        few = {0: "no records", 1: "only 1 record"}.get(rows, f"only {rows} records")
-        raise ClientError(f"k is {k}, but the train channel has {few}")
+        raise ClientError(f"k is {k}, but the train channel has {say_rows(rows)}")
     centers, weights = (
         np.concatenate([host.centers for host in hosts]),
         np.concatenate([host.weights for host in hosts]),

@@ -130,8 +130,4 @@ def squared_norms(rows: Rows) -> np.ndarray:
 
 def as_rows(features: np.ndarray | Sparse, width: int) -> Rows:
     """Features as this file computes with them: an array, or scipy's matrix, `width` wide."""
-    if isinstance(features, np.ndarray):
-        return features
-    from scipy.sparse import csr_matrix
-
-    return csr_matrix((features.values, features.indices, features.indptr), shape=(features.rows, width))
+    return features if isinstance(features, np.ndarray) else features.matrix(width)

@@ -41,7 +41,6 @@ from clary.algorithms.base import (
     REPLICATED,
     SHARDED,
     Algorithm,
-    ArrayBatches,
     Batches,
     Channel,
     Estimator,
@@ -51,6 +50,7 @@ from clary.algorithms.base import (
     Stopped,
     as_batches,
     as_features,
+    say_rows,
 )
 from clary.algorithms.exchange import gather
 from clary.algorithms.hyperparameters import Categorical, Hyperparameters, Integer, Text
@@ -166,7 +166,7 @@ class KNN(Estimator):
         """
         run = run or Run()
         batches = as_batches(batches, y)
-        settings = self._settings(batches)
+        settings = self.settings_for(batches, sample_size=lambda batch: max(1, len(batch)))
         begun = time.time()
         self._take(settings, projection_of(settings))
         try:
@@ -235,14 +235,6 @@ class KNN(Estimator):
         model.index, model.labels = index, labels
         return model
 
-    def _settings(self, batches: Batches) -> dict[str, Any]:
-        """The settings, with the shape of an array as `feature_dim` and `sample_size` where these aren't given."""
-        given = {name: value for name, value in self._given.items() if value is not None}
-        if isinstance(batches, ArrayBatches):
-            given.setdefault("feature_dim", batches.batch.width)
-            given.setdefault("sample_size", max(1, len(batches.batch)))
-        return self.table.parse(given)
-
     def _take(self, settings: Mapping[str, Any], projection: Projection | None) -> None:
         """Take over what answers depend on."""
         self.k, self.predictor_type = settings["k"], settings["predictor_type"]
@@ -255,7 +247,7 @@ class KNN(Estimator):
 
         rows, self.labels = join_hosts(*self._sample(batches, settings, run), settings, run)
         if len(rows) < self.k:
-            raise ClientError(f"k is {self.k}, but the train channel has only {len(rows)} records")
+            raise ClientError(f"k is {self.k}, but the train channel has {say_rows(len(rows))}")
         if not run.first:  # only the first host saves and scores a model
             return
         log.info("calling index.train and index.add...")
@@ -274,7 +266,7 @@ class KNN(Estimator):
         begun = time.time()
         try:
             for batch in self._mini_batches(batches, settings):
-                labels.add(labels_of(batch)[:, None])
+                labels.add(batch.single_labels()[:, None])
                 rows.add(self._prepare(batch, width))
         except Stopped:
             if rows.seen < self.k:
@@ -326,7 +318,7 @@ class KNN(Estimator):
         scores = Scores(np.unique(self.labels) if classifies else np.empty(0))
         try:
             for batch in self._mini_batches(test, settings):
-                scores.add(labels_of(batch), self._decide(self._neighbours(batch)[1]))
+                scores.add(batch.single_labels(), self._decide(self._neighbours(batch)[1]))
         except Stopped:
             log.info("Training was asked to stop; the scores are those of %d records", scores.rows)
         if not scores.rows:
@@ -356,15 +348,6 @@ def divisible(width: int, settings: Mapping[str, Any]) -> int:
     """The width, or the next one that IVFPQ can cut into its parts."""
     parts: int = settings["faiss_index_pq_m"] if settings["index_type"] == IVFPQ else 1
     return -(-width // parts) * parts
-
-
-def labels_of(batch: Batch) -> np.ndarray:
-    """(n,) float32; ClientError unless each row has one label."""
-    if batch.labels is None:
-        raise ClientError("The records have no labels, and k-NN answers with the labels of neighbours")
-    if batch.labels.size != len(batch):
-        raise ClientError(f"The records have {batch.labels.size // len(batch)} labels each; k-NN takes one")
-    return batch.labels.reshape(-1)
 
 
 def join_hosts(rows: Sample, labels: Sample, settings: Mapping[str, Any], run: Run) -> tuple[np.ndarray, np.ndarray]:

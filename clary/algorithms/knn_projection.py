@@ -68,7 +68,7 @@ class Projection:
             raise ClientError(
                 f"dimension_reduction {described} isn't Clary's: the random matrix of another program can't be known"
             )
-        numbers = [described.get(name) for name in ("seed", "target_dim", "input_dim")]
+        numbers: list[Any] = [described.get(name) for name in ("seed", "target_dim", "input_dim")]
         whole = all(type(number) is int and 0 <= number < 2**31 for number in numbers)
         if described.get("type") not in KINDS or not whole or 0 in numbers[1:]:
             raise ClientError(f"dimension_reduction {described} needs a type of {KINDS} and positive whole numbers")

@@ -43,7 +43,6 @@ from clary.algorithms.base import (
     REPLICATED,
     SHARDED,
     Algorithm,
-    ArrayBatches,
     Batches,
     Channel,
     Estimator,
@@ -125,7 +124,7 @@ class LDA(Estimator):
 
         run = run or Run()
         batches = as_batches(batches)
-        settings = self._settings(batches)
+        settings = self.settings_for(batches, mini_batch_size=lambda batch: max(1, len(batch)))
         log.info("Running LDA for %d topics (%d requested)", settings["num_topics"], settings["num_topics"])
         if settings["alpha0"] >= 1:
             run.say("RuntimeWarning: Algorithm assumes alpha0 < 1.0. May return poor results")
@@ -186,14 +185,6 @@ class LDA(Estimator):
         gamma: np.ndarray = mixtures(as_counts(batch, len(self._topics)), self._topics, self.alpha_)
         gamma /= gamma.sum(axis=1, keepdims=True)
         return gamma
-
-    def _settings(self, batches: Batches) -> dict[str, Any]:
-        """The settings, with the shape of an array as `mini_batch_size` and `feature_dim` where they aren't given."""
-        given = {name: value for name, value in self._given.items() if value is not None}
-        if isinstance(batches, ArrayBatches):
-            given.setdefault("feature_dim", batches.batch.width)
-            given.setdefault("mini_batch_size", max(1, len(batches.batch)))
-        return self.table.parse(given)
 
     def _score(self, test: Batches | None, run: Run) -> None:
         """Log the log-likelihood per word of the test documents, each with the mixture that its own words show."""

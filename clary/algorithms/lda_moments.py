@@ -214,14 +214,7 @@ def weigh(block: csr_matrix, weights: np.ndarray) -> csr_matrix:
 def as_counts(batch: Batch, width: int) -> csr_matrix:
     """A batch's word counts, (n, width); ClientError unless they are `width` wide, finite and not negative."""
     features = batch.features
-    exact = not isinstance(features, Sparse) or features.exact
-    if batch.labels is not None and batch.width == width - 1:
-        raise ClientError(
-            f"feature_dim is {width}, but the data has {batch.width} columns and a label. CSV without labels is of the "
-            "content type text/csv;label_size=0"
-        )
-    if batch.width > width or (exact and batch.width != width):
-        raise ClientError(f"feature_dim is {width}, but the data has {batch.width} columns")
+    batch.check_width(width)
     if isinstance(features, Sparse):
         block = csr_matrix((features.values.copy(), features.indices, features.indptr), shape=(len(batch), width))
         block.sum_duplicates()

@@ -43,7 +43,6 @@ from clary.algorithms.base import (
     REPLICATED,
     SHARDED,
     Algorithm,
-    ArrayBatches,
     Batches,
     Channel,
     Estimator,
@@ -140,7 +139,7 @@ class PCA(Estimator):
         """
         run = run or Run()
         batches = as_batches(batches)
-        settings = self._settings(batches)
+        settings = self.settings_for(batches, mini_batch_size=lambda _: USUAL_BATCH)
         begun = time.time()
         scatter = join_hosts(stream(batches, settings, run), run)
         check_rows(scatter.rows, settings)
@@ -208,13 +207,6 @@ class PCA(Estimator):
         for start in range(0, len(found), CHUNK):
             found[start : start + CHUNK] = rows[start : start + CHUNK] @ self._basis - self._origin
         return found
-
-    def _settings(self, batches: Batches) -> dict[str, Any]:
-        """The settings, with what an array needn't name."""
-        given = {name: value for name, value in self._given.items() if value is not None}
-        if isinstance(batches, ArrayBatches):
-            given = {"feature_dim": batches.batch.width, "mini_batch_size": USUAL_BATCH, **given}
-        return self.table.parse(given)
 
     def _score(self, test: Batches, run: Run) -> None:
         """Log the share of the test channel's variance that the components keep."""

@@ -42,7 +42,6 @@ from clary.algorithms.base import (
     REPLICATED,
     SHARDED,
     Algorithm,
-    ArrayBatches,
     Batches,
     Channel,
     Estimator,
@@ -114,7 +113,7 @@ class RandomCutForest(Estimator):
 
         run = run or Run()
         batches = as_batches(batches)
-        settings = self._settings(batches)
+        settings = self.settings_for(batches)
         check_memory(settings)
         begun = time.time()
         sample = join_hosts(draw_sample(batches, settings, run), settings, run)
@@ -160,13 +159,6 @@ class RandomCutForest(Estimator):
         model = cls(feature_dim=width, num_trees=count, num_samples_per_tree=size)
         model.trees_ = trees
         return model
-
-    def _settings(self, batches: Batches) -> dict[str, Any]:
-        """The settings, with the width of an array as `feature_dim` where that isn't given."""
-        given = {name: value for name, value in self._given.items() if value is not None}
-        if isinstance(batches, ArrayBatches):
-            given.setdefault("feature_dim", batches.batch.width)
-        return self.table.parse(given)
 
     def _score(self, batch: Batch) -> np.ndarray:
         from clary.algorithms.randomcutforest_kernels import score
@@ -277,16 +269,11 @@ def rows_of(batch: Batch, width: int) -> np.ndarray:
 
 def labels_of(batch: Batch) -> np.ndarray:
     """A test batch's labels, (n,); ClientError unless each row has one, 0 or 1."""
-    if batch.labels is None:
-        raise ClientError(
-            "The test channel has no labels: each row needs one, 1 for an anomaly or 0, as the first column of "
-            "text/csv;label_size=1"
-        )
-    labels: np.ndarray = batch.labels.reshape(-1)
-    if len(labels) != len(batch):
-        raise ClientError(f"Each row of the test channel needs one label, not {len(labels) // len(batch)}")
-    if len(wrong := labels[(labels != 0) & (labels != 1)]):
-        raise ClientError(f"A label of the test channel is {wrong[0]:g}; it must be 1 for an anomaly or 0")
+    labels = batch.single_labels()
+    wrong = (labels != 0) & (labels != 1)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ClientError(f"{batch.place(row)}the label is {labels[row]:g}; it must be 1 for an anomaly or 0")
     return labels
 
 

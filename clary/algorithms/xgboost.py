@@ -178,14 +178,12 @@ def predict_rows(booster: xgboost.Booster, features: np.ndarray | Sparse) -> np.
 
     expected = booster.num_features()
     if isinstance(features, Sparse):
-        from scipy.sparse import csr_matrix
-
         if features.width > expected:
             raise ClientError(
                 f"Feature size of libsvm inference data {features.width} is larger than feature size of trained "
                 f"model {expected}."
             )
-        rows = csr_matrix((features.values, features.indices, features.indptr), shape=(features.rows, expected))
+        rows = features.matrix(expected)
     elif features.shape[1] != expected:
         raise ClientError(
             f"Feature size of inference data {features.shape[1]} is not consistent with feature size of trained "

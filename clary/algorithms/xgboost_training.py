@@ -164,11 +164,7 @@ def _common_width(rows: Sequence[Batch], held_out: Sequence[Batch]) -> int:
 
 def _data(features: np.ndarray | Sparse, width: int) -> Any:
     """Features as XGBoost takes them; what a sparse row leaves out is missing, not zero."""
-    if not isinstance(features, Sparse):
-        return features
-    from scipy.sparse import csr_matrix
-
-    return csr_matrix((features.values, features.indices, features.indptr), shape=(features.rows, width))
+    return features.matrix(width) if isinstance(features, Sparse) else features
 
 
 class _Rows(xgboost.DataIter):  # type: ignore[misc]

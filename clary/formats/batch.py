@@ -50,6 +50,12 @@ class Sparse:
         out[np.repeat(np.arange(self.rows), np.diff(self.indptr)), self.indices] = self.values
         return out
 
+    def matrix(self, width: int) -> Any:
+        """The same rows as scipy's csr_matrix, (n, width), without a copy."""
+        from scipy.sparse import csr_matrix
+
+        return csr_matrix((self.values, self.indices, self.indptr), shape=(self.rows, width))
+
     def slice(self, start: int, stop: int) -> Sparse:
         """Rows `start` to `stop`."""
         low, high = self.indptr[start], self.indptr[stop]
@@ -89,12 +95,29 @@ class Batch:
         exact = not isinstance(self.features, Sparse) or self.features.exact
         if self.width == feature_dim or (self.width < feature_dim and not exact):
             return
-        problem = f"feature_dim is {feature_dim}, but the data has {self.width} columns"
+        problem = f"{self.place()}feature_dim is {feature_dim}, but the data has {self.width} columns"
         if self.labels is not None and self.width == feature_dim - 1:
             problem += (
                 " and a label, which doesn't count. CSV without labels is of the content type text/csv;label_size=0"
             )
-        raise ClientError(f"{self.source}: {problem}" if self.source else problem)
+        raise ClientError(problem)
+
+    def single_labels(self) -> np.ndarray:
+        """The labels, (n,); ClientError, naming the file, unless each row has one."""
+        if self.labels is None:
+            raise ClientError(
+                f"{self.place()}the rows have no labels: in CSV the first column is the label, and the content type "
+                "doesn't say label_size=0; in recordIO it is the label's 'values'"
+            )
+        if self.labels.size != len(self):
+            raise ClientError(f"{self.place()}the rows have {self.labels.shape[1]} labels each; one is needed")
+        return self.labels.reshape(-1)
+
+    def place(self, row: int | None = None) -> str:
+        """The beginning of a sentence about the batch, or one row of it: `train/part-0: row 7: `; "" without a file."""
+        if not self.source:
+            return ""
+        return f"{self.source}: " if row is None else f"{self.source}: row {self.first_row + row}: "
 
     def slice(self, start: int, stop: int) -> Batch:
         """Rows `start` to `stop`, without a copy where they are dense."""

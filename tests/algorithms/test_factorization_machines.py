@@ -432,7 +432,7 @@ def test_a_score_that_is_no_number_is_refused():
         ({}, np.full(400, -1), "the label is -1, but a binary_classifier needs labels 0 and 1"),
         ({}, np.ones(400), "all 400 records of the train channel have the label 1: a binary_classifier needs records"),
         ({}, np.zeros(400), "all 400 records of the train channel have the label 0: a binary_classifier needs records"),
-        ({}, np.zeros((400, 2)), "the records have 2 labels each; one is needed"),
+        ({}, np.zeros((400, 2)), "the rows have 2 labels each; one is needed"),
         (
             {"predictor_type": REGRESSOR},
             np.full(400, np.nan),
@@ -455,7 +455,7 @@ def test_what_is_wrong_is_named(settings, labels, sentence):
 
 def test_records_without_labels_and_no_records():
     model = FactorizationMachines(num_factors=2, predictor_type=REGRESSOR, feature_dim=30)
-    with pytest.raises(ClientError, match="the records have no label 'values'"):
+    with pytest.raises(ClientError, match="the rows have no labels"):
         model.fit(sparse_rows())
     with pytest.raises(ClientError, match="the train channel has no records"):
         model.fit(Channel())
@@ -465,7 +465,7 @@ def test_records_without_labels_and_no_records():
     ("dtype", "label", "sentence"),
     [
         (np.float64, 0.0, "train/part-0: record 1 has a feature 'values' of another type than Float32Tensor"),
-        (np.float32, 7.0, "train/part-0: record 3: the label is 7, but a binary_classifier needs labels 0 and 1"),
+        (np.float32, 7.0, "train/part-0: row 3: the label is 7, but a binary_classifier needs labels 0 and 1"),
         (np.float32, np.nan, "train/part-0: record 3, the label is missing (NaN)"),
     ],
 )

@@ -220,7 +220,7 @@ def test_the_log_is_the_containers(caplog):
     ("settings", "sentence"),
     [
         ({"k": 3, "feature_dim": 5}, "feature_dim is 5, but the data has 4 columns"),
-        ({"k": 200}, "k is 200, but the train channel has only 150 records"),
+        ({"k": 200}, "k is 200, but the train channel has only 150 rows"),
         ({"k": 0}, "Hyperparameter k: 0 is not in"),
         ({}, "Missing required hyperparameter: k"),
         ({"k": 3, "eval_metrics": ["mse"]}, "Hyperparameter eval_metrics: 'mse' is not in [msd, ssd]"),
@@ -253,7 +253,7 @@ def test_rows_that_are_all_alike():
     assert model.cluster_centers_.tolist() == [[1, 1]] * 3
 
 
-@pytest.mark.parametrize(("rows", "said"), [(0, "no records"), (1, "only 1 record"), (2, "only 2 records")])
+@pytest.mark.parametrize(("rows", "said"), [(0, "no rows"), (1, "only 1 row"), (2, "only 2 rows")])
 def test_fewer_rows_than_centres(rows, said):
     with pytest.raises(ClientError, match=f"^k is 3, but the train channel has {said}$"):
         KMeans(k=3, feature_dim=2).fit(Epochs(*[np.ones((rows, 2))] * (rows > 0)))

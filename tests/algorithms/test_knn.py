@@ -412,7 +412,7 @@ def test_a_stop_keeps_the_rows_seen(caplog):
     ("settings", "sentence"),
     [
         ({"k": 5, "sample_size": 4}, "k is 5, but sample_size is 4"),
-        ({"k": 5, "sample_size": 9}, "k is 5, but the train channel has only 4 records"),
+        ({"k": 5, "sample_size": 9}, "k is 5, but the train channel has only 4 rows"),
         ({"feature_dim": 3}, "feature_dim is 3, but the data has 2 columns"),
         ({"dimension_reduction_type": "sign"}, "dimension_reduction_type and dimension_reduction_target must be set"),
         ({"dimension_reduction_target": 1}, "dimension_reduction_type and dimension_reduction_target must be set"),
@@ -462,9 +462,9 @@ def test_a_sample_beyond_the_memory_is_refused(monkeypatch):
 
 def test_labels_that_are_missing_or_too_many():
     x = BY_HAND[0]
-    with pytest.raises(ClientError, match="The records have no labels"):
+    with pytest.raises(ClientError, match="the rows have no labels"):
         classifier().fit(x)
-    with pytest.raises(ClientError, match="The records have 2 labels each"):
+    with pytest.raises(ClientError, match="the rows have 2 labels each"):
         classifier().fit(x, np.ones((4, 2)))
 
 

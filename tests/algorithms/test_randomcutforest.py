@@ -309,9 +309,9 @@ def test_strange_numbers_and_labels_are_refused():
     with pytest.raises(ClientError, match="row 8, column 3 is inf; a finite number is needed"):
         RandomCutForest(**SETTINGS).fit(rows).predict(far)
     for test, sentence in (
-        (Channel(rows), "The test channel has no labels: each row needs one, 1 for an anomaly or 0"),
-        (Channel(rows, labels=np.full(200, 2.0)), "A label of the test channel is 2; it must be 1 for an anomaly or 0"),
-        (Channel(rows, labels=np.zeros((200, 2))), "Each row of the test channel needs one label, not 2"),
+        (Channel(rows), "the rows have no labels"),
+        (Channel(rows, labels=np.full(200, 2.0)), "the label is 2; it must be 1 for an anomaly or 0"),
+        (Channel(rows, labels=np.zeros((200, 2))), "the rows have 2 labels each; one is needed"),
         (Channel(), "The test channel has no records"),
     ):
         with pytest.raises(ClientError, match=sentence):
