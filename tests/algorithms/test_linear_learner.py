@@ -428,6 +428,29 @@ def test_wide_sparse_rows():
     assert (found.respond(Batch(rows))["predicted_label"] == y).mean() > 0.99
 
 
+class Parts(Epochs):
+    """Batches as they are."""
+
+    def __init__(self, *parts):
+        self.given = parts
+
+    def __iter__(self):
+        yield from self.given
+
+
+def test_rows_that_name_no_width():
+    """The first rows tell the width; narrower ones are fine later, wider ones need feature_dim."""
+    narrow, wide = (
+        Batch(Sparse(np.array([0, 1, 2]), np.array([0, last]), np.ones(2, np.float32), last + 1, exact=False), labels)
+        for last, labels in ((2, np.array([0, 1], np.float32)), (4, np.array([1, 0], np.float32)))
+    )
+    given = {"predictor_type": BINARY, "num_point_for_scaler": 2, "epochs": 1}
+    assert LinearLearner(**given).fit(Parts(wide, narrow)).weights_.shape == (1, 5)
+    assert LinearLearner(**given, feature_dim=9).fit(Parts(narrow, wide)).weights_.shape == (1, 9)
+    with pytest.raises(ClientError, match=r"the data has 5 columns, its first rows have 3: set the hyperparameter"):
+        LinearLearner(**given).fit(Parts(narrow, wide))
+
+
 # The container
 
 
