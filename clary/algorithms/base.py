@@ -1,7 +1,7 @@
 """What every algorithm is: a declaration (`Algorithm`) and an estimator; and what surrounds a fit (`Run`)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -53,8 +53,6 @@ class Example:
     """() -> float32 (n, d), or str where rows hold text"""
     labels: Callable[[], np.ndarray] | None = None
     """() -> float32 (n,), for algorithms that learn from labels"""
-    skips: Mapping[str, str] = field(default_factory=dict)
-    """Contract check -> why this algorithm can't pass it."""
 
 
 @dataclass(frozen=True)
