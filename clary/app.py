@@ -30,6 +30,7 @@ from clary.store.logs import Logs
 from clary.store.metrics import Datum, Metrics
 from clary.store.objects import Objects
 from clary.store.records import Records
+from clary.transform import Transforms
 from clary.wire import Registry, Rooms
 from clary.wire.app import WireApp
 
@@ -40,7 +41,7 @@ SERVICES = ("s3", "sagemaker", "sagemaker-runtime", "sts", "iam", "logs", "cloud
 PRELOAD = ("clary.jobs.preload",)
 
 # What lies in the data folder beside the lock.
-KEPT = ("state.db", "state.db-wal", "state.db-shm", "objects", "jobs", "endpoints", "warm")
+KEPT = ("state.db", "state.db-wal", "state.db-shm", "objects", "jobs", "endpoints", "transforms", "warm")
 
 KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
 
@@ -99,6 +100,7 @@ class House:
             access=Access(settings, records, clock),
             jobs=Jobs(settings, clock, host, self._warm, folder / "jobs"),
             hosting=Hosting(settings, clock, host, self._warm, folder / "endpoints"),
+            transforms=Transforms(settings, clock, host, self._warm, folder / "transforms"),
         )
 
     def _settle(self) -> None:
@@ -109,6 +111,7 @@ class House:
         self.rooms.background.close()
         self.rooms.jobs.close()
         self.rooms.hosting.close()
+        self.rooms.transforms.close()
         self._database.close()
 
     def _host(self) -> Host:

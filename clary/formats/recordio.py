@@ -74,6 +74,16 @@ def write_records(
         stream.write(encode_rows({"values": features}, {} if labels is None else {"values": labels}, uid=uid))
 
 
+def find_frames(block: bytes, name: str) -> np.ndarray:
+    """(2, n): where the records of the whole frames of a block begin and end; raises ClientError for other bytes."""
+    frames = _frames(block, 0, name, 1)
+    first = next(frames, None)
+    if first is None:
+        return np.zeros((2, 0), np.int64)
+    bounds = _find_frames(block, 0)
+    return np.array([first, *frames], np.int64).T if bounds is None else bounds
+
+
 class Layout(NamedTuple):
     """Where the numbers lie in every one of a run of like records, from the frame's start."""
 

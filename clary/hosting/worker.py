@@ -19,7 +19,8 @@ from clary.sandbox import Mount, Program, SandboxError, WarmParent
 
 ENTRY = "clary.algorithms.__main__:main"  # called with [algorithm, "serve"]
 _FORK = "clary.hosting.worker_process:main"
-_SOCKET_FOLDER, _SOCKET = "/run/clary", "worker.sock"
+SOCKET = "worker.sock"
+_SOCKET_FOLDER = "/run/clary"
 _PING = compose("GET", "/ping", [])
 _STARTING_LOOK, _RUNNING_LOOK = 0.01, 5.0  # seconds between pings
 _PING_SECONDS = 2.0
@@ -59,14 +60,16 @@ class Worker:
         self._stopped: asyncio.Future[None] = self._loop.create_future()
         self._look = asyncio.Event()  # something may have happened to the process
         self.up = False
-        self.pool = Pool(str(sockets / _SOCKET))
+        self.pool = Pool(str(sockets / SOCKET))
         self.started: asyncio.Future[None] = self._loop.create_future()
         self.started.add_done_callback(lambda started: started.exception())  # nobody may be waiting for it
 
     async def keep_running(self, log: LogPipe, output: Path) -> None:
         """Start the process, and again whenever it ends, until `stop`."""
+        isolated = self._variant.network_isolation
+        program = serving_program(self._container, self._model, self._folder, self._sockets, output, isolated=isolated)
         try:
-            await self._keep_running(self._program(output))
+            await self._keep_running(program)
         finally:
             if not self.started.done():
                 self.started.set_exception(NotHealthyError())
@@ -111,7 +114,7 @@ class Worker:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(_set, ended, status)
 
-        socket = str(self._sockets / _SOCKET)
+        socket = str(self._sockets / SOCKET)
         Path(socket).unlink(missing_ok=True)
         argument = {"program": msgspec.to_builtins(program), "socket": socket}
         try:
@@ -127,10 +130,10 @@ class Worker:
     async def _comes_up(self, ended: asyncio.Future[int]) -> bool:
         """Ping until it answers, ends, or has had its time."""
         end = self._loop.time() + self._variant.startup_seconds
-        pool = Pool(str(self._sockets / _SOCKET))
+        pool = Pool(str(self._sockets / SOCKET))
         while self._loop.time() < end:
             if await self._answers_ping(pool):
-                self.pool = Pool(str(self._sockets / _SOCKET))  # without the connections to its predecessor
+                self.pool = Pool(str(self._sockets / SOCKET))  # without the connections to its predecessor
                 self.up = True
                 if not self.started.done():
                     self.started.set_result(None)
@@ -142,7 +145,7 @@ class Worker:
 
     async def _watch(self, ended: asyncio.Future[int]) -> None:
         """Ping now and then, and when in doubt, until the process ends or has long missed its pings."""
-        pool, missed = Pool(str(self._sockets / _SOCKET)), 0
+        pool, missed = Pool(str(self._sockets / SOCKET)), 0
         while missed < _PINGS_MISSED:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._look.wait(), _RUNNING_LOOK)
@@ -179,27 +182,28 @@ class Worker:
         with suppress(ProcessLookupError):
             os.kill(self._pid, number)
 
-    def _program(self, output: Path) -> Program:
-        return Program(
-            entry=ENTRY,
-            arguments=[self._container.algorithm, "serve"],
-            environment={
-                "HOME": "/tmp",  # noqa: S108 - its own
-                "LANG": "C.UTF-8",
-                "PATH": "/usr/local/bin:/usr/bin:/bin",
-                **self._container.environment,
-                "CLARY_SOCKET": f"{_SOCKET_FOLDER}/{_SOCKET}",
-            },
-            mounts=[
-                Mount(str(self._model), "/opt/ml"),
-                Mount(str(self._sockets), _SOCKET_FOLDER, writable=True),
-            ],
-            output=str(output),
-            folder=str(self._folder),
-            network="none" if self._variant.network_isolation else "host",
-        )
-
 
 def _set(future: asyncio.Future[int], status: int) -> None:
     if not future.done():
         future.set_result(status)
+
+
+def serving_program(
+    container: ContainerSpec, model: Path, folder: Path, sockets: Path, output: Path, *, isolated: bool
+) -> Program:
+    """A container's `serve`: its model is seen as /opt/ml, its socket lies in `sockets` as SOCKET."""
+    return Program(
+        entry=ENTRY,
+        arguments=[container.algorithm, "serve"],
+        environment={
+            "HOME": "/tmp",  # noqa: S108 - its own
+            "LANG": "C.UTF-8",
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            **container.environment,
+            "CLARY_SOCKET": f"{_SOCKET_FOLDER}/{SOCKET}",
+        },
+        mounts=[Mount(str(model), "/opt/ml"), Mount(str(sockets), _SOCKET_FOLDER, writable=True)],
+        output=str(output),
+        folder=str(folder),
+        network="none" if isolated else "host",
+    )

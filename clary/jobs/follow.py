@@ -3,12 +3,12 @@
 import errno
 import os
 from pathlib import Path
+from typing import Protocol
 
 from clary.clock import Clock
 from clary.errors import ServiceError
 from clary.jobs.host import Host, Scope
 from clary.jobs.metrics import Scraper
-from clary.jobs.spec import JobSpec
 
 EVENT_MAX = 262_144 - 26  # bytes of a CloudWatch event, less what it counts for each
 CHUNK = 1 << 20
@@ -49,10 +49,25 @@ def _boundary(data: bytes, place: int) -> int:
     return place
 
 
+class Logged(Protocol):
+    """Whose output it is, and the log group that takes it."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def account(self) -> str: ...  # noqa: D102
+    @property
+    def region(self) -> str: ...  # noqa: D102
+    @property
+    def log_group(self) -> str: ...  # noqa: D102
+
+
 class Follower:
     """Moves one host's output into its log stream, and the metrics in it to where metrics are kept."""
 
-    def __init__(self, host: Host, clock: Clock, spec: JobSpec, path: Path, stream: str, scraper: Scraper) -> None:
+    def __init__(
+        self, host: Host, clock: Clock, spec: Logged, path: Path, stream: str, scraper: Scraper | None = None
+    ) -> None:
         self._host = host
         self._clock = clock
         self._spec = spec
@@ -70,7 +85,8 @@ class Follower:
             return False
         now = min(self._clock.now(), written) if written else self._clock.now()
         source = f"{self._spec.id}/{self._stream}@{self._position}"
-        self._scraper.scan(events, now, source)  # first: its data are stored once, the events only with the position
+        if self._scraper:  # first: its data are stored once, the events only with the position
+            self._scraper.scan(events, now, source)
         position = self._position + taken
         self._host.append_log(
             self._scope, self._spec.log_group, self._stream, [(now, event) for event in events], position

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clary.store.metrics import Metrics
     from clary.store.objects import Objects
     from clary.store.records import Records
+    from clary.transform import Transforms
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Rooms:
     access: "Access"
     jobs: "Jobs"
     hosting: "Hosting"
+    transforms: "Transforms"
     background: Background = field(default_factory=Background)
 
 

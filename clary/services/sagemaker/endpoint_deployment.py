@@ -41,14 +41,15 @@ def _variant(call: Call, config: Record, variant: dict[str, Any]) -> dict[str, A
         "InstanceType": variant["InstanceType"],
         "DesiredWeight": variant["InitialVariantWeight"],
         "DesiredInstanceCount": variant["InitialInstanceCount"],
-        "Containers": [_container(container) for container in containers],
+        "Containers": [new_container(container) for container in containers],
         "NetworkIsolation": bool(model["EnableNetworkIsolation"] or config.body.get("EnableNetworkIsolation")),
         "StartupSeconds": variant.get("ContainerStartupHealthCheckTimeoutInSeconds"),
         "DownloadSeconds": variant.get("ModelDataDownloadTimeoutInSeconds"),
     }
 
 
-def _container(container: dict[str, Any]) -> dict[str, Any]:
+def new_container(container: dict[str, Any]) -> dict[str, Any]:
+    """What serving a model's container takes, kept in a record."""
     data = model_data(container)
     return {
         "Image": container["Image"],
@@ -86,13 +87,14 @@ def _to_variant(variant: dict[str, Any]) -> VariantSpec:
         weight=variant["DesiredWeight"],
         instance_count=variant["DesiredInstanceCount"],
         instance_type=variant["InstanceType"],
-        containers=[_to_container(container) for container in variant["Containers"]],
+        containers=[to_container(container) for container in variant["Containers"]],
         network_isolation=variant["NetworkIsolation"],
         **{name: variant[member] for name, member in _TIMEOUTS.items() if variant[member] is not None},
     )
 
 
-def _to_container(container: dict[str, Any]) -> ContainerSpec:
+def to_container(container: dict[str, Any]) -> ContainerSpec:
+    """The same as the hosting room needs it."""
     return ContainerSpec(
         algorithm=container["Algorithm"],
         model_uri=container["ModelData"],

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from clary.services.sagemaker import endpoint_state, resources, training_state, tuning_driver
+from clary.services.sagemaker import endpoint_state, resources, training_state, transform_state, tuning_driver
 from clary.services.sagemaker.endpoint_deployment import to_spec as to_endpoint_spec
-from clary.services.sagemaker.resources import ENDPOINT, TRAINING_JOB, record_kind
+from clary.services.sagemaker.resources import ENDPOINT, TRAINING_JOB, TRANSFORM_JOB, record_kind
 from clary.services.sagemaker.training_spec import to_spec as to_job_spec
+from clary.services.sagemaker.transform_spec import to_spec as to_transform_spec
 
 if TYPE_CHECKING:
     from clary.store.records import Record
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("clary.sagemaker")
 
-_MOVES = {TRAINING_JOB: training_state.move, ENDPOINT: endpoint_state.move}
+_MOVES = {TRAINING_JOB: training_state.move, ENDPOINT: endpoint_state.move, TRANSFORM_JOB: transform_state.move}
 
 
 def state_changed(rooms: Rooms, id: str, change: dict[str, Any]) -> None:  # noqa: A002 - the rooms' word for it
@@ -38,6 +39,10 @@ def recover(rooms: Rooms) -> None:
     for record in list(rooms.records.every(record_kind(TRAINING_JOB))):
         if record.status not in training_state.ENDED:
             _recover_job(rooms, record)
+    rooms.transforms.recover()
+    for record in list(rooms.records.every(record_kind(TRANSFORM_JOB))):
+        if record.status not in transform_state.ENDED:
+            _recover_transform(rooms, record)
     for record in list(rooms.records.every(record_kind(ENDPOINT))):
         _recover_endpoint(rooms, record)
     tuning_driver.recover(rooms)
@@ -53,6 +58,18 @@ def _recover_job(rooms: Rooms, record: Record) -> None:
         state_changed(rooms, arn, {"SecondaryStatus": "Stopped", "Time": rooms.clock.now()})
     else:
         rooms.jobs.submit(to_job_spec(record))
+
+
+def _recover_transform(rooms: Rooms, record: Record) -> None:
+    """The same for a transform."""
+    arn, stopping = record.body["TransformJobArn"], record.status == "Stopping"
+    if rooms.transforms.knows(arn):
+        if stopping:
+            rooms.transforms.stop(arn)
+    elif stopping:
+        state_changed(rooms, arn, {"TransformJobStatus": "Stopped", "TransformEndTime": rooms.clock.now()})
+    else:
+        rooms.transforms.submit(to_transform_spec(record))
 
 
 def running(rooms: Rooms) -> dict[str, int]:

@@ -34,8 +34,9 @@ ENDPOINT = Kind("endpoint", "endpoint", "EndpointName", "EndpointArn")
 TUNING_JOB = Kind(
     "hyper-parameter-tuning-job", "tuning job", "HyperParameterTuningJobName", "HyperParameterTuningJobArn"
 )
+TRANSFORM_JOB = Kind("transform-job", "transform job", "TransformJobName", "TransformJobArn")
 
-KINDS = {kind.resource: kind for kind in (TRAINING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT, TUNING_JOB)}
+KINDS = {kind.resource: kind for kind in (TRAINING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT, TUNING_JOB, TRANSFORM_JOB)}
 
 
 def record_kind(kind: Kind) -> str:
@@ -74,6 +75,8 @@ def not_found(key: Key) -> ServiceError:
     kind = kind_of(key)
     if kind is TUNING_JOB:
         return ResourceNotFound(f"Amazon SageMaker can't find a tuning job with the name {key.name}.")
+    if kind is TRANSFORM_JOB:
+        return ValidationException(f"Could not find requested job with name: {key.name}")
     if kind is TRAINING_JOB:
         return ValidationException("Requested resource not found.")
     return ValidationException(f'Could not find {kind.title} "{arn_of(key)}".')

@@ -47,6 +47,26 @@ class NotedJobs:
         self.recovered += 1
 
 
+class NotedTransforms:
+    """Transforms that never run."""
+
+    def __init__(self):
+        self.submitted, self.stopped, self.recovered = [], [], 0
+
+    def submit(self, spec):
+        self.submitted.append(spec)
+
+    def stop(self, arn):
+        self.stopped.append(arn)
+        return True
+
+    def knows(self, arn):
+        return arn in [spec.id for spec in self.submitted]
+
+    def recover(self):
+        self.recovered += 1
+
+
 class NotedHosting:
     """Hosting that starts no worker."""
 
@@ -138,6 +158,7 @@ def desk(tmp_path):
         access=None,
         jobs=NotedJobs(),
         hosting=NotedHosting(),
+        transforms=NotedTransforms(),
         background=NotedBackground(),
     )
     desk = Desk(rooms)
