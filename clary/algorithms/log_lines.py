@@ -18,6 +18,8 @@ class LogForm(NamedTuple):
 FIRST_PARTY = LogForm("[%(asctime)s %(levelname)s %(thread)d] %(message)s", "%m/%d/%Y %H:%M:%S")
 FRAMEWORK = LogForm("[%(asctime)s:%(levelname)s] %(message)s", "%Y-%m-%d:%H:%M:%S")
 
+logging.getLogger("clary.algorithms").addHandler(logging.NullHandler())  # a fit outside a container says nothing unasked
+
 
 def configure(form: LogForm) -> None:
     """Send the algorithms' log records, and Python's warnings, to standard output in a container's form."""
