@@ -18,7 +18,7 @@ class LogForm(NamedTuple):
 FIRST_PARTY = LogForm("[%(asctime)s %(levelname)s %(thread)d] %(message)s", "%m/%d/%Y %H:%M:%S")
 FRAMEWORK = LogForm("[%(asctime)s:%(levelname)s] %(message)s", "%Y-%m-%d:%H:%M:%S")
 
-logging.getLogger("clary.algorithms").addHandler(logging.NullHandler())  # a fit outside a container says nothing unasked
+logging.getLogger("clary.algorithms").addHandler(logging.NullHandler())  # outside a container: silence
 
 
 def configure(form: LogForm) -> None:
