@@ -156,7 +156,7 @@ def test_similar_items(server):
 def test_linear_learner(server):
     """Few malignant tumours are missed, and most alarms are right."""
     output = run(server, sys.executable, EXAMPLES / "linear_learner.py")
-    assert int(re.search(r"malignant tumours found: (\d+)%", output)[1]) >= 95
-    assert int(re.search(r"right alarms: (\d+)%", output)[1]) >= 85
+    assert int(re.search(r"malignant tumours found: (\d+)%", output)[1]) >= 93
+    assert int(re.search(r"right alarms: (\d+)%", output)[1]) >= 90
     assert float(re.search(r"ROC curve (\S+)", output)[1]) > 0.985
     assert re.search(r"a malignant tumour: score 0\.\d+, alarm\na benign tumour: score 0\.\d+, no alarm", output)
