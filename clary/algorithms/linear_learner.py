@@ -60,7 +60,6 @@ from clary.algorithms.linear_learner_hyperparameters import (
     with_autos,
 )
 from clary.algorithms.linear_learner_losses import sigmoid, softmax
-from clary.algorithms.linear_learner_scaler import check_width
 from clary.algorithms.linear_learner_training import NAME, Training, log
 from clary.errors import ClientError
 from clary.formats import Batch, Sparse
@@ -199,12 +198,10 @@ class LinearLearner(Estimator):
     def _scores(self, features: np.ndarray | Sparse) -> np.ndarray:
         """w . x + b in float64, where columns far from 0 keep their digits: (n,), or (n, classes)."""
         width = len(self._columns)
-        check_width(Batch(features), width, width)
+        Batch(features).check_width(width)
         rows: Any = features
         if isinstance(features, Sparse):
-            from scipy.sparse import csr_matrix
-
-            rows = csr_matrix((features.values, features.indices, features.indptr), (features.rows, width))
+            rows = features.matrix(width)
         scores = np.asarray(rows @ self._columns + self.bias_)
         return scores if self.predictor_type_ == MULTICLASS else scores[:, 0]
 

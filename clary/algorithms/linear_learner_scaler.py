@@ -147,10 +147,9 @@ def width_of(sample: Sequence[Batch], given: int | str) -> int:
 
 def check_width(batch: Batch, width: int, given: int | str) -> None:
     """Raise ClientError unless the rows are `width` wide; sparse rows that name no width may be narrower."""
-    exact = not isinstance(batch.features, Sparse) or batch.features.exact
-    if batch.width > width or (exact and batch.width != width):
-        if given == "auto":
-            raise ClientError(
-                f"the data has {batch.width} columns, its first rows have {width}: set the hyperparameter feature_dim"
-            )
-        raise ClientError(f"feature_dim is {width}, but the data has {batch.width} columns")
+    if given == "auto" and batch.width > width:
+        raise ClientError(
+            f"{batch.place()}the data has {batch.width} columns, its first rows have {width}: set the hyperparameter "
+            "feature_dim"
+        )
+    batch.check_width(width)

@@ -286,24 +286,16 @@ def check_classes(counts: np.ndarray) -> None:
 
 def labels_of(batch: Batch, settings: Mapping[str, Any]) -> np.ndarray:
     """A batch's labels, (n,) float32; ClientError where there are none, several a row, or ones that can't be."""
-    if batch.labels is None:
-        raise ClientError(
-            "the records have no labels: in CSV the first column is the label, and the content type must not say "
-            "label_size=0"
-        )
-    if batch.labels.size != len(batch):
-        raise ClientError(f"the records have {batch.labels.shape[1]} labels each; one is needed")
-    labels = batch.labels.reshape(-1)
+    labels = batch.single_labels()
     classes = classes_of(settings)
     wrong = (
         ~((labels >= 0) & (labels < classes) & (labels == np.floor(labels))) if classes > 1 else ~np.isfinite(labels)
     )
     if wrong.any():
         row = int(wrong.argmax())
-        place = f"{batch.source}: row {batch.first_row + row}: " if batch.source else ""
         kind = f"a {settings['predictor_type']}" + (f" of {classes} classes" if classes > 2 else "")
         need = (
             "finite labels" if classes == 1 else f"labels from 0 to {classes - 1}" if classes > 2 else "labels 0 and 1"
         )
-        raise ClientError(f"{place}the label is {labels[row]:g}, but {kind} needs {need}")
+        raise ClientError(f"{batch.place(row)}the label is {labels[row]:g}, but {kind} needs {need}")
     return labels

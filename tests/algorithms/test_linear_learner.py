@@ -612,7 +612,7 @@ def test_what_is_wrong_is_named(settings, sentence):
 @pytest.mark.parametrize(
     ("features", "labels", "kind", "sentence"),
     [
-        (np.ones((5, 2)), None, BINARY, "the records have no labels"),
+        (np.ones((5, 2)), None, BINARY, "the rows have no labels"),
         (np.ones((5, 2)), np.ones(5), BINARY, "all 5 records of the train channel have the label 1"),
         (np.ones((5, 2)), np.full(5, 2.0), MULTICLASS, "all 5 records of the train channel have the label 2"),
         (np.ones((2, 2)), np.array([0, 0.5]), BINARY, "the label is 0.5, but a binary_classifier needs labels 0 and 1"),
@@ -624,7 +624,7 @@ def test_what_is_wrong_is_named(settings, sentence):
         ),
         (np.ones((2, 2)), np.array([0, np.nan]), REGRESSOR, "the label is nan, but a regressor needs finite labels"),
         (np.array([[1, np.nan], [1, 2]]), np.array([0, 1]), REGRESSOR, "the features have a number that is missing"),
-        (np.ones((2, 2)), np.ones((2, 3)), REGRESSOR, "the records have 3 labels each; one is needed"),
+        (np.ones((2, 2)), np.ones((2, 3)), REGRESSOR, "the rows have 3 labels each; one is needed"),
         (np.empty((0, 2)), np.empty(0), REGRESSOR, "the train channel has no records"),
     ],
 )
