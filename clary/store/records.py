@@ -44,6 +44,14 @@ class Record(msgspec.Struct):
     body: dict[str, Any]
 
 
+class Draft(NamedTuple):
+    """A record that is still to be stored."""
+
+    key: Key
+    body: dict[str, Any]
+    status: str = ""
+
+
 class Query(msgspec.Struct, kw_only=True):
     """What a listing asks for; `where` compares top-level string members of the body."""
 
@@ -123,11 +131,33 @@ class Records:
             _update(connection, record)
         return record
 
-    def delete(self, key: Key) -> Record | None:
-        """Remove a record and return it, or None when there was none."""
+    def create_under(self, parent: Key, make: Callable[[Record], Draft]) -> Record | None:
+        """Let the function alter a record and draft another one from it; store both in one transaction.
+
+        None when there is no such parent, RecordExists when the draft's key is taken. The function must not write to
+        the database itself; what it reads there nobody changes before the transaction ends.
+        """
+        now = self._clock.now()
+        with self._database.write() as connection:
+            above = _select(connection, parent)
+            if above is None:
+                return None
+            draft = make(above)
+            if _select(connection, draft.key) is not None:
+                raise RecordExists(draft.key)
+            record = Record(key=draft.key, status=draft.status, created=now, modified=now, body=draft.body)
+            above.modified = now
+            _update(connection, above)
+            _insert(connection, record)
+        return record
+
+    def delete(self, key: Key, check: Callable[[Record], None] | None = None) -> Record | None:
+        """Remove a record and return it, or None when there was none; it stays when the check of it raises."""
         with self._database.write() as connection:
             record = _select(connection, key)
             if record is not None:
+                if check:
+                    check(record)
                 connection.execute(_DELETE, _to_parameters(key))
         return record
 

@@ -5,7 +5,7 @@ import pytest
 from clary.clock import MovedClock
 from clary.store.database import Database
 from clary.store.pages import BadToken
-from clary.store.records import Key, Query, Record, RecordExists, Records
+from clary.store.records import Draft, Key, Query, Record, RecordExists, Records
 
 
 @pytest.fixture
@@ -184,3 +184,47 @@ def test_ten_clients_at_once_lose_no_change(records: Records) -> None:
     found = records.get(key("counter"))
     assert found and found.body == {"n": 100}
     assert won == 10
+
+
+def test_records_are_made_under_another_with_its_count(records: Records) -> None:
+    records.create(key("parent"), {"count": 0})
+
+    def make(parent: Record) -> Draft:
+        parent.body["count"] += 1
+        return Draft(key(f"parent/{parent.body['count']}"), {"of": parent.key.name}, "New")
+
+    with ThreadPoolExecutor(10) as pool:
+        made = list(pool.map(lambda _: records.create_under(key("parent"), make), range(30)))
+    assert {record.key.name for record in made if record} == {f"parent/{number + 1}" for number in range(30)}
+    assert records.get(key("parent/30")) in made
+    parent = records.get(key("parent"))
+    assert parent and parent.body == {"count": 30}
+    assert records.create_under(key("nobody"), make) is None
+
+
+def test_a_taken_key_leaves_the_parent_alone(records: Records) -> None:
+    records.create(key("parent"), {"count": 0})
+
+    def make(parent: Record) -> Draft:
+        parent.body["count"] += 1
+        return Draft(key("parent"), {})
+
+    with pytest.raises(RecordExists):
+        records.create_under(key("parent"), make)
+    parent = records.get(key("parent"))
+    assert parent and parent.body == {"count": 0}
+
+
+def test_a_record_stays_when_the_check_of_it_raises(records: Records) -> None:
+    records.create(key("a"), {"locked": True})
+
+    def check(record: Record) -> None:
+        if record.body["locked"]:
+            raise PermissionError(record.key.name)
+
+    with pytest.raises(PermissionError):
+        records.delete(key("a"), check)
+    assert records.get(key("a"))
+    records.change(key("a"), lambda record: record.body.update(locked=False))
+    assert records.delete(key("a"), check)
+    assert records.get(key("a")) is None
