@@ -36,7 +36,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else our modules, unlike the installed ones, compile at each start
+    # Else our modules, unlike the installed ones, would be compiled at each start.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     clary, bare = [], []
     for number in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
