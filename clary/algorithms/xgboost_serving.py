@@ -37,10 +37,11 @@ class XGBoostResponder(Responder):
         assert isinstance(model, XGBoost)
         if environment.get("SAGEMAKER_INFERENCE_ENSEMBLE", "true") != "true":
             model.boosters = model.boosters[:1]
-        for booster in model.boosters:
-            booster.set_param("nthread", 1)
-        self.model: XGBoost = model
         self.batch = bool(environment.get("SAGEMAKER_BATCH"))
+        threads = int(environment.get("OMP_NUM_THREADS") or 1) if self.batch else 1  # an endpoint's rows are too few
+        for booster in model.boosters:
+            booster.set_param("nthread", threads)
+        self.model: XGBoost = model
         wanted = environment.get("SAGEMAKER_INFERENCE_OUTPUT")
         self.selection = Selection(wanted, model) if wanted is not None else None
         log.info("Model objective : %s", model.objective)
