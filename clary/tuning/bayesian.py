@@ -18,22 +18,21 @@ if TYPE_CHECKING:
 
 FIRST = 8
 """Trials at random places, before there is something to learn from."""
-REPEATS = 10
-"""How often a suggestion that was tried before is replaced by another; small spaces may have no other."""
+ASKS, DRAWS = 5, 50
+"""How often another suggestion, and then another random place, is asked for where one was tried before."""
 
 
 def improve(space: Space, seed: int, number: int, known: Sequence[Known]) -> dict[str, Any]:
     """The values that promise most, given what is known."""
     tried = [trial.values for trial in known]
     ended = [trial for trial in known if trial.cost is not None]
-    values: dict[str, Any] = {}
-    for attempt in range(REPEATS):
-        values = draw(space, seed, number, attempt)
-        if len(ended) >= FIRST:
+    if len(ended) >= FIRST:
+        for attempt in range(ASKS):
             values = _ask(space, _seed(seed, number, attempt), known)
-        if values not in tried:
-            break
-    return values
+            if values not in tried:
+                return values
+    drawn = (draw(space, seed, number, attempt) for attempt in range(DRAWS))
+    return next((values for values in drawn if values not in tried), draw(space, seed, number))
 
 
 def _seed(*parts: int) -> int:
