@@ -1,6 +1,7 @@
 """Objects split into payloads: all of it, in order, within the limit, with bounded memory."""
 
 import io
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -33,9 +34,7 @@ def test_lines_are_kept_whole_and_in_order(limit):
     found = payloads(data, "Line", limit)
     assert b"".join(found) == data
     assert all(payload.endswith(b"\n") and len(payload) <= limit for payload in found)
-    assert all(
-        len(here) + following.index(b"\n") + 1 > limit for here, following in zip(found, found[1:], strict=False)
-    )
+    assert all(len(here) + following.index(b"\n") + 1 > limit for here, following in pairwise(found))
 
 
 def test_the_last_line_may_lack_its_end():
