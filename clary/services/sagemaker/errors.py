@@ -2,7 +2,21 @@
 
 from clary.errors import ServiceError, ValidationException
 
-__all__ = ["ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound", "ValidationException", "not_yet"]
+__all__ = [
+    "ConflictException",
+    "ResourceInUse",
+    "ResourceLimitExceeded",
+    "ResourceNotFound",
+    "ValidationException",
+    "not_yet",
+]
+
+
+class ConflictException(ServiceError):
+    """Something else stands in the way."""
+
+    code = "ConflictException"
+    status = 400
 
 
 class ResourceInUse(ServiceError):

@@ -70,6 +70,18 @@ def resolve_specification(specification: dict[str, Any]) -> Image:
     return Image("", _implemented(name, "AlgorithmSpecification.AlgorithmName"), "1")
 
 
+def of(name: str, region: str, member: str) -> str:
+    """The image of a built-in algorithm in a region; ValidationException, naming `member`, where there is none."""
+    if name not in REPOSITORIES or region not in ACCOUNTS:
+        raise ValidationException(
+            f"{member}: {name!r} is not a built-in algorithm in {region} ({', '.join(REPOSITORIES)}). "
+            "Algorithm resources of your own and from the marketplace are not supported by Clary yet."
+        )
+    account = ACCOUNTS[region][FAMILIES.index(REPOSITORIES[name])]
+    tag = XGBOOST_VERSIONS[-1] if name == "sagemaker-xgboost" else "1"
+    return f"{account}.dkr.ecr.{region}.amazonaws.com/{name}:{tag}"
+
+
 def _check_account(uri: str, member: str, *, account: str, region: str, repository: str, **_: str) -> None:
     if region not in ACCOUNTS:
         raise ValidationException(f"{member}: {uri!r}: AWS documents no built-in algorithms in region {region!r}.")

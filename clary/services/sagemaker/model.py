@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from clary.services.sagemaker import images, listing, resources, roles, s3_locations
+from clary.services.sagemaker import images, listing, model_package_deployment, resources, roles, s3_locations
 from clary.services.sagemaker.errors import ValidationException, not_yet
 from clary.services.sagemaker.limits import check_environment
 from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.services.sagemaker.resources import MODEL
 from clary.store.records import Record
 from clary.wire import Call, operation
+
+MOST_CONTAINERS = 15
 
 NOT_DONE = (
     NotDone("VpcConfig", "a model in a VPC"),
@@ -23,8 +25,6 @@ CONTAINER_NOT_DONE = (
     NotDone("Mode", "a multi-model endpoint", ("SingleModel",)),
     NotDone("MultiModelConfig.ModelCacheSetting", "a multi-model endpoint"),
     NotDone("AdditionalModelDataSources", "more than one source of model data"),
-    NotDone("ModelPackageName", "a model package"),
-    NotDone("InferenceSpecificationName", "a model package"),
     NotDone("ContainerMetricsConfig", "metrics of the container's own"),
     NotDone("ModelDataSource.S3DataSource.ModelAccessConfig", "a model with a licence to accept"),
     NotDone("ModelDataSource.S3DataSource.HubAccessConfig", "a private hub"),
@@ -40,13 +40,19 @@ CONTAINER_NOT_DONE = (
 def create_model(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Check the containers and write one record."""
     refuse(request, NOT_DONE)
-    containers = _containers(request)
-    for member, container in containers.items():
-        _check_container(call, member, container)
-    _check_hostnames(list(containers.values()))
+    containers = []
+    for member, given in _containers(request).items():
+        for container in model_package_deployment.unpack(call, given, member):
+            _check_container(call, member, container)
+            containers.append(container)
+    _check_containers(containers)
     if "ExecutionRoleArn" in request:
         roles.check(call, request["ExecutionRoleArn"])
     body = {**request, "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False)}
+    if body.pop("PrimaryContainer", None) and len(containers) == 1:
+        body["PrimaryContainer"] = containers[0]
+    else:  # a package of several containers makes a pipeline, wherever it is named
+        body["Containers"] = containers
     return {"ModelArn": resources.create(call, MODEL, body).body["ModelArn"]}
 
 
@@ -69,6 +75,11 @@ def _check_container(call: Call, member: str, container: dict[str, Any]) -> None
         raise ValidationException(f"{member}.Image is required.")
     images.resolve(container["Image"], f"{member}.Image")
     check_environment(container.get("Environment", {}), f"{member}.Environment")
+    check_data(call, container, member)
+
+
+def check_data(call: Call, container: dict[str, Any], member: str) -> None:
+    """Raise ValidationException, naming `member`, where a container's model data isn't there."""
     data = model_data(container, member)
     exists = s3_locations.object_exists if data.compressed else s3_locations.has_objects
     if not exists(call.rooms, s3_locations.parse(data.uri, f"{member}.ModelDataUrl")):
@@ -98,7 +109,11 @@ def model_data(container: dict[str, Any], member: str = "Container") -> ModelDat
     return ModelData(source["S3Uri"], compressed=form[1] == "Gzip")
 
 
-def _check_hostnames(containers: list[dict[str, Any]]) -> None:
+def _check_containers(containers: list[dict[str, Any]]) -> None:
+    if len(containers) > MOST_CONTAINERS:
+        raise ValidationException(
+            f"A model has at most {MOST_CONTAINERS} containers; this would make {len(containers)}."
+        )
     names = [container["ContainerHostname"] for container in containers if container.get("ContainerHostname")]
     for name in names:
         if names.count(name) > 1:

@@ -35,8 +35,24 @@ TUNING_JOB = Kind(
     "hyper-parameter-tuning-job", "tuning job", "HyperParameterTuningJobName", "HyperParameterTuningJobArn"
 )
 TRANSFORM_JOB = Kind("transform-job", "transform job", "TransformJobName", "TransformJobArn")
+MODEL_PACKAGE = Kind("model-package", "model package", "ModelPackageName", "ModelPackageArn")
+MODEL_PACKAGE_GROUP = Kind(
+    "model-package-group", "model package group", "ModelPackageGroupName", "ModelPackageGroupArn"
+)
 
-KINDS = {kind.resource: kind for kind in (TRAINING_JOB, MODEL, ENDPOINT_CONFIG, ENDPOINT, TUNING_JOB, TRANSFORM_JOB)}
+KINDS = {
+    kind.resource: kind
+    for kind in (
+        TRAINING_JOB,
+        MODEL,
+        ENDPOINT_CONFIG,
+        ENDPOINT,
+        TUNING_JOB,
+        TRANSFORM_JOB,
+        MODEL_PACKAGE,
+        MODEL_PACKAGE_GROUP,
+    )
+}
 
 
 def record_kind(kind: Kind) -> str:
@@ -45,8 +61,16 @@ def record_kind(kind: Kind) -> str:
 
 
 def key_of(call: Call, kind: Kind, name: str) -> Key:
-    """The key of a resource's record. SageMaker's names are unique without regard to case, so keys are lower case."""
-    return Key(record_kind(kind), call.account, call.region, name.lower())
+    """The key of a resource's record, by its name or, where a request may have one in its place, its ARN.
+
+    SageMaker's names are unique without regard to case, so keys are lower case.
+    """
+    if not name.startswith("arn:"):
+        return Key(record_kind(kind), call.account, call.region, name.lower())
+    key = key_of_arn(name)
+    if key is None or key[:3] != (record_kind(kind), call.account, call.region):
+        raise ValidationException(f"{name} is not the ARN of a {kind.title} of this account and region.")
+    return key
 
 
 def arn_of(key: Key) -> str:
@@ -77,6 +101,8 @@ def not_found(key: Key) -> ServiceError:
         return ResourceNotFound(f"Amazon SageMaker can't find a tuning job with the name {key.name}.")
     if kind is TRANSFORM_JOB:
         return ValidationException(f"Could not find requested job with name: {key.name}")
+    if kind in (MODEL_PACKAGE, MODEL_PACKAGE_GROUP):
+        return ValidationException(f"{kind.name.removesuffix('Name')} {arn_of(key)} does not exist.")
     if kind is TRAINING_JOB:
         return ValidationException("Requested resource not found.")
     return ValidationException(f'Could not find {kind.title} "{arn_of(key)}".')

@@ -1,14 +1,29 @@
-"""Search over training jobs, models and endpoints."""
+"""Search over training jobs, models, endpoints, model packages and their groups."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from clary.services.sagemaker import endpoint_state, model, search_expressions, training_state
+from clary.services.sagemaker import (
+    endpoint_state,
+    model,
+    model_package,
+    model_package_group,
+    search_expressions,
+    training_state,
+)
 from clary.services.sagemaker.errors import ValidationException, not_yet
 from clary.services.sagemaker.listing import DEFAULT_PAGE
-from clary.services.sagemaker.resources import ENDPOINT, MODEL, TRAINING_JOB, Kind, record_kind
+from clary.services.sagemaker.resources import (
+    ENDPOINT,
+    MODEL,
+    MODEL_PACKAGE,
+    MODEL_PACKAGE_GROUP,
+    TRAINING_JOB,
+    Kind,
+    record_kind,
+)
 from clary.store.pages import seal, unseal
 from clary.store.records import Query, Record
 from clary.wire import Call, operation
@@ -29,6 +44,10 @@ SEARCHED = {
     "TrainingJob": Searched(TRAINING_JOB, training_state.describe, lambda document: {"TrainingJob": document}),
     "Model": Searched(MODEL, model.describe, lambda document: {"Model": {"Model": document}}),
     "Endpoint": Searched(ENDPOINT, endpoint_state.describe, lambda document: {"Endpoint": document}),
+    "ModelPackage": Searched(MODEL_PACKAGE, model_package.describe, lambda document: {"ModelPackage": document}),
+    "ModelPackageGroup": Searched(
+        MODEL_PACKAGE_GROUP, model_package_group.describe, lambda document: {"ModelPackageGroup": document}
+    ),
 }
 """Of every other kind Clary can have no resource, so a search finds none. The keys are the shapes of the documents."""
 

@@ -77,7 +77,6 @@ def test_containers_must_be_given_one_way(desk):
     ("member", "changes"),
     [
         ("PrimaryContainer.Mode", container(Mode="MultiModel")),
-        ("PrimaryContainer.ModelPackageName", container(ModelPackageName="package")),
         ("PrimaryContainer.Environment.SAGEMAKER_PROGRAM", container(Environment={"SAGEMAKER_PROGRAM": "x.py"})),
         (
             "PrimaryContainer.MultiModelConfig.ModelCacheSetting",
