@@ -50,9 +50,7 @@ def new_body(request: dict[str, Any], arn: str, image: Image) -> dict[str, Any]:
     body["Algorithm"] = image.algorithm
     body["Warnings"] = image.warnings
     specification = body["AlgorithmSpecification"]
-    specification["MetricDefinitions"] = [
-        {"Name": metric.name, "Regex": metric.pattern} for metric in algorithms.load(image.algorithm).metrics
-    ]
+    specification["MetricDefinitions"] = metric_definitions(image)
     specification.setdefault("EnableSageMakerMetricsTimeSeries", False)
     for channel in body.get("InputDataConfig", []):
         channel.setdefault("CompressionType", "None")
@@ -66,6 +64,11 @@ def new_body(request: dict[str, Any], arn: str, image: Image) -> dict[str, Any]:
     body["SecondaryStatus"] = "Starting"
     body["SecondaryStatusTransitions"] = []
     return body
+
+
+def metric_definitions(image: Image) -> list[dict[str, str]]:
+    """The metrics that an algorithm's log holds."""
+    return [{"Name": metric.name, "Regex": metric.pattern} for metric in algorithms.load(image.algorithm).metrics]
 
 
 def move(record: Record, change: dict[str, Any]) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from clary import algorithms
+from clary.services.sagemaker import images
 from clary.services.sagemaker.errors import ValidationException
+from clary.services.sagemaker.training_state import metric_definitions
 from clary.tuning import Space, allowed
 
 if TYPE_CHECKING:
@@ -67,15 +69,23 @@ def training_request(
     request = {member: definition[member] for member in _PASSED_ON if member in definition}
     request |= {
         "TrainingJobName": name,
-        "AlgorithmSpecification": dict(definition["AlgorithmSpecification"]),
+        "AlgorithmSpecification": specification_of(definition),
         "HyperParameters": {**definition.get("StaticHyperParameters", {}), **tuned, OBJECTIVE: metric},
-        "ResourceConfig": resources_of(definition),
+        "ResourceConfig": definition["ResourceConfig"],
     }
     if "HyperParameterTuningJobArn" in body:
         request["TuningJobArn"] = body["HyperParameterTuningJobArn"]
     if body.get("Tags"):
         request["Tags"] = body["Tags"]
     return request
+
+
+def specification_of(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """The AlgorithmSpecification, without metrics that are the algorithm's own: a description repeats them."""
+    specification = dict(definition["AlgorithmSpecification"])
+    if specification.get("MetricDefinitions") == metric_definitions(images.resolve_specification(specification)):
+        del specification["MetricDefinitions"]
+    return specification
 
 
 def resources_of(definition: Mapping[str, Any]) -> dict[str, Any]:

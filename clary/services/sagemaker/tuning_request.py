@@ -82,20 +82,19 @@ def _check_definition(call: Call, request: dict[str, Any], definition: dict[str,
             "HyperParameterTuningJobObjective."
         )
     image = images.resolve_specification(definition["AlgorithmSpecification"])
-    _check_objective(objective, image, definition)
+    _check_objective(objective, image)
     space = tuning_definition.space_of(request, definition, image)
     _check_static(definition.get("StaticHyperParameters", {}), objective, space, image)
+    whole = {**definition, "ResourceConfig": tuning_definition.resources_of(definition)}
     values = suggest("Grid" if config["Strategy"] == "Grid" and _is_grid(space) else "Random", space, seed=0, number=0)
     texts = {key: as_text(value) for key, value in values.items()}
-    training_job.check(call, tuning_definition.training_request(request, definition, name, texts))
+    training_job.check(call, tuning_definition.training_request(request, whole, name, texts))
     return space
 
 
-def _check_objective(objective: dict[str, Any], image: Image, definition: dict[str, Any]) -> None:
+def _check_objective(objective: dict[str, Any], image: Image) -> None:
     name, algorithm = objective["MetricName"], image.uri or image.algorithm
     metrics = {metric.name: metric.direction for metric in algorithms.load(image.algorithm).metrics}
-    if definition["AlgorithmSpecification"].get("MetricDefinitions"):
-        return  # refused with the rest of the training job
     if name not in metrics:
         raise ValidationException(
             f"The objective metric for the hyperparameter tuning job, [{name}], isn't valid for the [{algorithm}] "

@@ -9,8 +9,9 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from clary.services.sagemaker import resources, tuning_definition
+from clary.services.sagemaker import images, resources, tuning_definition
 from clary.services.sagemaker.resources import TRAINING_JOB, record_kind
+from clary.services.sagemaker.training_state import metric_definitions
 from clary.store.records import Key
 from clary.tuning import progress
 
@@ -24,12 +25,18 @@ Trial = dict[str, Any]
 
 
 def new_body(request: dict[str, Any], arn: str, seed: int, inherited: dict[str, Any]) -> dict[str, Any]:
-    """The body of a new tuning job's record: the request with AWS's defaults, what it inherits, and no trials yet."""
+    """The body of a new tuning job's record: what it inherits, no trials yet, and the request with AWS's defaults.
+
+    The SDK builds its objects from a description and looks for every member of a definition that is set here.
+    """
     body = deepcopy(request)
     body["HyperParameterTuningJobConfig"].setdefault("TrainingJobEarlyStoppingType", "Off")
     for definition in tuning_definition.all_of(body):
         for member in ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption", "EnableManagedSpotTraining"):
             definition.setdefault(member, False)
+        definition["ResourceConfig"] = tuning_definition.resources_of(definition)
+        specification = definition["AlgorithmSpecification"]
+        specification["MetricDefinitions"] = metric_definitions(images.resolve_specification(specification))
         static = definition.setdefault("StaticHyperParameters", {})
         static[tuning_definition.OBJECTIVE] = tuning_definition.objective_of(body, definition)["MetricName"]
     return {**body, **inherited, "HyperParameterTuningJobArn": arn, "Seed": seed, "Trials": []}

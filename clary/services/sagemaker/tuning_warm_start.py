@@ -47,12 +47,20 @@ def _check_parent(request: dict[str, Any], parent: Record, *, identical: bool) -
         raise ValidationException(f"The objective metric must be the same as that of the parent tuning job {name}.")
     _check_hyperparameters(request, body)
     if identical:
-        for member in ("AlgorithmSpecification", "InputDataConfig"):
-            if new.get(member) != old.get(member):
-                raise ValidationException(
-                    f"WarmStartType IdenticalDataAndAlgorithm: {member} must be the same as in the parent tuning job "
-                    f"{name}."
-                )
+        _check_identical(new, old, name)
+
+
+def _check_identical(new: dict[str, Any], old: dict[str, Any], name: str) -> None:
+    same = {
+        "AlgorithmSpecification": tuning_definition.specification_of(new) == tuning_definition.specification_of(old),
+        "InputDataConfig": new.get("InputDataConfig") == old.get("InputDataConfig"),
+    }
+    for member, is_same in same.items():
+        if not is_same:
+            raise ValidationException(
+                f"WarmStartType IdenticalDataAndAlgorithm: {member} must be the same as in the parent tuning job "
+                f"{name}."
+            )
 
 
 def _check_hyperparameters(request: dict[str, Any], parent: dict[str, Any]) -> None:
