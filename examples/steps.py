@@ -76,11 +76,21 @@ def metrics(job):
 @contextmanager
 def deployed(job):
     """An endpoint for the model of a training job, for as long as the block runs: `ask(body, content_type, accept)`."""
-    name = job["TrainingJobName"]
-    container = {
+    with deployed_container(job["TrainingJobName"], container(job)) as ask:
+        yield ask
+
+
+def container(job):
+    """What serves the model of a training job."""
+    return {
         "Image": job["AlgorithmSpecification"]["TrainingImage"],
         "ModelDataUrl": job["ModelArtifacts"]["S3ModelArtifacts"],
     }
+
+
+@contextmanager
+def deployed_container(name, container):
+    """The same for a container, under a name of your own."""
     variant = {"VariantName": "AllTraffic", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
     sagemaker.create_model(ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
     sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])

@@ -160,3 +160,13 @@ def test_linear_learner(server):
     assert int(re.search(r"right alarms: (\d+)%", output)[1]) >= 90
     assert float(re.search(r"ROC curve (\S+)", output)[1]) > 0.985
     assert re.search(r"a malignant tumour: score 0\.\d+, alarm\na benign tumour: score 0\.\d+, no alarm", output)
+
+
+@pytest.mark.slow
+def test_model_registry(server):
+    """Few neighbours read digits well, many don't: the first version is approved and deployed, the second rejected."""
+    output = run(server, sys.executable, EXAMPLES / "model_registry.py")
+    assert re.search(r"^version 1: Approved, accuracy 0\.9[5-9]", output)
+    assert re.search(r"^version 2: Rejected, accuracy 0\.[0-9]", output, re.MULTILINE)
+    read, written = re.search(r"^version 1 reads \[(.*)\], written was \[(.*)\]", output, re.MULTILINE).groups()
+    assert sum(one == other for one, other in zip(read.split(", "), written.split(", "), strict=True)) >= 9
