@@ -13,6 +13,7 @@ from clary.errors import SettingsError
 LOCK_FILE = "lock"
 
 _PATIENCE = 0.25
+_LONGEST = 64  # bytes of its line: two numbers
 
 
 class Holder(NamedTuple):
@@ -94,7 +95,8 @@ class DataFolderLock:
     def _read(self) -> Holder:
         # Between taking the lock and writing the line there is a moment without one.
         for _ in range(50):
-            pid, _, port = self._path.read_text().strip().partition(" ")
+            with self._path.open("rb", buffering=0) as file:  # read at once: `acquire` may write it anew meanwhile
+                pid, _, port = file.read(_LONGEST).decode().strip().partition(" ")
             if pid:
                 return Holder(int(pid), int(port))
             time.sleep(_PATIENCE / 50)
