@@ -170,3 +170,14 @@ def test_model_registry(server):
     assert re.search(r"^version 2: Rejected, accuracy 0\.[0-9]", output, re.MULTILINE)
     read, written = re.search(r"^version 1 reads \[(.*)\], written was \[(.*)\]", output, re.MULTILINE).groups()
     assert sum(one == other for one, other in zip(read.split(", "), written.split(", "), strict=True)) >= 9
+
+
+@pytest.mark.slow
+def test_tuning(server):
+    """The best settings that 16 trials find tell tumours well apart."""
+    output = run(server, sys.executable, EXAMPLES / "tuning.py")
+    losses = [float(loss) for loss in re.findall(r"^log loss (\S+) \{'max_depth': \d", output, re.MULTILINE)]
+    assert len(losses) == 5
+    assert losses == sorted(losses)
+    assert losses[0] < 0.1
+    assert re.search(r"^Completed; best of 16: tumours-\d{6}-\d{3}-[0-9a-f]{8}$", output, re.MULTILINE)
