@@ -43,11 +43,12 @@ def advance(rooms: Rooms, arn: str) -> None:
     record = rooms.records.get(key) if key else None
     if record is None or record.status in tuning_state.ENDED:
         return
-    _start_planned(rooms, record)
+    if not tuning_state.is_ending(record):
+        _start_planned(rooms, record)
     record = _note_outcomes(rooms, record)
     if record is None or record.status in tuning_state.ENDED:
         return
-    if record.status == "Stopping" or "Ending" in record.body:
+    if tuning_state.is_ending(record):
         for trial in tuning_state.running(record.body):
             stop(rooms, tuning_state.key_of_trial(record, trial))
         return
@@ -84,7 +85,8 @@ def _start(rooms: Rooms, record: Record, trial: Trial) -> None:
     except ServiceError as problem:
         if problem.status >= 500:
             raise
-        outcome = tuning_state.failed_outcome(f"ClientError: {problem.message}", rooms.clock.now())
+        outcome = tuning_state.outcome_without_job("Failed", rooms.clock.now())
+        outcome["FailureReason"] = f"ClientError: {problem.message}"
         _change_trials(rooms, record.key, {name: outcome})
         wake(rooms, record.body[TUNING_JOB.arn])
 
@@ -94,7 +96,10 @@ def _note_outcomes(rooms: Rooms, record: Record) -> Record | None:
     outcomes: dict[str, dict[str, Any]] = {}
     for trial in tuning_state.running(record.body):
         training = rooms.records.get(tuning_state.key_of_trial(record, trial))
-        if training is not None and training.status in training_state.ENDED:
+        if training is None and tuning_state.is_ending(record):
+            outcome = tuning_state.outcome_without_job("Stopped", rooms.clock.now())
+            outcomes[trial["TrainingJobName"]] = outcome
+        elif training is not None and training.status in training_state.ENDED:
             definition = tuning_definition.all_of(record.body)[trial["Definition"]]
             metric = tuning_definition.objective_of(record.body, definition)["MetricName"]
             outcomes[trial["TrainingJobName"]] = tuning_state.outcome_of(training, metric)
@@ -123,7 +128,7 @@ def _change_trials(rooms: Rooms, key: Key, outcomes: dict[str, dict[str, Any]]) 
 def _end(record: Record, now: float) -> None:
     """Close a tuning job whose last trial has ended."""
     body = record.body
-    if tuning_state.running(body) or not ("Ending" in body or record.status == "Stopping"):
+    if tuning_state.running(body) or not tuning_state.is_ending(record):
         return
     ending = {"Status": "Stopped"} if record.status == "Stopping" else body["Ending"]
     record.status = ending["Status"]

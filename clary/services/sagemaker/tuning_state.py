@@ -56,10 +56,14 @@ def outcome_of(training: Record, metric: str) -> dict[str, Any]:
     }
 
 
-def failed_outcome(reason: str, now: float) -> dict[str, Any]:
-    """The outcome of a trial whose training job could not be created."""
-    times = {"Created": now, "TrainingEndTime": now}
-    return {"TrainingJobStatus": "Failed", "FailureReason": reason, **times, "Value": None, "HasModel": False}
+def outcome_without_job(status: str, now: float) -> dict[str, Any]:
+    """The outcome of a trial that has no training job: it could not be created, or was not any more."""
+    return {"TrainingJobStatus": status, "Created": now, "TrainingEndTime": now, "Value": None, "HasModel": False}
+
+
+def is_ending(record: Record) -> bool:
+    """Whether no more trials are to begin and those that run are to stop."""
+    return record.status == "Stopping" or "Ending" in record.body
 
 
 def running(body: dict[str, Any]) -> list[Trial]:

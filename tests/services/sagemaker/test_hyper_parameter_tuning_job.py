@@ -362,6 +362,20 @@ def test_a_server_that_died_between_plan_and_start_goes_on(desk):
     assert len(desk.jobs.submitted) == 2
 
 
+def test_trials_that_were_only_planned_when_it_is_stopped_never_begin(desk):
+    desk.jobs.fails = OSError("the disk is full")
+    desk(create_hyper_parameter_tuning_job, **tuning())
+    with pytest.raises(OSError, match="full"):
+        desk.rooms.background.finish()
+    desk.jobs.fails = None
+    desk(stop_hyper_parameter_tuning_job, HyperParameterTuningJobName="tune")
+    desk.rooms.background.finish()
+    described = desk(describe_hyper_parameter_tuning_job, HyperParameterTuningJobName="tune")
+    assert described["HyperParameterTuningJobStatus"] == "Stopped"
+    assert described["TrainingJobStatusCounters"]["Stopped"] == 2
+    assert desk.jobs.submitted == []
+
+
 def test_a_trial_that_cannot_be_created_has_failed(desk):
     desk.jobs.fails = ValidationException("no namespaces")
     tuner = Tuner(desk, most=3)
