@@ -16,6 +16,7 @@ from clary.store.records import Draft, Key, Query, Record, RecordExists
 from clary.wire import Call, operation
 
 MOST_PROPERTIES = 50
+TOKEN_SECONDS = 24 * 3600.0  # how long the token of a version's request is remembered: nobody repeats one later
 
 # What UpdateModelPackage puts in the place of what was there.
 _REPLACED = (
@@ -76,7 +77,12 @@ def _made_by(call: Call, group: Key, body: dict[str, Any]) -> Key | None:
     """The version that an earlier request with the same token made."""
     if "ClientToken" not in body:
         return None
-    query = Query(name_prefix=f"{group.name}/", where={"ClientToken": body["ClientToken"]}, limit=1)
+    query = Query(
+        name_prefix=f"{group.name}/",
+        where={"ClientToken": body["ClientToken"]},
+        created_after=call.rooms.clock.now() - TOKEN_SECONDS,
+        limit=1,
+    )
     found = call.rooms.records.find(record_kind(MODEL_PACKAGE), group.account, group.region, query).records
     return found[0].key if found else None
 

@@ -185,6 +185,8 @@ class TestVersions:
         message = refused(desk, create_model_package, **version(ClientToken="t", Task="OTHER"))
         assert message.startswith("ClientToken: 't' was used before")
         assert desk(create_model_package, **version(ClientToken="u"))["ModelPackageArn"].endswith("/2")
+        desk.clock.move(25 * 3600)
+        assert desk(create_model_package, **version(ClientToken="t"))["ModelPackageArn"].endswith("/3")
 
     def test_a_group_must_be_there_and_have_the_tags(self, desk):
         request = version(ModelPackageGroupName="none")
