@@ -134,7 +134,7 @@ def test_a_worker_whose_warm_parent_dies_is_restarted(hosting: Hosting, ask: Ask
     process = next(
         int(path.parent.name)
         for path in Path("/proc").glob("[0-9]*/cmdline")
-        if b"clary.sandbox.warm_process" in path.read_bytes() and _parent_of(int(path.parent.name)) == os.getpid()
+        if b"tests.hosting.tiny_model" in path.read_bytes() and _parent_of(int(path.parent.name)) == os.getpid()
     )
     os.kill(process, signal.SIGKILL)
     until(lambda: house.log("starting").count("starting tiny") == 2)
