@@ -181,3 +181,12 @@ def test_tuning(server):
     assert losses == sorted(losses)
     assert losses[0] < 0.1
     assert re.search(r"^Completed; best of 16: tumours-\d{6}-\d{3}-[0-9a-f]{8}$", output, re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_batch_transform(server):
+    """Every patient has a score beside its id, and the malignant ones the higher ones."""
+    output = run(server, sys.executable, EXAMPLES / "batch_transform.py")
+    scored, area = re.search(r"(\d+) patients scored, AUC (\S+)", output).groups()
+    assert int(scored) == 169 and float(area) > 0.98
+    assert len(re.findall(r"look first at patient-\d+: [01]\.\d+", output)) == 3

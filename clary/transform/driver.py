@@ -21,6 +21,7 @@ import msgspec
 from clary.errors import ClientError
 from clary.jobs.journal import Journal, write_whole
 from clary.jobs.outcome import DISK_FULL
+from clary.jobs.supervisor import take_lock
 from clary.transform.containers import Ground, Instance, Limits, Refused
 from clary.transform.plan import End, read_plan
 from clary.transform.processing import Processing
@@ -38,6 +39,8 @@ def main(argument: dict[str, Any]) -> int:
     log = os.open(folder / "driver.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    while take_lock(folder) is None:
+        pass  # the driver of a server that was killed: it is about to end too
     spec = msgspec.json.decode((folder / "job.json").read_bytes(), type=TransformSpec)
     ground = Ground(folder, Path(argument["sockets"]), argument["memory_bytes"], argument["threads"])
     instances = [Instance(number, spec, ground) for number in range(len(spec.instances))]
