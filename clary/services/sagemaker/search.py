@@ -1,4 +1,4 @@
-"""Search over training jobs, models, endpoints, model packages and their groups."""
+"""Search over training and tuning jobs, models, endpoints, model packages and their groups."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from clary.services.sagemaker import (
     model_package_group,
     search_expressions,
     training_state,
+    tuning_state,
 )
 from clary.services.sagemaker.errors import ValidationException, not_yet
 from clary.services.sagemaker.listing import DEFAULT_PAGE
@@ -21,6 +22,7 @@ from clary.services.sagemaker.resources import (
     MODEL_PACKAGE,
     MODEL_PACKAGE_GROUP,
     TRAINING_JOB,
+    TUNING_JOB,
     Kind,
     record_kind,
 )
@@ -48,8 +50,16 @@ SEARCHED = {
     "ModelPackageGroup": Searched(
         MODEL_PACKAGE_GROUP, model_package_group.describe, lambda document: {"ModelPackageGroup": document}
     ),
+    "HyperParameterTuningJob": Searched(
+        TUNING_JOB,
+        lambda record: tuning_state.describe(record, record.modified),
+        lambda document: {"HyperParameterTuningJob": document},
+    ),
 }
-"""Of every other kind Clary can have no resource, so a search finds none. The keys are the shapes of the documents."""
+"""Of every other kind Clary can have no resource, so a search finds none."""
+
+_SHAPES = {"HyperParameterTuningJob": "HyperParameterTuningJobSearchEntity"}
+"""The shape of a document, where it isn't called as the resource is."""
 
 
 @operation
@@ -64,7 +74,7 @@ def search(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     if resource not in SEARCHED or request.get("CrossAccountFilterOption") == "CrossAccount":
         return _page([], request)
     searched = SEARCHED[resource]
-    known = {*load_model("sagemaker").shapes[resource].members, "Metrics"}
+    known = {*load_model("sagemaker").shapes[_SHAPES.get(resource, resource)].members, "Metrics"}
     order = request.get("SortBy") or ("LastModifiedTime" if "LastModifiedTime" in known else "CreationTime")
     _check_properties(resource, known, [order, *(search_expressions.names(expression) if expression else ())])
     found = []

@@ -16,6 +16,7 @@ from clary.services.sagemaker.hyper_parameter_tuning_job import (
     list_training_jobs_for_hyper_parameter_tuning_job,
     stop_hyper_parameter_tuning_job,
 )
+from clary.services.sagemaker.search import search
 from clary.services.sagemaker.tags import list_tags
 from clary.services.sagemaker.training_job import delete_training_job, describe_training_job
 from clary.store.metrics import Datum
@@ -421,6 +422,20 @@ def test_tuning_jobs_are_listed(desk):
     assert summary["Strategy"] == "Random"
     assert summary["ResourceLimits"] == {"MaxNumberOfTrainingJobs": 2, "MaxParallelTrainingJobs": 2}
     assert summary["TrainingJobStatusCounters"]["InProgress"] == 2
+
+
+def test_tuning_jobs_are_searched(desk):
+    Tuner(desk, Tags=[{"Key": "team", "Value": "red"}])
+    Tuner(desk, name="other")
+
+    def found(name, value):
+        filters = {"Filters": [{"Name": name, "Operator": "Equals", "Value": value}]}
+        answer = desk(search, Resource="HyperParameterTuningJob", SearchExpression=filters)
+        return [row["HyperParameterTuningJob"]["HyperParameterTuningJobName"] for row in answer["Results"]]
+
+    assert found("Tags.team", "red") == ["tune"]
+    assert sorted(found("HyperParameterTuningJobStatus", "InProgress")) == ["other", "tune"]
+    assert found("TrainingJobStatusCounters.InProgress", "3") == []
 
 
 def several(**changes):
