@@ -454,3 +454,37 @@ class TestDeployment:
         desk(create_model_package, ModelPackageName="empty")
         request = {"ModelName": "m", "ExecutionRoleArn": ROLE, "PrimaryContainer": given}
         assert message in refused(desk, create_model, **request)
+
+
+def test_ten_clients_register_over_the_wire(server, aws):
+    """Every version once, and nothing in the answer that AWS doesn't have."""
+    aws("s3").create_bucket(Bucket="registry")
+    aws("s3").put_object(Bucket="registry", Key="model.tar.gz", Body=b"an archive")
+    client = aws("sagemaker")
+    client.create_model_package_group(ModelPackageGroupName="wire")
+    specification = {"Containers": [container(ModelDataUrl="s3://registry/model.tar.gz")]}
+
+    def register(_):
+        own = server.client("sagemaker")
+        answer = own.create_model_package(ModelPackageGroupName="wire", InferenceSpecification=specification)
+        return int(answer["ModelPackageArn"].rpartition("/")[2])
+
+    with ThreadPoolExecutor(10) as clients:
+        assert sorted(clients.map(register, range(10))) == list(range(1, 11))
+    described = client.describe_model_package(ModelPackageName="wire/10")
+    assert set(described) == {
+        "ModelPackageGroupName",
+        "ModelPackageVersion",
+        "ModelPackageArn",
+        "CreationTime",
+        "InferenceSpecification",
+        "ModelPackageStatus",
+        "ModelPackageStatusDetails",
+        "CertifyForMarketplace",
+        "ModelApprovalStatus",
+        "CreatedBy",
+        "LastModifiedTime",
+        "ResponseMetadata",
+    }
+    with pytest.raises(client.exceptions.ConflictException):
+        client.delete_model_package_group(ModelPackageGroupName="wire")
