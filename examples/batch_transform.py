@@ -1,7 +1,7 @@
 """Score a file of patients with a batch transform: no endpoint, ids kept beside the scores. Plain boto3.
 
 The first column of the file is an id, which the model must not see and the result must have: InputFilter leaves it out,
-JoinSource puts the score behind each row, OutputFilter keeps the id and the score.
+JoinSource puts the model's answer, score and label, behind each row, OutputFilter keeps the id and the score.
 """
 
 import time
@@ -33,7 +33,7 @@ sagemaker.create_transform_job(
     },
     TransformOutput={"S3OutputPath": f"s3://{BUCKET}/scores", "Accept": "text/csv", "AssembleWith": "Line"},
     TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
-    DataProcessing={"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-1]"},
+    DataProcessing={"InputFilter": "$[1:]", "JoinSource": "Input", "OutputFilter": "$[0,-2]"},
 )
 while (transform := sagemaker.describe_transform_job(TransformJobName=name))["TransformJobStatus"] == "InProgress":
     time.sleep(0.2)
