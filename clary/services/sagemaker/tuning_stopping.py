@@ -30,7 +30,8 @@ _TRIAL = re.compile(r"(?P<tuning>.+)-\d{3,}-[0-9a-f]{8}")
 
 def metrics_came(rooms: Rooms, scope: Scope, data: Sequence[Datum]) -> None:
     """A job has logged metrics: judge it soon, if it may be a trial."""
-    if match := _TRIAL.fullmatch(data[0].dimensions.get("TrainingJobName", "")):
+    match = _TRIAL.fullmatch(data[0].dimensions.get("TrainingJobName", "")) if data else None
+    if match:
         name = match["tuning"].lower()
         arn = make_arn("sagemaker", scope.region, scope.account, f"{TUNING_JOB.resource}/{name}")
         rooms.background.run((arn, "metrics"), functools.partial(_judge, rooms, arn))
