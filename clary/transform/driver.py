@@ -112,6 +112,7 @@ class Driver:
         self._objects = read_plan(folder)
         self._processing = Processing(spec)
         self._journal = Journal(folder / "journal")
+        self._turn = asyncio.Lock()
         self._failure = ""
 
     async def run(self, instances: list[Instance]) -> str:
@@ -171,7 +172,8 @@ class Driver:
     async def finish(self, output: Output) -> None:
         """All payloads of an object are answered: from here on it is done."""
         await asyncio.to_thread(output.finish)
-        await asyncio.to_thread(self._journal.append, {"object": output.number, "reason": output.reason})
+        async with self._turn:  # a journal has one writer
+            await asyncio.to_thread(self._journal.append, {"object": output.number, "reason": output.reason})
 
 
 class Line:

@@ -196,6 +196,14 @@ def test_many_small_payloads_keep_their_order(desk, expected):
     assert as_lines(outputs["a.csv.out"]) == expected * 200
 
 
+def test_instances_that_finish_together_do_not_disturb_each_other(desk):
+    for number in range(60):
+        desk.put(f"crowd/{number}.csv", PLAIN[: PLAIN.index(b"\n") + 1])
+    job, outputs = desk.transform("tr-crowd", "crowd/", count=4)
+    assert (job["TransformJobStatus"], job.get("FailureReason")) == ("Completed", None)
+    assert len(outputs) == 60 and len(set(outputs.values())) == 1
+
+
 def test_a_bad_object_fails_the_job_and_no_other_object(desk, expected):
     desk.put("mixed/a.csv", PLAIN)
     desk.put("mixed/b.csv", PLAIN + b"1,x,3\n")

@@ -91,5 +91,6 @@ def test_ctrl_c_leaves_no_process_and_the_next_server_goes_on(server, desk):
     assert not [pid for pid in processes if alive(pid)]
     assert "Traceback" not in said
     server.start()
-    assert desk.finish("job")["TransformJobStatus"] == "Completed"
+    job = desk.finish("job")
+    assert (job["TransformJobStatus"], job.get("FailureReason")) == ("Completed", None)
     assert len(check(desk, "job")) == OBJECTS
