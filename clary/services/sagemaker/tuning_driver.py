@@ -7,16 +7,14 @@ something may have changed: a tuning job is new or is to stop, a trial ended, it
 from __future__ import annotations
 
 import functools
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from clary.errors import ServiceError
 from clary.services.sagemaker import images, resources, training_job, training_state, tuning_definition, tuning_state
-from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.resources import TUNING_JOB, record_kind
 from clary.services.sagemaker.tuning_ending import deadline_of, ending_of
 from clary.services.sagemaker.tuning_search import most_trials, next_trials
-from clary.services.sagemaker.tuning_stopping import stop_hopeless
+from clary.services.sagemaker.tuning_stopping import stop_hopeless, stop_trial
 from clary.tuning import progress
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ def advance(rooms: Rooms, arn: str) -> None:
         return
     if tuning_state.is_ending(record):
         for trial in tuning_state.running(record.body):
-            stop(rooms, tuning_state.key_of_trial(record, trial))
+            stop_trial(rooms, record, trial)
         return
     stop_hopeless(rooms, record)
     if planned := next_trials(rooms, record.body):
@@ -60,12 +58,6 @@ def advance(rooms: Rooms, arn: str) -> None:
     if record is not None and (end := deadline_of(record.body, record.created)) < float("inf"):
         again = functools.partial(wake, rooms, arn)
         rooms.background.run_later((arn, "deadline"), again, max(0.0, end - rooms.clock.now()))
-
-
-def stop(rooms: Rooms, key: Key) -> None:
-    """Stop a trial, unless it stops already."""
-    with suppress(ValidationException):
-        training_job.stop(rooms, key)
 
 
 def _start_planned(rooms: Rooms, record: Record) -> None:

@@ -58,8 +58,13 @@ def stop_hopeless(rooms: Rooms, record: Record) -> None:
     for trial in tuning_state.running(record.body):
         judge = _is_left_behind if hyperband else _is_below_median
         if judge(record.body, trial, curves):
-            with suppress(ValidationException):  # it stops already, or has ended
-                training_job.stop(rooms, tuning_state.key_of_trial(record, trial))
+            stop_trial(rooms, record, trial)
+
+
+def stop_trial(rooms: Rooms, record: Record, trial: Trial) -> None:
+    """Ask a trial to stop, unless it stops already or has ended."""
+    with suppress(ValidationException):
+        training_job.stop(rooms, tuning_state.key_of_trial(record, trial))
 
 
 def _is_below_median(body: dict[str, Any], trial: Trial, curves: dict[str, tuple[float, ...]]) -> bool:
