@@ -147,7 +147,8 @@ class Instance:
         except TimeoutError:
             raise Refused("AlgorithmError", f"The {name} container has not answered for {timeout:g} seconds") from None
         except WorkerLost as problem:
-            await asyncio.sleep(DYING_SECONDS)
+            if self._running[place].alive():
+                await asyncio.sleep(DYING_SECONDS)
             gone = "" if self._running[place].alive() else "; it has ended"
             raise Refused("AlgorithmError", f"The {name} container did not answer: {problem}{gone}") from None
         if HTTPStatus.OK <= response.status < HTTPStatus.MULTIPLE_CHOICES:

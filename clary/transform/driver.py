@@ -20,7 +20,7 @@ import msgspec
 
 from clary.errors import ClientError
 from clary.jobs.journal import Journal, write_whole
-from clary.jobs.outcome import DISK_FULL
+from clary.jobs.outcome import DISK_FULL, REASON_MAX
 from clary.jobs.supervisor import take_lock
 from clary.transform.containers import Ground, Instance, Limits, Refused
 from clary.transform.plan import End, read_plan
@@ -137,7 +137,7 @@ class Driver:
             f"MaxConcurrentTransforms={limits.concurrent}, MaxPayloadInMB={limits.payload_mb}, "
             f"BatchStrategy={limits.strategy}"
         )
-        await Line(self, instance, limits, log).transform(mine)
+        await Window(self, instance, limits, log).transform(mine)
 
     async def answer(self, instance: Instance, payload: bytes) -> bytes:
         """What goes into the output for a payload."""
@@ -166,7 +166,8 @@ class Driver:
             return
         name = self._objects[output.number].name
         log.say(*(f"{name}: {line}" for line in (f"batch {output.batches + 1} failed", *refused.lines)))
-        output.reason = f"{refused.kind}: {REASON} ({name}, batch {output.batches + 1}: {' '.join(refused.lines)})"
+        said = " ".join(filter(None, refused.lines))
+        output.reason = f"{refused.kind}: {REASON} ({name}, batch {output.batches + 1}: {said})"[:REASON_MAX]
         self._failure = self._failure or output.reason
 
     async def finish(self, output: Output) -> None:
@@ -176,7 +177,7 @@ class Driver:
             await asyncio.to_thread(self._journal.append, {"object": output.number, "reason": output.reason})
 
 
-class Line:
+class Window:
     """The requests of one instance: so many on their way at once, their answers taken in their order."""
 
     def __init__(self, driver: Driver, instance: Instance, limits: Limits, log: DataLog) -> None:
