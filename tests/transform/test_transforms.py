@@ -3,8 +3,12 @@
 import gzip
 import io
 import json
+import os
+import signal
+import sys
 import tarfile
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -253,6 +257,41 @@ def test_a_transform_that_is_stopped_leaves_no_half_output(desk):
     job = desk.finish("tr-stopped")
     assert (job["TransformJobStatus"], desk.outputs("tr-stopped")) == ("Stopped", {})
     assert "TransformEndTime" in job
+
+
+def test_one_that_may_still_wait_its_turn_can_be_stopped(desk):
+    desk.put("endless/a.csv", PLAIN * 100)
+    for name in ("tr-first", "tr-second"):
+        desk.begin(name, "endless/", BatchStrategy="SingleRecord")
+    for name in ("tr-second", "tr-first"):
+        desk.sagemaker.stop_transform_job(TransformJobName=name)
+        assert desk.finish(name)["TransformJobStatus"] == "Stopped"
+
+
+def prints_to(process, path):
+    """Whether a process, a folder of /proc, prints into a file."""
+    try:
+        return (process / "fd" / "1").readlink() == path
+    except OSError:  # another user's, or gone
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_container_that_dies_fails_what_it_had(desk, server):
+    for number in range(3):
+        desk.put(f"dying/{number}.csv", PLAIN * 100)
+    desk.begin("tr-dying", "dying/", BatchStrategy="SingleRecord")
+
+    def found():
+        logs = list(server.settings.data_dir.glob("transforms/tr-dying-*/logs/0"))
+        return [int(process.name) for process in Path("/proc").glob("[0-9]*") if logs and prints_to(process, logs[0])]
+
+    for pid in wait_until(found, "it never printed"):
+        os.kill(pid, signal.SIGKILL)
+    job = desk.finish("tr-dying")
+    assert (job["TransformJobStatus"], desk.outputs("tr-dying")) == ("Failed", {})
+    assert job["FailureReason"].startswith("AlgorithmError: See job logs for more information")
+    assert "The primary container" in job["FailureReason"]
 
 
 def test_ten_clients_at_once(desk, server, expected):
