@@ -126,7 +126,8 @@ class Plain:
     def __init__(self, folder: Path, algorithm: str, data: bytes, columns: int) -> None:
         self.folder, self.algorithm, self.data, self.columns = folder / f"plain-{algorithm}", algorithm, data, columns
         command = [sys.executable, "-c", PLAIN, algorithm]
-        environment = {**os.environ, "OMP_WAIT_POLICY": "passive"}  # as in a job: busy cores would drown the rest
+        # As in a job: busy cores would drown the rest.
+        environment = {**os.environ, "OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "10000"}
         self.process = subprocess.Popen(
             command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

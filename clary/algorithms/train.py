@@ -18,8 +18,9 @@ INTERNAL = "AlgorithmError: Internal error; the training log shows where"
 
 def main(name: str) -> int:
     """Train the algorithm; the exit status, with the reason in output/failure where it isn't 0."""
-    # Read when OpenMP is loaded: else its threads spin while they wait, at the cost of whoever shares the cores.
+    # Read when OpenMP is loaded: else waiting threads spin for long, at the cost of whoever shares the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     tree = OptMl.from_environment()
     algorithm = algorithms.load(name)
     log_lines.configure(algorithm.log_form)

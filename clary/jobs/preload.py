@@ -36,9 +36,10 @@ NEEDED = (
 def preload() -> None:
     """Import it all."""
     os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"  # pyarrow's allocator reads it when it is loaded
-    # Read by OpenMP when xgboost loads it. Threads that spin while they wait make a small training take ten times as
-    # long as soon as something else wants the cores: another job, a test suite.
-    os.environ["OMP_WAIT_POLICY"] = "passive"
+    # Read by OpenMP when xgboost loads it. Threads that spin while they wait make a small training take a hundred times
+    # as long as soon as something else wants the cores: another job, a test suite. Threads that sleep at once are a
+    # fifth slower where nothing does. So they spin for some microseconds first.
+    os.environ |= {"OMP_WAIT_POLICY": "passive", "GOMP_SPINCOUNT": "10000"}
     import_without("xgboost", "sklearn")
     for name in NEEDED:
         importlib.import_module(name)
