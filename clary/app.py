@@ -56,9 +56,7 @@ class House:
         self._clock = clock or Clock()
         self._lock = DataFolderLock(settings.data_dir)
         self._lock.acquire()
-        self._warm = WarmParent(
-            PRELOAD, settings.data_dir / "warm", settings.cache_dir / "kernels", hidden=[settings.data_dir]
-        )
+        self._warm = WarmParent(PRELOAD, settings.data_dir / "warm", settings.kernels_dir, hidden=[settings.data_dir])
         self.rooms = self._furnish()
         self.app = WireApp(self.rooms, Registry.load(SERVICES), pages=self._pages())
         self._settle()

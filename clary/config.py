@@ -1,5 +1,6 @@
 """Every setting, once, with its default and its sentence. A setting `x` is read from CLARY_X."""
 
+import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -47,6 +48,11 @@ class Settings:
             raise SettingsError(f"account must be 12 digits, not {self.account!r}")
         if not 0 <= self.port <= 65535:
             raise SettingsError(f"port must be 0 to 65535, not {self.port}")
+
+    @property
+    def kernels_dir(self) -> Path:
+        """Where this installation's compiled kernels lie: each job gets a copy, so those of others stay apart."""
+        return self.cache_dir / "kernels" / hashlib.sha256(__file__.encode()).hexdigest()[:12]
 
     @property
     def default_role_arn(self) -> str:

@@ -21,7 +21,7 @@ from clary.config import Settings
 # Nothing of the machine's own AWS set-up may reach a test.
 for name in [name for name in os.environ if name.startswith(("AWS_", "CLARY_", "BOTOCORE_"))]:
     del os.environ[name]
-os.environ["NUMBA_CACHE_DIR"] = str(Settings().cache_dir / "kernels")  # what servers compile, tests need not
+os.environ["NUMBA_CACHE_DIR"] = str(Settings().kernels_dir)  # what servers compile, tests need not
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 

@@ -300,10 +300,10 @@ def test_a_model_that_is_gone_when_the_endpoint_starts(main_job):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A data folder on a disk of 24 MiB; only root can mount one."""
+    """A data folder on a disk of 32 MiB; only root can mount one."""
     folder = tmp_path / "small"
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=24m", "none", str(folder)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=32m", "none", str(folder)]
     if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("needs the right to mount a small disk")
     yield folder
@@ -317,7 +317,7 @@ def test_a_full_disk_refuses_what_it_cannot_keep_and_goes_on_reading(small_disk)
         job.put("train/part-0.csv", labelled_rows())
         job.put("filler", bytes(6 << 20))
         with pytest.raises(ClientError) as error:
-            job.put("large", bytes(32 << 20))
+            job.put("large", bytes(40 << 20))
         assert error.value.response["Error"]["Code"] == "InsufficientStorage"
         assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 507
 

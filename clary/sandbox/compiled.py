@@ -48,7 +48,7 @@ def copy_kernels(folder: Path) -> None:
 
 def main(*modules: str) -> None:
     """Import modules and compile the kernels that they offer into the user's folder."""
-    folder = load_settings().cache_dir / "kernels"
+    folder = load_settings().kernels_dir
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     os.environ[VARIABLE] = str(folder)
     for name in modules:
