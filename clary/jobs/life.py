@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -51,6 +51,8 @@ QUICK, SLOW = 0.02, 0.25  # seconds between two looks at a job: after something 
 RETRY_SECONDS = 1.0
 TRIES = 10
 FORKS = 3
+
+Result = TypeVar("Result")
 
 
 class Stopped(Exception):
@@ -326,17 +328,7 @@ class Life:
             log.warning("%s could not be told that it is %s: %s", self.spec.id, change["SecondaryStatus"], problem)
 
     def _persist(self, call: Callable[[], None], tries: int | None) -> None:
-        """Call until it works, `tries` times at most where that is a number, while the trouble may pass."""
-        count = 0
-        while True:
-            try:
-                return call()
-            except (ServiceError, OSError) as problem:
-                count += 1
-                if not is_passing(problem) or count == tries:
-                    raise
-                if self._closing.wait(RETRY_SECONDS):
-                    raise Closing from problem
+        persist(call, tries, self._closing)
 
     def _note(self, entry: Entry) -> None:
         try:
@@ -360,6 +352,20 @@ class Life:
         if process is not None and is_running(*process):
             with suppress(ProcessLookupError):
                 os.kill(process[0], number)
+
+
+def persist(call: Callable[[], Result], tries: int | None, closing: threading.Event) -> Result:
+    """Call until it works, `tries` times at most where that is a number, while the trouble may pass."""
+    count = 0
+    while True:
+        try:
+            return call()
+        except (ServiceError, OSError) as problem:
+            count += 1
+            if not is_passing(problem) or count == tries:
+                raise
+            if closing.wait(RETRY_SECONDS):
+                raise Closing from problem
 
 
 def has_ended(folder: Path) -> bool:

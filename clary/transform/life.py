@@ -15,15 +15,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from clary.errors import AlgorithmError, ClientError, ServiceError
-from clary.jobs.follow import Follower, is_passing
+from clary.jobs.follow import Follower
 from clary.jobs.instances import Capacity
 from clary.jobs.journal import Entry, read_journal, write_whole
-from clary.jobs.life import QUICK, RETRY_SECONDS, SLOW, Closing, House, Stopped
+from clary.jobs.life import QUICK, SLOW, Closing, House, Result, Stopped, persist
 from clary.jobs.manifests import split_uri
 from clary.jobs.outcome import DISK_FULL, INTERNAL, REASON_MAX
 from clary.jobs.staging import GIB, remove_tree
@@ -35,8 +35,6 @@ from clary.transform.staging import stage
 log = logging.getLogger(__name__)
 
 TRIES = 10
-
-Result = TypeVar("Result")
 
 
 class Life:
@@ -235,17 +233,7 @@ class Life:
         self._persist(lambda: self._house.host.state_changed(self.spec.id, change), None)
 
     def _persist(self, call: Callable[[], Result], tries: int | None) -> Result:
-        """Call until it works, `tries` times at most where that is a number, while the trouble may pass."""
-        count = 0
-        while True:
-            try:
-                return call()
-            except (ServiceError, OSError) as problem:
-                count += 1
-                if not is_passing(problem) or count == tries:
-                    raise
-                if self._closing.wait(RETRY_SECONDS):
-                    raise Closing from problem
+        return persist(call, tries, self._closing)
 
     def _is_alive(self) -> bool:
         return self._process is not None and is_running(*self._process)
