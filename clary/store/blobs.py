@@ -26,7 +26,8 @@ class Blobs:
         self._lock = threading.Lock()
         self._drafts: set[str] = set()
         self._held: Counter[str] = Counter()
-        self._doomed: set[str] = set()
+        self._doomed: set[str] = set()  # to go when their last reader lets go
+        self._going: set[str] = set()  # being unlinked: too late to hold them
         self._folders: set[str] = set()
         self._folders_lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
@@ -78,13 +79,16 @@ class Blobs:
         with self._lock:
             names = set(names)
             held = {name for name in names if name in self._held}
+            free = names - held
             self._doomed |= held
-        for name in names - held:
-            _unlink(self.path(name))
+            self._going |= free
+        self._unlink(free)
 
     def hold(self, names: Collection[str]) -> bool:
         """Keep these files until `release`; False, and nothing held, if one of them is gone already."""
         with self._lock:
+            if not self._going.isdisjoint(names):
+                return False
             self._held.update(names)
         if all(self.path(name).exists() for name in names):
             return True
@@ -100,8 +104,8 @@ class Blobs:
                     del self._held[name]
             free = {name for name in names if name in self._doomed and name not in self._held}
             self._doomed -= free
-        for name in free:
-            _unlink(self.path(name))
+            self._going |= free
+        self._unlink(free)
 
     def sweep(self, known: Callable[[Sequence[str]], Collection[str]]) -> int:
         """Remove every file that is neither a draft, nor being read, nor `known` to a row; returns how many."""
@@ -111,10 +115,16 @@ class Blobs:
             names = [path.name for path in folder.iterdir()]
             with self._lock:
                 names = [name for name in names if name not in self._drafts and name not in self._held]
-            for name in set(names) - set(known(names) if names else ()):
-                _unlink(self.path(name))
-                removed += 1
+            unknown = set(names) - set(known(names) if names else ())
+            self.remove(unknown)
+            removed += len(unknown)
         return removed
+
+    def _unlink(self, names: Collection[str]) -> None:
+        for name in names:
+            _unlink(self.path(name))
+        with self._lock:
+            self._going.difference_update(names)
 
     def _make_folder(self, name: str) -> None:
         """Have the file's folder there, and synced before anybody writes into it."""

@@ -186,6 +186,31 @@ def test_an_object_opened_and_forgotten_keeps_no_file(objects, tmp_path):
     assert files(tmp_path / "objects") == set()
 
 
+def test_a_reader_that_comes_while_the_file_is_being_removed_looks_again(objects, monkeypatch):
+    put(objects, "key", LARGE)
+    removing, go_on = threading.Event(), threading.Event()
+    unlink = os.unlink
+
+    def unlink_slowly(path):
+        removing.set()
+        go_on.wait(30)
+        unlink(path)
+
+    writer = threading.Thread(target=put, args=(objects, "key", LARGE + b"new"))
+
+    def choose(found):
+        if not removing.is_set():
+            monkeypatch.setattr(os, "unlink", unlink_slowly)
+            writer.start()
+            assert removing.wait(30)
+        return 0, found.object.size
+
+    with objects.open("b", "key", choose) as opened:
+        go_on.set()
+        writer.join(30)
+        assert b"".join(opened.blocks()) == LARGE + b"new"
+
+
 def test_readers_see_whole_objects_while_a_writer_replaces_them(objects):
     versions = [bytes([number]) * (INLINE_BYTES + number) for number in range(20)]
     put(objects, "key", versions[0])
