@@ -2,9 +2,10 @@
 
 import os
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from clary.config import Settings
+if TYPE_CHECKING:
+    from clary.config import Settings
 
 _GIB_PER_CORE = {"t": 4.0, "m": 4.0, "c": 2.0, "r": 8.0, "x": 16.0, "p": 8.0, "g": 4.0, "trn": 4.0, "inf": 4.0}
 _CORES = {"nano": 2, "micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4, "metal": 96}
@@ -28,7 +29,7 @@ def capacity_of(instance_type: str) -> Capacity:
     return Capacity(cores, cores * _GIB_PER_CORE.get(letters.group() if letters else "", _OTHER))
 
 
-def machine_capacity(settings: Settings) -> Capacity:
+def machine_capacity(settings: "Settings") -> Capacity:
     """What all running jobs may share here."""
     cores = settings.job_cores or _available_cores()
     memory = settings.job_memory_gib or 0.8 * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / (1 << 30)

@@ -49,6 +49,7 @@ MESSAGES = {
 }
 QUICK, SLOW = 0.02, 0.25  # seconds between two looks at a job: after something came, and when nothing does
 RETRY_SECONDS = 1.0
+CLOSE_GRACE = 5.0  # what a running job gets when the server is told to end
 TRIES = 10
 FORKS = 3
 
@@ -142,10 +143,10 @@ class Life:
         self.tell("Stopping")
         self._conclude(End(outcome="Stopped", time=self._house.clock.now()))
 
-    def close(self, grace: float) -> None:
+    def close(self) -> None:
         """The server ends: stop what runs, leave the rest for the next start."""
         if self._attempt().begun or self._process:
-            self.stop(min(grace, self.spec.stop_grace))
+            self.stop(min(CLOSE_GRACE, self.spec.stop_grace))
         self._closing.set()
         self._wake.set()
 

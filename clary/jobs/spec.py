@@ -4,6 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from clary.jobs.instances import Capacity, capacity_of
+
 STOP_GRACE = 120.0  # seconds between SIGTERM and SIGKILL, as the API reference of StoppingCondition has it
 
 
@@ -71,3 +73,9 @@ class JobSpec(msgspec.Struct, kw_only=True, frozen=True):
     def hosts(self) -> list[str]:
         """algo-1 .. algo-n, in the order of their numbers."""
         return [f"algo-{number}" for number in range(1, self.instance_count + 1)]
+
+    @property
+    def wanted(self) -> Capacity:
+        """Cores and memory for all hosts: what is said, or what the instance type has."""
+        each, count = capacity_of(self.instance_type), self.instance_count
+        return Capacity(self.cores or each.cores * count, self.memory_gib or each.memory_gib * count)

@@ -48,6 +48,7 @@ class Life:
         self._process: tuple[int, int] | None = None
         self._read_to = 0
         self._upload_problem = ""
+        self.over = False
         self.folder = folder
         self.spec = msgspec.json.decode((folder / "job.json").read_bytes(), type=TransformSpec)
 
@@ -59,7 +60,7 @@ class Life:
             log.info("%s goes on when the server is back", self.spec.name)
         except Exception:
             log.exception("%s failed by a fault of Clary", self.spec.name)
-            self._kill()
+            self.kill()
             with suppress(Closing):
                 self._conclude(self._failed(INTERNAL))
 
@@ -77,6 +78,12 @@ class Life:
         """The server ends: the driver ends with it, the rest follows at the next start."""
         self._closing.set()
         self._wake.set()
+
+    def kill(self) -> None:
+        """End the driver, and with it its instances."""
+        if self._is_alive() and self._process is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process[0], signal.SIGKILL)
 
     # The way
 
@@ -126,7 +133,7 @@ class Life:
             self._process = self._fork(sockets, granted)
             self._follow()
         finally:
-            self._kill()
+            self.kill()
             shutil.rmtree(sockets, ignore_errors=True)
         if (end := read_end(self.folder)) is None:
             self._check()
@@ -165,7 +172,7 @@ class Life:
             if over and not moved:
                 return
             if self._stop_file.exists() or self._closing.is_set():
-                self._kill()
+                self.kill()
             pause = QUICK if moved else min(SLOW, pause * 1.5)
             if not moved and self._wake.wait(pause):
                 self._wake.clear()
@@ -224,6 +231,7 @@ class Life:
         with suppress(OSError):  # a full disk
             write_whole(self.folder / "end.json", msgspec.json.encode(end))
         reason = {"FailureReason": end.reason[:REASON_MAX]} if end.reason else {}
+        self.over = True
         self._tell(end.outcome, TransformEndTime=end.time, **reason)
         (self.folder / "job.json").unlink()  # first: without it nothing here is ever done again
         remove_tree(self.folder)
@@ -237,9 +245,3 @@ class Life:
 
     def _is_alive(self) -> bool:
         return self._process is not None and is_running(*self._process)
-
-    def _kill(self) -> None:
-        """End the driver, and with it its instances."""
-        if self._is_alive() and self._process is not None:
-            with suppress(ProcessLookupError):
-                os.kill(self._process[0], signal.SIGKILL)

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from clary.hosting.spec import ContainerSpec
+from clary.jobs.instances import Capacity, capacity_of
 
 Content = Literal["", "csv", "lines", "document"]
 
@@ -46,3 +47,9 @@ class TransformSpec(msgspec.Struct, kw_only=True, frozen=True):
     instances: list[str]
     """What each instance is called in the names of its log streams."""
     log_group: str = "/aws/sagemaker/TransformJobs"
+
+    @property
+    def wanted(self) -> Capacity:
+        """Cores and memory for all instances, as their type has them."""
+        each, count = capacity_of(self.instance_type), len(self.instances)
+        return Capacity(each.cores * count, each.memory_gib * count)
