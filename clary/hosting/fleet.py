@@ -3,7 +3,7 @@
 import asyncio
 import random
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from clary.hosting.log_pipe import Append, LogPipe
@@ -23,15 +23,22 @@ class DeploymentError(Exception):
 class Instance:
     """The containers of one instance, in the order of the pipeline, and how many requests it has."""
 
-    def __init__(self, log_stream: str, workers: Sequence[Worker]) -> None:
+    def __init__(self, log_stream: str, workers: Sequence[Worker], tasks: Sequence[asyncio.Task[None]]) -> None:
         self.log_stream = log_stream
         self.workers = workers
         self.in_flight = 0
+        self._tasks = tasks
 
     @property
     def up(self) -> bool:
         """Whether all of its containers answer."""
         return all(worker.up for worker in self.workers)
+
+    async def stop(self) -> None:
+        """End its workers."""
+        for worker in self.workers:
+            worker.stop()
+        await asyncio.gather(*self._tasks)
 
 
 class Variant:
@@ -60,21 +67,42 @@ class Fleet:
         self._ground = ground
         self._folder = folder
         self._sockets = sockets
-        self._tasks: list[asyncio.Task[None]] = []
+        self._models: dict[str, list[Path]] = {}
+        self._launched: list[Instance] = []
         self._stopped = False
 
     async def start(self) -> None:
-        """Fetch the models, start the workers, wait for all of them; DeploymentError where one does not come up."""
-        self._folder.mkdir(parents=True)
-        models = await asyncio.gather(*(self._fetch(variant) for variant in self.spec.variants))
+        """Start all instances and wait for them; DeploymentError where one does not come up."""
+        await self.grow({name: variant.spec.instance_count for name, variant in self.variants.items()})
+
+    async def grow(self, counts: Mapping[str, int]) -> None:
+        """Fetch the models, start instances until each variant has so many, wait for them; DeploymentError."""
+        if not self._models:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            models = await asyncio.gather(*(self._fetch(variant) for variant in self.spec.variants))
+            self._models = {variant.name: folders for variant, folders in zip(self.spec.variants, models, strict=True)}
         if self._stopped:
             raise DeploymentError("the endpoint was deleted")
-        for variant, folders in zip(self.variants.values(), models, strict=True):
-            for _ in range(variant.spec.instance_count):
-                variant.instances.append(self._launch(variant.spec, folders))
+        for name, variant in self.variants.items():
+            while len(variant.instances) < counts[name]:
+                variant.instances.append(self._launch(variant.spec, self._models[name]))
         for variant in self.variants.values():
             for position in range(len(variant.spec.containers)):
                 await self._wait_for(variant, position)
+
+    def take_out(self, counts: Mapping[str, int]) -> list[Instance]:
+        """Give no more requests to instances beyond so many of each variant; `end` those that are returned."""
+        gone: list[Instance] = []
+        for name, variant in self.variants.items():
+            gone += variant.instances[counts[name] :]
+            variant.instances = variant.instances[: counts[name]]
+        return gone
+
+    async def end(self, instances: Sequence[Instance]) -> None:
+        """Stop instances that were taken out, once they have answered what they were asked."""
+        await _drain(instances)
+        await asyncio.gather(*(instance.stop() for instance in instances))
+        self._launched = [instance for instance in self._launched if instance not in instances]
 
     def choose(self, name: str) -> Variant:
         """The variant of this name (KeyError), or one by weight."""
@@ -88,21 +116,13 @@ class Fleet:
 
     async def drain(self) -> None:
         """Wait until no request is on its way."""
-        end = asyncio.get_running_loop().time() + _DRAIN_SECONDS
-        while any(instance.in_flight for instance in self._instances()) and asyncio.get_running_loop().time() < end:
-            await asyncio.sleep(_LOOK_SECONDS)
+        await _drain(self._launched)
 
     async def stop(self) -> None:
         """End all workers and remove what they had."""
         self._stopped = True
-        for instance in self._instances():
-            for worker in instance.workers:
-                worker.stop()
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*(instance.stop() for instance in self._launched))
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
-
-    def _instances(self) -> list[Instance]:
-        return [instance for variant in self.variants.values() for instance in variant.instances]
 
     async def _fetch(self, variant: VariantSpec) -> list[Path]:
         """A folder for each container of the variant, to be seen as /opt/ml."""
@@ -123,7 +143,7 @@ class Fleet:
         """Start the workers of one instance."""
         identity = f"i-{self._ground.clock.hex(17)}"
         stream = f"{variant.name}/{identity}"
-        workers = []
+        workers, tasks = [], []
         for number, (container, model) in enumerate(zip(variant.containers, models, strict=True)):
             folder, sockets = self._folder / f"{identity}-{number}", self._sockets / f"{identity}-{number}"
             folder.mkdir()
@@ -131,9 +151,11 @@ class Fleet:
             output = folder / "output"
             pipe = LogPipe(output, self._appender(stream), self._ground.clock)
             worker = Worker(self._ground, variant, container, model, folder, sockets)
-            self._tasks.append(asyncio.create_task(worker.keep_running(pipe, output)))
+            tasks.append(asyncio.create_task(worker.keep_running(pipe, output)))
             workers.append(worker)
-        return Instance(stream, workers)
+        instance = Instance(stream, workers, tasks)
+        self._launched.append(instance)
+        return instance
 
     def _appender(self, stream: str) -> Append:
         spec = self.spec
@@ -149,6 +171,12 @@ class Fleet:
                 f"The {container} container for production variant {variant.spec.name} did not pass the ping health "
                 "check. Please check CloudWatch logs for this endpoint."
             ) from None
+
+
+async def _drain(instances: Sequence[Instance]) -> None:
+    end = asyncio.get_running_loop().time() + _DRAIN_SECONDS
+    while any(instance.in_flight for instance in instances) and asyncio.get_running_loop().time() < end:
+        await asyncio.sleep(_LOOK_SECONDS)
 
 
 def container_name(variant: VariantSpec, position: int) -> str:
