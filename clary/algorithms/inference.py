@@ -43,7 +43,7 @@ class Responder:
         self.algorithm = algorithm
         self.model = model
         self.default_accept = environment.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT") or self.default_accept
-        self.max_body = _max_body(environment)
+        self.max_body = max_body(environment)
 
     def answer(self, body: bytes, content_type: str, accept: str) -> Answer:
         """The answer to one POST /invocations; raises Refusal."""
@@ -86,7 +86,7 @@ def _is_verbose(accept: str) -> bool:
     return parse_media_type(accept).parameters.get("verbose", "").lower() == "true"
 
 
-def _max_body(environment: Mapping[str, str]) -> int:
+def max_body(environment: Mapping[str, str]) -> int:
     """Bytes of a request body: 6 MiB, or more where the environment (a batch transform sets it) says so."""
     limit = int(environment.get("MAX_CONTENT_LENGTH") or 6 * MEBIBYTE)
     return max(limit, int(environment.get("SAGEMAKER_MAX_PAYLOAD_IN_MB") or 0) * MEBIBYTE)

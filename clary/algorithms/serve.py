@@ -2,6 +2,7 @@
 
 One process, one event loop: httptools parses, a prediction on a small body runs right there, since handing it to a
 thread would cost more than it takes. Larger bodies go to a thread, so that /ping and others are answered meanwhile.
+With SAGEMAKER_MULTI_MODEL=true it starts without a model and is told which to load (`serve_models`).
 """
 
 from __future__ import annotations
@@ -38,29 +39,44 @@ PONG = Answer(200, b"")
 
 def main(name: str) -> int:
     """Serve the model in /opt/ml/model until SIGTERM; the exit status, 1 where there is no usable model."""
-    algorithm = algorithms.load(name)
-    log_lines.configure(algorithm.log_form)
+    log_lines.configure(algorithms.load(name).log_form)
     log = log_lines.log_of("serve")
-    module, _, class_name = algorithm.responder.partition(":")
-    try:
-        model = algorithms.estimator(name).load(OptMl.from_environment().model)
-        responder: Responder = getattr(import_module(module), class_name)(algorithm, model, os.environ)
-    except AlgorithmError as error:
-        log.error("Unable to load model: %s", error)
-        return 1
-    log.info("Model loaded successfully for worker : %d", os.getpid())
+    if os.environ.get("SAGEMAKER_MULTI_MODEL") == "true":
+        server = _model_server(name)
+    else:
+        try:
+            server = Server(load_responder(name, OptMl.from_environment().model))
+        except AlgorithmError as error:
+            log.error("Unable to load model: %s", error)
+            return 1
+        log.info("Model loaded successfully for worker : %d", os.getpid())
     gc.collect()
     gc.freeze()
-    _run(Server(responder))
+    _run(server)
     return 0
 
 
-class Server:
-    """Answers requests of all connections with one responder."""
+def load_responder(name: str, folder: Path) -> Responder:
+    """What answers with the model in a folder; raises AlgorithmError where it is not usable."""
+    algorithm = algorithms.load(name)
+    model = algorithms.estimator(name).load(folder)
+    module, _, class_name = algorithm.responder.partition(":")
+    responder: Responder = getattr(import_module(module), class_name)(algorithm, model, os.environ)
+    return responder
 
-    def __init__(self, responder: Responder) -> None:
-        self.responder = responder
-        self.max_body = responder.max_body
+
+def _model_server(name: str) -> Listener:
+    from clary.algorithms.serve_models import ModelServer
+
+    algorithms.estimator(name)  # imported before the first model asks for it
+    return ModelServer(lambda folder: load_responder(name, folder), os.environ)
+
+
+class Listener:
+    """Answers requests of all connections; what they are answered with, its subclasses know."""
+
+    def __init__(self, max_body: int) -> None:
+        self.max_body = max_body
         self.threads = ThreadPoolExecutor(1, "predict")
         self.log = log_lines.log_of("serve")
 
@@ -82,9 +98,38 @@ class Server:
 
     def answer(self, request: Request) -> Answer:
         """The answer to any request."""
+        raise NotImplementedError
+
+    def is_quick(self, request: Request) -> bool:
+        """Whether the answer is made on the event loop."""
+        return len(request.body) <= INLINE_BYTES
+
+    def predict(self, responder: Responder, request: Request) -> Answer:
+        """A responder's answer to an invocation, or why there is none."""
+        if request.size > self.max_body:
+            return Answer(413, f"The request body has more than {self.max_body} bytes".encode())
+        try:
+            return responder.answer(request.body, request.content_type, request.accept)
+        except Refusal as refusal:
+            self.log.error("%d: %s", refusal.answer.status, refusal)
+            return refusal.answer
+        except Exception as error:
+            self.log.exception("Internal error")
+            return Answer(500, f"Internal error (caused by {type(error).__name__})".encode())
+
+
+class Server(Listener):
+    """Answers with one model."""
+
+    def __init__(self, responder: Responder) -> None:
+        super().__init__(responder.max_body)
+        self.responder = responder
+
+    def answer(self, request: Request) -> Answer:
+        """The answer to any request."""
         match request.method, request.path:
             case b"POST", b"/invocations":
-                return self._invoke(request)
+                return self.predict(self.responder, request)
             case b"GET", b"/ping":
                 return PONG
             case b"GET", b"/execution-parameters":
@@ -92,18 +137,6 @@ class Server:
             case _, b"/invocations" | b"/ping" | b"/execution-parameters":
                 return Answer(405, b"Method Not Allowed")
         return Answer(404, b"Not Found")
-
-    def _invoke(self, request: Request) -> Answer:
-        if request.size > self.max_body:
-            return Answer(413, f"The request body has more than {self.max_body} bytes".encode())
-        try:
-            return self.responder.answer(request.body, request.content_type, request.accept)
-        except Refusal as refusal:
-            self.log.error("%d: %s", refusal.answer.status, refusal)
-            return refusal.answer
-        except Exception as error:
-            self.log.exception("Internal error")
-            return Answer(500, f"Internal error (caused by {type(error).__name__})".encode())
 
 
 class Request(NamedTuple):
@@ -122,7 +155,7 @@ class Request(NamedTuple):
 class Connection(asyncio.Protocol):
     """One connection: parses requests, answers them in order."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Listener) -> None:
         self.server = server
         self.parser = httptools.HttpRequestParser(self)
         self.waiting: deque[Request] = deque()
@@ -178,7 +211,7 @@ class Connection(asyncio.Protocol):
             self._serve(request)
 
     def _serve(self, request: Request) -> None:
-        if len(request.body) <= INLINE_BYTES:
+        if self.server.is_quick(request):
             self._write(self.server.answer(request), request.keep_alive)
             return
         self.busy = True
@@ -206,7 +239,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
 
-def _run(server: Server) -> None:
+def _run(server: Listener) -> None:
     socket, port = os.environ.get("CLARY_SOCKET", ""), int(os.environ.get("SAGEMAKER_BIND_TO_PORT") or 8080)
     try:
         from uvloop import new_event_loop
