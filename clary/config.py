@@ -24,7 +24,9 @@ class Settings:
     host: str = _setting("127.0.0.1", "The address to listen on; beyond loopback only with a root key of your own.")
     port: int = _setting(4566, "The port to listen on; 0 takes a free one.")
     data_dir: Path = _setting(Path("~/.clary"), "The folder that holds everything Clary remembers.")
-    cache_dir: Path = _setting(Path("~/.cache/clary"), "The folder of what can be made anew: compiled kernels.")
+    cache_dir: Path = _setting(
+        Path("~/.cache/clary"), "The folder of what can be made anew: compiled kernels, Python environments."
+    )
     database_url: str = _setting("", "Postgres URL for the control-plane state; empty means SQLite in the data folder.")
     account: str = _setting("000000000000", "The AWS account that the keys belong to.")
     region: str = _setting("us-east-1", "The region of requests that name none.")
@@ -35,6 +37,9 @@ class Settings:
     testing: bool = _setting(False, "Allow POST /_clary/reset and /moto-api/reset, which empty the data folder.")
     job_cores: int = _setting(0, "Cores that all running jobs may share; 0 means all of the machine.")
     job_memory_gib: float = _setting(0.0, "Memory in GiB that all running jobs may share; 0 means four fifths of it.")
+    torch_version: str = _setting(
+        "2.13.0", "The PyTorch of script mode on a machine without a GPU, whatever the image."
+    )
     max_request_mib: int = _setting(64, "The largest request body in MiB; S3 object bodies are not counted.")
 
     def __post_init__(self) -> None:

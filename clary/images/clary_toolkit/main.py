@@ -1,0 +1,27 @@
+"""From a role to the program: into a layer of the job's own above the environment, then on."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+from . import layer
+
+NOT_FOUND = 127
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit status of a role."""
+    role, framework, *command = arguments
+    python = layer.enter()
+    if role == "run":
+        return _become(command)
+    raise NotImplementedError(f"{role} of {framework} by {python}")
+
+
+def _become(command: Sequence[str]) -> int:
+    sys.stdout.flush()
+    try:
+        os.execvp(command[0], list(command))  # noqa: S606
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr)
+    return NOT_FOUND
