@@ -21,6 +21,7 @@ from clary.jobs.host import Host, Scope
 from clary.names import make_arn, parse_arn
 from clary.sandbox import WarmParent
 from clary.services import sagemaker
+from clary.services.cloudwatch.alarm_watch import watch as watch_alarms
 from clary.services.iam.role import ensure_default_role
 from clary.services.s3 import inside as s3
 from clary.store.changes import Changes
@@ -104,6 +105,7 @@ class House:
     def _settle(self) -> None:
         ensure_default_role(self.rooms)
         sagemaker.recover(self.rooms)
+        watch_alarms(self.rooms)
 
     def _clear_out(self) -> None:
         self.rooms.background.close()

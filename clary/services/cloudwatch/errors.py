@@ -36,3 +36,24 @@ class InvalidNextToken(ServiceError):
 
     code = "InvalidNextToken"
     status = 400
+
+
+class ResourceNotFound(ServiceError):
+    """There is no such alarm."""
+
+    code = "ResourceNotFound"
+    status = 404
+
+
+class InvalidFormat(ServiceError):
+    """Data that must be JSON is not."""
+
+    code = "InvalidFormat"
+    status = 400
+
+
+class ResourceNotFoundException(ServiceError):
+    """There is nothing of this ARN."""
+
+    code = "ResourceNotFoundException"
+    status = 404

@@ -10,7 +10,7 @@ from clary.services.cloudwatch.metric_statistics import is_period, round_start
 from clary.services.cloudwatch.statistic import SIMPLE, find_statistic
 from clary.store.metrics import Summary
 from clary.store.pages import BadToken, seal, unseal
-from clary.wire import Call, operation
+from clary.wire import Call, Rooms, operation
 
 _MOST_QUERIES = 500
 _MOST_POINTS = 100_800
@@ -25,17 +25,20 @@ def get_metric_data(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         raise ValidationError("The parameter StartTime must not equal parameter EndTime.")
     if start > end:
         raise ValidationError("The parameter EndTime must be greater than StartTime.")
-    _check_queries(call, queries)
-    series = _Evaluator(call, queries, start, end)
+    check_queries(call, queries)
+    series = Evaluator(call.rooms, (call.account, call.region), queries, start, end)
     shown = [(query, series.of(query["Id"])) for query in queries if query.get("ReturnData", True)]
     return _page(call, request, shown)
 
 
-class _Evaluator:
+class Evaluator:
     """The series of the queries, each computed once, whatever the order in which they name each other."""
 
-    def __init__(self, call: Call, queries: list[dict[str, Any]], start: int, end: int) -> None:
-        self._call = call
+    def __init__(
+        self, rooms: Rooms, scope: tuple[str, str], queries: list[dict[str, Any]], start: int, end: int
+    ) -> None:
+        self._rooms = rooms
+        self._scope = scope  # account and region
         self._queries = {query["Id"]: query for query in queries}
         self._start = start
         self._end = end
@@ -43,6 +46,7 @@ class _Evaluator:
         self._pending: set[str] = set()
 
     def of(self, name: str) -> Series:
+        """The series of the query with this id."""
         if name not in self._queries:
             raise ValidationError(f"Error in expression: there is no query with the id {name!r}.")
         if name in self._pending:
@@ -65,12 +69,11 @@ class _Evaluator:
     def _stored(self, wanted: dict[str, Any]) -> Series:
         metric, period, name = wanted["Metric"], wanted["Period"], wanted["Stat"]
         place = (metric["Namespace"], metric["MetricName"], dimensions_of(metric.get("Dimensions", []), "Dimensions"))
-        start = round_start(self._start, period, self._call.rooms.clock.now())
+        start = round_start(self._start, period, self._rooms.clock.now())
         statistic = find_statistic(name)
         assert statistic
-        buckets = self._call.rooms.metrics.statistics(
-            self._call.account,
-            self._call.region,
+        buckets = self._rooms.metrics.statistics(
+            *self._scope,
             place,
             start,
             self._end,
@@ -88,7 +91,8 @@ class _Evaluator:
         return {time: value for time, value in values.items() if value is not None}
 
 
-def _check_queries(call: Call, queries: list[dict[str, Any]]) -> None:
+def check_queries(call: Call, queries: list[dict[str, Any]]) -> None:
+    """Raise ValidationError for queries that make no sense."""
     if len(queries) > _MOST_QUERIES:
         raise ValidationError(f"The collection MetricDataQueries must not have a size greater than {_MOST_QUERIES}.")
     if len({query["Id"] for query in queries}) != len(queries):

@@ -8,10 +8,20 @@ from typing import Any
 import pytest
 
 from clary.clock import MovedClock
-from clary.services.cloudwatch import metric_data, metric_query, metric_statistics
+from clary.services.cloudwatch import (
+    alarm,
+    alarm_history,
+    alarm_tags,
+    metric_data,
+    metric_query,
+    metric_statistics,
+)
+from clary.store.changes import Changes
 from clary.store.database import Database
 from clary.store.metrics import Metrics
+from clary.store.records import Records
 from clary.wire import Call
+from tests.services.sagemaker.conftest import NotedBackground
 
 NOW = 1_700_000_040  # on a whole minute
 
@@ -24,13 +34,24 @@ def clock() -> MovedClock:
 
 
 @pytest.fixture
-def cloudwatch(tmp_path: Path, clock: MovedClock) -> Iterator[Operations]:
-    """`cloudwatch("PutMetricData", Namespace="n", MetricData=[...])`."""
+def rooms(tmp_path: Path, clock: MovedClock) -> Iterator[SimpleNamespace]:
     database = Database(f"sqlite:///{tmp_path}/state.db")
-    rooms = SimpleNamespace(metrics=Metrics(database, clock), clock=clock)
+    yield SimpleNamespace(
+        metrics=Metrics(database, clock),
+        records=Records(database, clock),
+        changes=Changes(),
+        background=NotedBackground(),
+        clock=clock,
+    )
+    database.close()
+
+
+@pytest.fixture
+def cloudwatch(rooms: SimpleNamespace) -> Operations:
+    """`cloudwatch("PutMetricData", Namespace="n", MetricData=[...])`."""
     functions = {
         function.aws_operation[1]: function
-        for module in (metric_data, metric_query, metric_statistics)
+        for module in (alarm, alarm_history, alarm_tags, metric_data, metric_query, metric_statistics)
         for function in vars(module).values()
         if hasattr(function, "aws_operation")
     }
@@ -39,5 +60,4 @@ def cloudwatch(tmp_path: Path, clock: MovedClock) -> Iterator[Operations]:
         made = Call(rooms, "cloudwatch", name, "000000000000", "us-east-1", None, "id", {}, "127.0.0.1", "http://x")
         return functions[name](made, request)
 
-    yield call
-    database.close()
+    return call

@@ -101,3 +101,22 @@ def test_errors_bear_the_codes_that_clients_know(client, namespace):
     assert (code, message) == ("ValidationError", "The parameter StartTime must not equal parameter EndTime.")
     code, message = error_of(client.list_metrics, NextToken="x")
     assert (code, message) == ("InvalidParameterValue", "Request parameter NextToken is invalid")
+
+
+def test_an_alarm_over_the_wire(client, namespace):
+    then = datetime.now(UTC) - timedelta(minutes=2)
+    client.put_metric_data(Namespace=namespace, MetricData=[{"MetricName": "m", "Value": 7, "Timestamp": then}])
+    alarm = {"AlarmName": namespace, "Namespace": namespace, "MetricName": "m", "Statistic": "Sum", "Period": 60}
+    rule = {"EvaluationPeriods": 1, "Threshold": 5, "ComparisonOperator": "GreaterThanThreshold"}
+    client.put_metric_alarm(**alarm, **rule)
+    client.get_waiter("alarm_exists").wait(AlarmNames=[namespace])
+    (found,) = client.describe_alarms(AlarmNames=[namespace])["MetricAlarms"]
+    assert (found["StateValue"], found["Threshold"], found["ActionsEnabled"]) == ("ALARM", 5.0, True)
+    client.set_alarm_state(AlarmName=namespace, StateValue="OK", StateReason="seen to")
+    history = client.describe_alarm_history(AlarmName=namespace, HistoryItemType="StateUpdate")["AlarmHistoryItems"]
+    assert history[0]["HistorySummary"] == "Alarm updated from ALARM to OK"
+    topic = "arn:aws:sns:us-east-1:000000000000:topic"
+    code, message = error_of(client.put_metric_alarm, **alarm, **rule, AlarmActions=[topic])
+    assert (code, topic in message) == ("ValidationError", True)
+    client.delete_alarms(AlarmNames=[namespace])
+    assert error_of(client.delete_alarms, AlarmNames=[namespace])[0] == "ResourceNotFound"
