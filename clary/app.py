@@ -130,6 +130,7 @@ class House:
             list_objects=lambda bucket, prefix: s3.list_objects(self.rooms, bucket, prefix),
             fetch_object=lambda bucket, key, target: s3.fetch_object(self.rooms, bucket, key, target),
             put_object=lambda bucket, key, path: s3.put_object_file(self.rooms, bucket, key, path),
+            delete_object=lambda bucket, key: s3.delete_object(self.rooms, bucket, key),
             append_log=append_log,
             log_position=lambda scope, group, stream: self.rooms.logs.position(*scope, group, stream),
             put_metrics=put_metrics,

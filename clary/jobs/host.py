@@ -37,6 +37,8 @@ class Host:
     """(bucket, key, target): the object's bytes as a read-only file at `target`, by hard link where possible."""
     put_object: Callable[[str, str, Path], None]
     """(bucket, key, path): durable when it returns; `path` stays the caller's."""
+    delete_object: Callable[[str, str], None]
+    """(bucket, key): gone when it returns, whether or not it was there."""
     append_log: Callable[[Scope, str, str, Sequence[tuple[float, str]], int], None]
     """(scope, group, stream, (time, line) pairs, position in the source file, stored in the same transaction)."""
     log_position: Callable[[Scope, str, str], int]
@@ -47,3 +49,5 @@ class Host:
     """(job or endpoint id, what changed): must be idempotent, it is repeated after a restart."""
     credentials: Callable[[str, str], dict[str, str]]
     """(account, role ARN): AWS_* variables of temporary keys, and AWS_ENDPOINT_URL."""
+    alarm_state: Callable[[Scope, str], str] = lambda scope, name: ""  # noqa: ARG005
+    """(scope, name): OK, ALARM or INSUFFICIENT_DATA; "" for no such alarm."""

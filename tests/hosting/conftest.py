@@ -46,6 +46,7 @@ class House:
             ),
             fetch_object=self._fetch,
             put_object=lambda *_: None,
+            delete_object=lambda *_: None,
             append_log=lambda scope, group, stream, events, position: self.lines[f"{group} {stream}"].extend(
                 line for _, line in events
             ),

@@ -79,6 +79,9 @@ class Buckets:
             raise NoSuchBucket("The specified bucket does not exist")
         self.put(bucket, key, Path(path).read_bytes())
 
+    def delete_object(self, bucket, key):
+        (self.folder / bucket / quote(key, safe="")).unlink(missing_ok=True)
+
 
 class House:
     """Jobs in a folder, and what they told."""
@@ -96,6 +99,7 @@ class House:
             list_objects=self.buckets.list_objects,
             fetch_object=self.buckets.fetch_object,
             put_object=self.buckets.put_object,
+            delete_object=self.buckets.delete_object,
             append_log=lambda scope, group, stream, events, position: self.logs.append(
                 *scope, group, stream, events, position=position
             ),

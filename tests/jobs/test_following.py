@@ -57,7 +57,9 @@ class Store:
         def put(scope, namespace, data, source):
             self.data.setdefault(source, []).extend(data[len(self.data.get(source, [])) :])
 
-        nothing = dict.fromkeys(("list_objects", "fetch_object", "put_object", "state_changed", "credentials"))
+        nothing = dict.fromkeys(
+            ("list_objects", "fetch_object", "put_object", "delete_object", "state_changed", "credentials")
+        )
         return Host(**nothing, append_log=append, log_position=lambda *_: self.position, put_metrics=put)
 
 

@@ -1,4 +1,4 @@
-"""What other rooms may do with objects: list, fetch, put. They act for the owner of the bucket."""
+"""What other rooms may do with objects: list, fetch, put, delete. They act for the owner of the bucket."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,3 +73,8 @@ def put_object_file(rooms: Rooms, bucket: str, key: str, path: Path, *, content_
         content = incoming.finish()
         details["Checksum"] = checksums.object_checksum(running.name, running.base64())
         rooms.objects.put(bucket, key, content, details, check)
+
+
+def delete_object(rooms: Rooms, bucket: str, key: str) -> None:
+    """Delete an object, if there is one."""
+    rooms.objects.delete(bucket, [key], lambda found: list(found))
