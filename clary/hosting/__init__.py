@@ -2,10 +2,11 @@
 
 from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation, ModelFailure, VariantNotFoundError
 from clary.hosting.room import Hosting
-from clary.hosting.spec import ContainerSpec, EndpointSpec, VariantSpec
+from clary.hosting.spec import CaptureSpec, ContainerSpec, EndpointSpec, VariantSpec
 
 __all__ = [
     "Answer",
+    "CaptureSpec",
     "ContainerSpec",
     "EndpointNotFoundError",
     "EndpointSpec",

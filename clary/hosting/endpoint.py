@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from clary.errors import ServiceError
+from clary.hosting.capture import Captures
 from clary.hosting.connection import Response, WorkerLost, WorkerUnreachable, compose
 from clary.hosting.fleet import DeploymentError, Fleet, Instance, Variant, container_name
 from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation, ModelFailure, VariantNotFoundError
@@ -39,11 +40,14 @@ Report = Callable[[dict[str, Any]], None]
 class Endpoint:
     """Deployments run on the hosting room's event loop, invocations on the server's; `_lock` stands between them."""
 
-    def __init__(self, spec: EndpointSpec, report: Report, measurements: Measurements, *, serving: bool) -> None:
+    def __init__(
+        self, spec: EndpointSpec, report: Report, measurements: Measurements, captures: Captures, *, serving: bool
+    ) -> None:
         self.name = spec.name
         self._scope = scope_of(spec)
         self._report = report
         self._measurements = measurements
+        self._captures = captures
         self._serving = serving  # it was in service before a restart: invocations wait for its workers
         self._lock = threading.Lock()
         self._turn = asyncio.Lock()
@@ -125,7 +129,7 @@ class Endpoint:
         """Give the request to the first container, each answer to the next."""
         body, content_type, attributes = request.body, request.content_type, request.custom_attributes
         last = len(instance.workers) - 1
-        end = time.monotonic() + MODEL_SECONDS
+        end = time.monotonic() + (request.seconds or MODEL_SECONDS)
         for position, worker in enumerate(instance.workers):
             headers = [
                 ("Content-Type", content_type),
@@ -145,7 +149,9 @@ class Endpoint:
                 raise ModelFailure(response.status, message, container, instance.log_stream)
             body, content_type = response.body, response.headers.get("content-type", "")
             attributes = response.headers.get(_ATTRIBUTES, "")
-        return Answer(body, content_type, variant.spec.name, attributes)
+        answer = Answer(body, content_type, variant.spec.name, attributes)
+        self._captures.take(self.name, variant.spec, request, answer)
+        return answer
 
     async def _wait_until_serving(self) -> None:
         end = time.monotonic() + MODEL_SECONDS

@@ -12,6 +12,7 @@ class Invocation(NamedTuple):
     target_variant: str = ""
     custom_attributes: str = ""
     inference_id: str = ""
+    seconds: float = 0.0  # that the model has, all of its containers together; 0: as ever
 
 
 class Answer(NamedTuple):
@@ -29,6 +30,10 @@ class EndpointNotFoundError(LookupError):
 
 class VariantNotFoundError(LookupError):
     """The endpoint has no such variant."""
+
+
+class QueuedOnlyError(LookupError):
+    """The endpoint answers only what is in its queue: it is asynchronous."""
 
 
 class ModelFailure(Exception):

@@ -15,6 +15,7 @@ from typing import Any
 
 from clary.clock import Clock
 from clary.config import Settings
+from clary.hosting.capture import Captures
 from clary.hosting.endpoint import Endpoint
 from clary.hosting.fleet import Fleet
 from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation
@@ -41,6 +42,7 @@ class Hosting:
         self._endpoints: dict[str, Endpoint] = {}
         self._numbers = itertools.count(1)
         self._measurements = Measurements(host, clock)
+        self._captures = Captures(host, clock, folder)
         self._pending: set[concurrent.futures.Future[Any]] = set()
         self._closed = False
         self._loop = asyncio.new_event_loop()
@@ -65,6 +67,7 @@ class Hosting:
         endpoint = self._endpoints.pop(id, None)
         if endpoint is not None:
             self._run(endpoint.delete())
+            self._captures.flush_soon()
 
     async def invoke(self, id: str, request: Invocation) -> Answer:  # noqa: A002
         """Ask the model; EndpointNotFoundError, VariantNotFoundError, ModelFailure."""
@@ -89,6 +92,7 @@ class Hosting:
         with suppress(concurrent.futures.TimeoutError):
             asyncio.run_coroutine_threadsafe(_end_tasks(), self._loop).result(_CLOSE_SECONDS)
         self._measurements.flush()
+        self._captures.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -100,7 +104,9 @@ class Hosting:
         def report(change: dict[str, Any]) -> None:
             self._ground.host.state_changed(spec.id, {**change, "Time": self._clock.now()})
 
-        endpoint = self._endpoints[spec.id] = Endpoint(spec, report, self._measurements, serving=serving)
+        endpoint = self._endpoints[spec.id] = Endpoint(
+            spec, report, self._measurements, self._captures, serving=serving
+        )
         self._run(endpoint.deploy(self._fleet(spec)))
 
     def _fleet(self, spec: EndpointSpec) -> Fleet:

@@ -13,6 +13,17 @@ class ContainerSpec(msgspec.Struct, kw_only=True, frozen=True):
     hostname: str = ""  # ContainerHostname
 
 
+class CaptureSpec(msgspec.Struct, kw_only=True, frozen=True):
+    """Which requests and answers are captured, and how they are written down."""
+
+    uri: str  # s3://bucket/prefix
+    percentage: int
+    input: bool
+    output: bool
+    csv_types: list[str] = []  # media types that are written as text; all others are in base64
+    json_types: list[str] = []
+
+
 class VariantSpec(msgspec.Struct, kw_only=True, frozen=True):
     """One production variant: a model on so many instances, with a share of the traffic."""
 
@@ -24,6 +35,8 @@ class VariantSpec(msgspec.Struct, kw_only=True, frozen=True):
     startup_seconds: float = 480.0  # ContainerStartupHealthCheckTimeoutInSeconds
     download_seconds: float = 3600.0  # ModelDataDownloadTimeoutInSeconds
     network_isolation: bool = False
+    capture: CaptureSpec | None = None
+    concurrent: int = 0  # requests that an instance takes from the queue at once; 0 where the endpoint has no queue
 
 
 class EndpointSpec(msgspec.Struct, kw_only=True, frozen=True):

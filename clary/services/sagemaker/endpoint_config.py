@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.sagemaker import listing, resources, roles
+from clary.services.sagemaker import capture_config, listing, resources, roles
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.services.sagemaker.resources import ENDPOINT_CONFIG, MODEL
@@ -34,8 +34,8 @@ NOT_DONE = (
 @operation
 def create_endpoint_config(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Check the variants and write one record."""
-    _refuse_capture(request.get("DataCaptureConfig"))
     refuse(request, NOT_DONE)
+    capture_config.check(call, request)
     variants = [_with_defaults(variant) for variant in request["ProductionVariants"]]
     _check_names([variant["VariantName"] for variant in variants])
     for variant in variants:
@@ -44,14 +44,6 @@ def create_endpoint_config(call: Call, request: dict[str, Any]) -> dict[str, Any
         roles.check(call, request["ExecutionRoleArn"])
     record = resources.create(call, ENDPOINT_CONFIG, {**request, "ProductionVariants": variants})
     return {"EndpointConfigArn": record.body["EndpointConfigArn"]}
-
-
-def _refuse_capture(capture: dict[str, Any] | None) -> None:
-    """Capture is on unless it is switched off, as AWS has it."""
-    refuse(
-        {"DataCaptureConfig": {"EnableCapture": True, **capture} if capture else {}},
-        [NotDone("DataCaptureConfig.EnableCapture", "data capture")],
-    )
 
 
 def _with_defaults(variant: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clary.hosting import ContainerSpec, EndpointSpec, VariantSpec
-from clary.services.sagemaker import images, resources, s3_locations
+from clary.services.sagemaker import capture_config, images, resources, s3_locations
 from clary.services.sagemaker.limits import check_instances
 from clary.services.sagemaker.model import model_data
 from clary.services.sagemaker.resources import MODEL
@@ -25,6 +25,7 @@ def new_deployment(call: Call, config: Record) -> dict[str, Any]:
         "EndpointConfigName": config.body["EndpointConfigName"],
         "StartTime": call.rooms.clock.now(),
         "Variants": variants,
+        "DataCaptureConfig": config.body.get("DataCaptureConfig"),
     }
 
 
@@ -77,11 +78,11 @@ def to_spec(record: Record, deployment: dict[str, Any]) -> EndpointSpec:
         account=record.key.account,
         region=record.key.region,
         name=record.body["EndpointName"],
-        variants=[_to_variant(variant) for variant in deployment["Variants"]],
+        variants=[_to_variant(variant, deployment) for variant in deployment["Variants"]],
     )
 
 
-def _to_variant(variant: dict[str, Any]) -> VariantSpec:
+def _to_variant(variant: dict[str, Any], deployment: dict[str, Any]) -> VariantSpec:
     return VariantSpec(
         name=variant["VariantName"],
         weight=variant["DesiredWeight"],
@@ -89,6 +90,7 @@ def _to_variant(variant: dict[str, Any]) -> VariantSpec:
         instance_type=variant["InstanceType"],
         containers=[to_container(container) for container in variant["Containers"]],
         network_isolation=variant["NetworkIsolation"],
+        capture=capture_config.to_spec(deployment.get("DataCaptureConfig")),
         **{name: variant[member] for name, member in _TIMEOUTS.items() if variant[member] is not None},
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from clary.services.sagemaker import capture_config
 from clary.store.records import Record
 
 TRANSIENT = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
@@ -45,6 +46,7 @@ def describe(record: Record) -> dict[str, Any]:
         "Tags": body.get("Tags", []),
     }
     if deployment:
+        shown["DataCaptureConfig"] = capture_config.summary(deployment.get("DataCaptureConfig"))
         serving = record.status != "Failed"
         shown["ProductionVariants"] = [
             _variant(variant, deployment, serving=serving) for variant in deployment["Variants"]
