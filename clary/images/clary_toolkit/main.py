@@ -1,11 +1,13 @@
-"""From a role to the program: into a layer of the job's own above the environment, then on."""
+"""From a role to the program: into a layer of the job's own above the environment, then on with the work."""
 
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from . import layer
 
+ENTER = Path(__file__).parents[1] / "enter.py"
 NOT_FOUND = 127
 
 
@@ -15,7 +17,15 @@ def main(arguments: Sequence[str]) -> int:
     python = layer.enter()
     if role == "run":
         return _become(command)
-    raise NotImplementedError(f"{role} of {framework} by {python}")
+    if not layer.is_inside():
+        return _become([python, "-P", str(ENTER), *arguments])
+    if role == "train":
+        from . import training
+
+        return training.main()
+    from . import serving
+
+    return serving.main(framework)
 
 
 def _become(command: Sequence[str]) -> int:
