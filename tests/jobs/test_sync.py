@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from clary.errors import ClientError
+from clary.errors import ClientError, ServiceError
 from clary.jobs import sync
 from clary.jobs.written import files_below, read_beginning
 
@@ -95,3 +95,81 @@ def test_no_handle_stays_open(ml):
         read_beginning(ml, "out/deep/a", 1)
         next(files_below(ml, "out"))
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+class Refused(ServiceError):
+    code, status = "InternalError", 500
+
+
+@pytest.fixture
+def bucket():
+    """What S3 has."""
+    return {}
+
+
+@pytest.fixture
+def mirror(ml, tmp_path, monkeypatch, bucket):
+    """Makes syncs that delete too and remember what S3 has."""
+    monkeypatch.setattr(sync, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(sync, "PAUSE_PER_WORK", 0.0)
+
+    def make(put=lambda name, path: bucket.__setitem__(name, path.read_text())):
+        state = tmp_path / "state"
+        return sync.Sync(
+            ml, "out", put, tmp_path / "scratch", delete=bucket.__delitem__, state=state, ignored=(".tmp",)
+        )
+
+    return make
+
+
+def test_what_is_deleted_in_the_folder_is_deleted_in_s3_by_the_next_server_too(ml, mirror, bucket):
+    bucket["a stranger's"] = "stays"
+    for name in ("a", "b", "c.tmp"):
+        (ml / "out" / name).write_text(name)
+    mirror().finish()
+    assert bucket == {"a": "a", "b": "b", "a stranger's": "stays"}
+    (ml / "out" / "a").unlink()
+    mirror().look()
+    assert bucket == {"b": "b", "a stranger's": "stays"}
+
+
+def test_a_file_in_the_place_of_another_of_its_size_and_age_goes_up(ml, mirror, bucket):
+    (ml / "out" / "a").write_text("1")
+    mirror().finish()
+    (ml / "out" / "new").write_text("2")
+    os.utime(ml / "out" / "new", ns=(0, (ml / "out" / "a").stat().st_mtime_ns))
+    (ml / "out" / "new").rename(ml / "out" / "a")
+    mirror().finish()
+    assert bucket == {"a": "2"}
+
+
+def test_what_a_dying_server_had_begun_to_upload_is_known_to_the_next(ml, mirror, bucket):
+    def put_and_die(name, path):
+        bucket[name] = path.read_text()
+        raise KeyboardInterrupt
+
+    (ml / "out" / "a").write_text("1")
+    with pytest.raises(KeyboardInterrupt):
+        mirror(put_and_die).finish()
+    (ml / "out" / "a").unlink()
+    mirror().finish()
+    assert bucket == {}
+
+
+def test_a_store_that_refuses_one_file_takes_the_others_and_that_one_later(ml, mirror, bucket):
+    refuses = ["a"]
+
+    def put(name, path):
+        if name in refuses:
+            raise Refused("not now")
+        bucket[name] = path.read_text()
+
+    for name in "ab":
+        (ml / "out" / name).write_text(name)
+    found = mirror(put)
+    with pytest.raises(Refused):
+        found.finish()
+    assert bucket == {"b": "b"}
+    refuses.clear()
+    found.finish()
+    assert bucket == {"a": "a", "b": "b"}
