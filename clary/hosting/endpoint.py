@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from clary.errors import ServiceError
@@ -13,8 +13,10 @@ from clary.hosting.connection import Response, WorkerLost, WorkerUnreachable, co
 from clary.hosting.fleet import DeploymentError, Fleet, Instance, Variant, container_name
 from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation, ModelFailure, VariantNotFoundError
 from clary.hosting.measurements import Measurement, Measurements, scope_of
+from clary.hosting.rollout import PLAIN, RollbackError, Rollout, TakeOver
 from clary.hosting.spec import EndpointSpec
-from clary.hosting.worker import Worker
+from clary.hosting.traffic import Part, Traffic
+from clary.hosting.worker import Ground, Worker
 
 log = logging.getLogger("clary.hosting")
 
@@ -41,8 +43,16 @@ class Endpoint:
     """Deployments run on the hosting room's event loop, invocations on the server's; `_lock` stands between them."""
 
     def __init__(
-        self, spec: EndpointSpec, report: Report, measurements: Measurements, captures: Captures, *, serving: bool
+        self,
+        ground: Ground,
+        spec: EndpointSpec,
+        report: Report,
+        measurements: Measurements,
+        captures: Captures,
+        *,
+        serving: bool,
     ) -> None:
+        self._ground = ground
         self.name = spec.name
         self._scope = scope_of(spec)
         self._report = report
@@ -51,47 +61,68 @@ class Endpoint:
         self._serving = serving  # it was in service before a restart: invocations wait for its workers
         self._lock = threading.Lock()
         self._turn = asyncio.Lock()
-        self._fleet: Fleet | None = None
+        self._traffic = Traffic(self._lock)
         self._fleets: set[Fleet] = set()
         self._deleted = False
+        self._mixed = False  # what serves is partly old, partly new: a rollback failed
 
-    async def deploy(self, fleet: Fleet) -> None:
+    async def deploy(self, fleet: Fleet, rollout: Rollout = PLAIN) -> None:
         """Start a fleet and let it take over without a failed request; where it fails the old one stays."""
         async with self._turn:
             if self._deleted:
                 return
+            old = self._traffic.fleets
             self._fleets.add(fleet)
             try:
-                await fleet.start()
+                await self._take_over(fleet, rollout)
             except DeploymentError as error:
-                await self._discard(fleet)
+                await self._retire([fleet])
                 await self._tell_failure(str(error))
                 return
-            with self._lock:
-                old, self._fleet = self._fleet, fleet
+            except RollbackError as error:
+                self._mixed = True
+                await self._tell_failure(str(error))
+                return
+            self._mixed = False
+            self._traffic.divide([Part(fleet, 1.0)])
             await self._tell({"EndpointStatus": "InService"})
-        if old is not None:
-            await old.drain()
-            await self._discard(old)
+        await self._retire(old)
+
+    async def _take_over(self, fleet: Fleet, rollout: Rollout) -> None:
+        """Bring a fleet up, and into the place of what serves; DeploymentError when all is again as it was."""
+        if not self._traffic.parts:
+            await fleet.start()
+            return
+        change = TakeOver(self._ground, self._traffic, fleet, rollout, self._tell, lambda: self._deleted)
+        try:
+            await change.forward()
+        except DeploymentError as error:
+            if not self._deleted:
+                await change.back(str(error))
+            raise
+
+    async def _retire(self, fleets: Sequence[Fleet]) -> None:
+        """End fleets that get no more requests."""
+        for fleet in fleets:
+            await fleet.drain()
+            await self._discard(fleet)
 
     async def delete(self) -> None:
         """End all workers."""
         self._deleted = True
-        with self._lock:
-            self._fleet = None
+        self._traffic.divide([])
         await asyncio.gather(*(self._discard(fleet) for fleet in list(self._fleets)))
 
     def set_weights(self, weights: dict[str, float]) -> None:
         """Change the variants' shares of the traffic."""
         with self._lock:
-            for name, weight in weights.items():
-                if self._fleet is not None:
-                    self._fleet.variants[name].weight = weight
+            for fleet in self._traffic.fleets:
+                fleet.set_weights(weights)
 
     async def invoke(self, request: Invocation) -> Answer:
         """Send a request through the containers of one instance."""
         started = time.perf_counter()
-        if self._fleet is None:
+        if not self._traffic.parts:
             await self._wait_until_serving()
         variant, instance = self._take(request.target_variant)
         status, model_started = 0, time.perf_counter()
@@ -107,7 +138,7 @@ class Endpoint:
             with self._lock:
                 instance.in_flight -= 1
             model, whole = (ended - model_started) * 1e6, (ended - started) * 1e6
-            count = len(variant.instances)
+            count = len(variant.instances) or 1  # 0: the last was taken out meanwhile
             self._measurements.add(
                 Measurement(self._scope, self.name, variant.spec.name, count, status, model, whole - model)
             )
@@ -115,10 +146,11 @@ class Endpoint:
     def _take(self, target: str) -> tuple[Variant, Instance]:
         """Choose who answers; from here on a swap of the fleet waits for the request."""
         with self._lock:
-            if self._fleet is None:
+            fleet = self._traffic.choose(target)
+            if fleet is None:
                 raise EndpointNotFoundError(self.name)
             try:
-                variant = self._fleet.choose(target)
+                variant = fleet.choose(target)
             except KeyError:
                 raise VariantNotFoundError(target) from None
             instance = variant.choose_instance()
@@ -155,7 +187,7 @@ class Endpoint:
 
     async def _wait_until_serving(self) -> None:
         end = time.monotonic() + MODEL_SECONDS
-        while self._serving and not self._deleted and self._fleet is None and time.monotonic() < end:
+        while self._serving and not self._deleted and not self._traffic.parts and time.monotonic() < end:
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _discard(self, fleet: Fleet) -> None:
@@ -164,10 +196,11 @@ class Endpoint:
 
     async def _tell_failure(self, reason: str) -> None:
         self._serving = False
-        if self._fleet is None:
+        status = "InService" if not self._mixed else "UpdateRollbackFailed"
+        if not self._traffic.parts:
             await self._tell({"EndpointStatus": "Failed", "FailureReason": reason})
         else:
-            await self._tell({"EndpointStatus": "InService", "FailureReason": reason, "UpdateFailed": True})
+            await self._tell({"EndpointStatus": status, "FailureReason": reason, "UpdateFailed": True})
 
     async def _tell(self, change: dict[str, Any]) -> None:
         while not self._deleted:

@@ -71,9 +71,19 @@ class Fleet:
         self._launched: list[Instance] = []
         self._stopped = False
 
+    @property
+    def full(self) -> dict[str, int]:
+        """How many instances its variants shall have."""
+        return {name: variant.spec.instance_count for name, variant in self.variants.items()}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many instances they have."""
+        return {name: len(variant.instances) for name, variant in self.variants.items()}
+
     async def start(self) -> None:
         """Start all instances and wait for them; DeploymentError where one does not come up."""
-        await self.grow({name: variant.spec.instance_count for name, variant in self.variants.items()})
+        await self.grow(self.full)
 
     async def grow(self, counts: Mapping[str, int]) -> None:
         """Fetch the models, start instances until each variant has so many, wait for them; DeploymentError."""
@@ -113,6 +123,11 @@ class Fleet:
             return variants[0]
         weights = [variant.weight for variant in variants]
         return random.choices(variants, weights)[0] if any(weights) else variants[0]
+
+    def set_weights(self, weights: Mapping[str, float]) -> None:
+        """Change the variants' shares of the traffic; those that it doesn't have are others' business."""
+        for name in weights.keys() & self.variants.keys():
+            self.variants[name].weight = weights[name]
 
     async def drain(self) -> None:
         """Wait until no request is on its way."""
@@ -164,7 +179,8 @@ class Fleet:
     async def _wait_for(self, variant: Variant, position: int) -> None:
         """Until this container answers its ping on every instance of the variant."""
         try:
-            await asyncio.gather(*(instance.workers[position].started for instance in variant.instances))
+            started = (asyncio.shield(instance.workers[position].started) for instance in variant.instances)
+            await asyncio.gather(*started)
         except NotHealthyError:
             container = container_name(variant.spec, position)
             raise DeploymentError(

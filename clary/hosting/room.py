@@ -20,6 +20,7 @@ from clary.hosting.endpoint import Endpoint
 from clary.hosting.fleet import Fleet
 from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation
 from clary.hosting.measurements import Measurements
+from clary.hosting.rollout import PLAIN, Rollout
 from clary.hosting.spec import EndpointSpec
 from clary.hosting.worker import Ground
 from clary.jobs.host import Host
@@ -54,9 +55,9 @@ class Hosting:
         """Start an endpoint; its state comes through the host's `state_changed`."""
         self._add(spec, serving=False)
 
-    def update(self, spec: EndpointSpec) -> None:
+    def update(self, spec: EndpointSpec, rollout: Rollout = PLAIN) -> None:
         """Start new workers, let them take over, end the old ones; where the new don't come up the old ones stay."""
-        self._run(self._endpoints[spec.id].deploy(self._fleet(spec)))
+        self._run(self._endpoints[spec.id].deploy(self._fleet(spec), rollout))
 
     def set_weights(self, id: str, weights: Mapping[str, float]) -> None:  # noqa: A002
         """Change the variants' shares of the traffic, from the next request on."""
@@ -105,7 +106,7 @@ class Hosting:
             self._ground.host.state_changed(spec.id, {**change, "Time": self._clock.now()})
 
         endpoint = self._endpoints[spec.id] = Endpoint(
-            spec, report, self._measurements, self._captures, serving=serving
+            self._ground, spec, report, self._measurements, self._captures, serving=serving
         )
         self._run(endpoint.deploy(self._fleet(spec)))
 
