@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,14 +51,20 @@ class Staging:
             random.Random(channel.shuffle_seed).shuffle(items)
         return items
 
-    def link(self, items: list[Item], folder: Path) -> int:
-        """Put objects below a channel's folder, under their names; how many bytes they have."""
+    def link(self, items: list[Item], folder: Path, *, own: bool = False) -> int:
+        """Put objects below a channel's folder, under their names; how many bytes they have.
+
+        Files that are `own` may be changed: they share nothing with the store.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         size = 0
         for item in items:
             target = folder / item.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            self._fetch(item.bucket, item.key, target)
+            with _worded(f"{FAILED}{item.key!r} stands where another input has something: {item.path}"):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._fetch(item.bucket, item.key, target)
+            if own:
+                make_own(target)
             size += target.stat().st_size
         return size
 
@@ -136,6 +143,8 @@ class _worded:  # noqa: N801 - reads as a statement
             raise ClientError(self._nothing_found) from problem
         if isinstance(problem, ServiceError) and problem.status < 500:
             raise ClientError(f"{FAILED}{problem.code}: {problem.message}") from problem
+        if isinstance(problem, FileExistsError | NotADirectoryError | IsADirectoryError):
+            raise ClientError(self._nothing_found) from problem
         if isinstance(problem, OSError) and problem.errno == errno.ENAMETOOLONG:
             raise ClientError(f"{FAILED}{problem.filename}: the path is too long for a file") from problem
 
@@ -196,18 +205,27 @@ def _write_names(folder: Path, names: list[str]) -> None:
     (folder / NAMES).write_text("".join(name.replace("\n", " ") + "\n" for name in names))
 
 
+def make_own(path: Path) -> None:
+    """Make a file that can be written, a copy where it is an object of the store by another name."""
+    if path.stat().st_nlink > 1:
+        copy = path.with_name(f".{path.name[:200]}.copy")
+        shutil.copyfile(path, copy)
+        copy.rename(path)
+    path.chmod(0o644)
+
+
 def share(items: list[Item], channel: ChannelSpec, place: int, hosts: int) -> list[Item]:
     """What the host at `place` of `hosts` gets of a channel."""
     return items[place::hosts] if channel.distribution == "ShardedByS3Key" else items
 
 
-def plan_feed(channel: ChannelSpec, folder: Path, pipes: Path, items: int, place: int, hosts: int) -> FeedPlan:
-    """What the host at `place` of `hosts` is fed with."""
+def plan_feed(channel: ChannelSpec, folder: Path, target: Path, items: int, place: int, hosts: int) -> FeedPlan:
+    """What the host at `place` of `hosts` is fed with, by FIFOs beside `target`."""
     sharded = channel.distribution == "ShardedByS3Key"
     return FeedPlan(
-        channel=channel.name,
+        channel=target.name,
         folder=os.fspath(folder),
-        pipes=os.fspath(pipes),
+        pipes=os.fspath(target.parent),
         items=items,
         group=len(channel.attributes) if channel.source == "AugmentedManifestFile" else 1,
         share=place if sharded else 0,

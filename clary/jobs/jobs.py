@@ -14,7 +14,7 @@ class Jobs(Room[Life]):
     def submit(self, spec: JobSpec) -> None:
         """Take a job: its folder is durable when this returns. ValidationException for what can never run."""
         compile_patterns(spec.metrics)
-        if bool(spec.algorithm) == bool(spec.command):
+        if bool(spec.algorithm) == bool(spec.command or spec.image):
             raise ValidationException(f"{spec.name} needs an algorithm or a command")
         self._refuse_unsafe(spec)
         self._queue_up(Life(self._house, self._keep(spec), self._queue.leave))
@@ -49,7 +49,7 @@ class Jobs(Room[Life]):
 
     def _refuse_unsafe(self, spec: JobSpec) -> None:
         """Refuse what only a sandbox can honour where the kernel lets us build none."""
-        code = bool(spec.command) and not self._house.settings.allow_unsandboxed
+        code = bool(spec.command or spec.image) and not self._house.settings.allow_unsandboxed
         if not (code or spec.instance_count > 1 or spec.network_isolation) or self._house.warm.namespaces:
             return
         why = "This machine's kernel refuses namespaces, so"

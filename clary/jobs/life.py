@@ -22,12 +22,14 @@ from clary.clock import Clock
 from clary.config import Settings
 from clary.errors import AlgorithmError, ClientError, ServiceError
 from clary.jobs.artefact import artefact_uri, destination, files_of
+from clary.jobs.dressing import dress
 from clary.jobs.follow import Follower, is_passing
 from clary.jobs.host import Host
 from clary.jobs.instances import Capacity
 from clary.jobs.journal import Entry, Journal, read_journal, write_whole
 from clary.jobs.metrics import Scraper
 from clary.jobs.outcome import DISK_FULL, INTERNAL, REASON_MAX
+from clary.jobs.outputs import Outputs
 from clary.jobs.plan import End
 from clary.jobs.spec import JobSpec
 from clary.jobs.staging import Attempt, remove_tree, stage
@@ -89,6 +91,7 @@ class Life:
         self._stop_file = folder / "stop"
         self.over = False
         self._process: tuple[int, int] | None = None
+        self._outputs: Outputs | None = None  # of an attempt that has begun
         self._number = max((entry["attempt"] for entry in self._journal.entries), default=1)
 
     @property
@@ -182,7 +185,7 @@ class Life:
         try:
             stage(
                 self._attempt(),
-                self.spec,
+                dress(self._house.settings, self.spec, self._check),
                 self._house.host,
                 granted,
                 seconds=max(1.0, self.spec.max_seconds - (now - began if self._number > 1 else 0.0)),
@@ -208,6 +211,7 @@ class Life:
         if not attempt.begun and not attempt.is_held():
             self._check()
             self._process = self._fork(attempt)
+        self._outputs = outputs = Outputs(self._house.host, self.spec, attempt)
         followers: list[Follower] = []
         pause = QUICK
         tries = 0
@@ -216,6 +220,7 @@ class Life:
             for event in attempt.news():
                 followers = followers or self._hear(event, attempt)
             moved, failed = self._pump(followers, last=over)
+            outputs.look()
             tries += failed
             if over and not moved and (not failed or tries >= TRIES):
                 break
@@ -280,14 +285,19 @@ class Life:
     def _conclude(self, end: End) -> None:
         """Upload what there is, tell the end, and give the disk back."""
         outcome, reason, artefact = end.outcome, end.reason, ""
+        fields: dict[str, Any] = {"FinalMetricDataList": self._scraper().final()}
         try:
             if end.model or end.output:
                 self.tell("Uploading", end.time)
                 artefact = self._upload(end)
+            if self._outputs:
+                self._persist(self._outputs.finish, TRIES)
+                fields |= self._outputs.message()
         except (ServiceError, OSError) as problem:
             text = f"{problem.code}: {problem.message}" if isinstance(problem, ServiceError) else str(problem)
-            outcome, reason = "Failed", f"ClientError: Artifact upload failed:{text}"
-        fields: dict[str, Any] = {"FinalMetricDataList": self._scraper().final()}
+            outcome, reason = "Failed", reason or f"ClientError: Artifact upload failed:{text}"
+        except ClientError as problem:
+            outcome, reason = "Failed", reason or f"ClientError: {problem}"
         if reason:
             fields["FailureReason"] = reason[:REASON_MAX]
         if artefact:

@@ -74,6 +74,8 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
     """The hosts share a network of their own that reaches nothing else."""
     archive: bool = True
     """Pack model.tar.gz and output.tar.gz, or leave the files as they are."""
+    artefacts: bool = True
+    """Whether there are a model and output/data to keep at all."""
 
 
 class End(msgspec.Struct, kw_only=True, frozen=True):

@@ -1,10 +1,11 @@
 """What a job is: all that its folder's `job.json` must say to run it, after a restart too."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from clary.jobs.instances import Capacity, capacity_of
+from clary.sandbox import Mount
 
 STOP_GRACE = 120.0  # seconds between SIGTERM and SIGKILL, as the API reference of StoppingCondition has it
 
@@ -22,6 +23,18 @@ class ChannelSpec(msgspec.Struct, kw_only=True, frozen=True):
     record_wrapper: Literal["None", "RecordIO"] = "None"
     shuffle_seed: int | None = None
     attributes: list[str] = msgspec.field(default_factory=list)
+    path: str = ""
+    """Where a processing job has its own copy, below /opt/ml; a training job sees each channel below input/data."""
+
+
+class OutputSpec(msgspec.Struct, kw_only=True, frozen=True):
+    """A folder of each host whose files go to S3."""
+
+    path: str
+    """Below /opt/ml."""
+    uri: str
+    continuous: bool = False
+    """Uploaded while the job runs too, not only at its end."""
 
 
 class MetricSpec(msgspec.Struct, frozen=True):
@@ -32,20 +45,28 @@ class MetricSpec(msgspec.Struct, frozen=True):
 
 
 class JobSpec(msgspec.Struct, kw_only=True, frozen=True):
-    """A job; exactly one of `algorithm` (a built-in) and `command` (argv) is given."""
+    """A job; either `algorithm` (a built-in) is given, or `command` (argv), or `image`, or a command in an image."""
 
     id: str
     """The ARN."""
     account: str
     region: str
     name: str
+    kind: Literal["training", "processing"] = "training"
     algorithm: str = ""
     command: list[str] = msgspec.field(default_factory=list)
+    image: str = ""
+    """The URI of the image that the command runs in; without a command it is the image's own."""
+    mounts: list[Mount] = msgspec.field(default_factory=list)
+    """What the program sees beside its /opt/ml."""
     hyperparameters: dict[str, str] = msgspec.field(default_factory=dict)
     environment: dict[str, str] = msgspec.field(default_factory=dict)
     channels: list[ChannelSpec] = msgspec.field(default_factory=list)
-    output_uri: str
-    """s3://bucket/prefix; the artefact is at <output_uri>/<name>/output/model.tar.gz."""
+    outputs: list[OutputSpec] = msgspec.field(default_factory=list)
+    configuration: dict[str, Any] = msgspec.field(default_factory=dict)
+    """What a processing job's config/processingjobconfig.json says."""
+    output_uri: str = ""
+    """s3://bucket/prefix; a training job's artefact is at <output_uri>/<name>/output/model.tar.gz."""
     compression: Literal["GZIP", "NONE"] = "GZIP"
     instance_type: str = "ml.m5.large"
     instance_count: int = 1

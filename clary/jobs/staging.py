@@ -2,7 +2,7 @@
 
 plan.json  lock  journal  end.json  supervisor.log        what the server and the supervisor tell each other
 hosts/algo-1/{ml, log, private}                           /opt/ml, stdout and stderr, the sandbox's own
-feeds/<channel>/{0, 1, 2 ..., names}                      the objects of a Pipe channel
+feeds/<number>/{0, 1, 2 ..., names}                       the objects of a Pipe channel
 artefact/{model,output}.tar.gz
 """
 
@@ -25,7 +25,7 @@ from clary.jobs.instances import Capacity
 from clary.jobs.journal import Entry, read_journal, read_small, write_whole
 from clary.jobs.plan import End, FeedPlan, HostPlan, Plan
 from clary.jobs.spec import JobSpec
-from clary.sandbox import Mount, Program
+from clary.sandbox import Program
 
 PROCESSES = 4096  # enough for any data loader, and the end of a fork bomb
 GIB = 1 << 30
@@ -117,6 +117,7 @@ def stage(
         stop_file=os.fspath(stop_file),
         isolated=spec.network_isolation,
         archive=spec.compression == "GZIP",
+        artefacts=spec.kind == "training",
     )
     write_whole(attempt.folder / "plan.json", msgspec.json.encode(plan))
 
@@ -132,8 +133,8 @@ def _bring_channels(attempt: Attempt, spec: JobSpec, staging: Staging) -> dict[s
         channel.name: staging.find(channel) for channel in spec.channels if channel.source != "AugmentedManifestFile"
     }
     used = dict.fromkeys(spec.hosts, 0)
-    for channel in spec.channels:
-        folder = attempt.folder / "feeds" / channel.name
+    for number, channel in enumerate(spec.channels):
+        folder = attempt.folder / "feeds" / str(number)
         count = 0
         if channel.source == "AugmentedManifestFile":
             count = staging.augment(channel, folder)
@@ -141,12 +142,12 @@ def _bring_channels(attempt: Attempt, spec: JobSpec, staging: Staging) -> dict[s
             count = len(found[channel.name])
             staging.number(found[channel.name], folder)
         for place, name in enumerate(spec.hosts):
-            data = _ml_of(attempt, name) / "input" / "data"
+            target = tree.place_of(_ml_of(attempt, name), channel)
             if channel.mode == "Pipe":
-                feeds[name].append(channels.plan_feed(channel, folder, data, count, place, len(spec.hosts)))
+                feeds[name].append(channels.plan_feed(channel, folder, target, count, place, len(spec.hosts)))
             else:
                 mine = channels.share(found[channel.name], channel, place, len(spec.hosts))
-                size = staging.link(mine, data / channel.name)
+                size = staging.link(mine, target, own=bool(channel.path))
                 used[name] += size if channel.mode == "File" else 0
         refuse_too_large(max(used.values()), spec.volume_gib)
     return feeds
@@ -164,15 +165,13 @@ def refuse_too_large(size: int, volume_gib: int) -> None:
 def _make_program(
     attempt: Attempt, spec: JobSpec, name: str, environment: dict[str, str], granted: Capacity, allow_unsandboxed: bool
 ) -> Program:
-    ml = os.fspath(_ml_of(attempt, name))
     count = len(spec.hosts)
     return Program(
         entry="clary.algorithms.__main__:main" if spec.algorithm else "",
         command=spec.command,
         arguments=[spec.algorithm, "train"] if spec.algorithm else [],
         environment=environment,
-        # The input is seen read-only: its files are the store's own, by hard link.
-        mounts=[Mount(ml, "/opt/ml", writable=True), Mount(f"{ml}/input", "/opt/ml/input")],
+        mounts=tree.mounts_of(_ml_of(attempt, name), spec),
         output=os.fspath(attempt.log_of(name)),
         folder=os.fspath(attempt.folder / "hosts" / name / "private"),
         hostname=name,

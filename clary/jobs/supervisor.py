@@ -253,9 +253,10 @@ class Supervisor:
         folders = [Path(host.ml) for host in self._plan.hosts]
         try:
             always = self._outcome == "Completed"
-            if not self._starved:  # a model of part of the data is worse than none
+            if self._plan.artefacts and not self._starved:  # a model of part of the data is worse than none
                 model = self._keep("model", [folder / "model" for folder in folders], always=always)
-            output = self._keep("output", [folder / "output" / "data" for folder in folders], always=False)
+            if self._plan.artefacts:
+                output = self._keep("output", [folder / "output" / "data" for folder in folders], always=False)
         except OSError as problem:
             complain(f"the artefact can't be packed: {problem}")
             if self._outcome != "Failed":
