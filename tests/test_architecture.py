@@ -16,7 +16,7 @@ LEVELS = [
     {"names", "errors", "config", "clock"},
     {"formats", "store", "sandbox"},
     {"algorithms", "images"},
-    {"jobs", "hosting", "tuning"},
+    {"jobs", "hosting", "tuning", "pipelines"},
     {"transform"},
     {"access"},
     {"wire"},

@@ -1,8 +1,8 @@
-"""Wakes the requests that wait for a record to change."""
+"""Wakes the requests, and the work, that wait for a record to change."""
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 
 from clary.store.records import Key
@@ -36,14 +36,23 @@ class Changes:
 
     def __init__(self) -> None:
         self._watches: dict[Key, set[Watch]] = {}
+        self._calls: dict[Key, dict[Hashable, Callable[[], None]]] = {}
         self._lock = threading.Lock()
 
     def notify(self, key: Key) -> None:
         """Wake everyone who waits for this record; call it after the change is stored, from any thread."""
         with self._lock:
             watches = tuple(self._watches.get(key, ()))
+            calls = self._calls.pop(key, {})
         for watch in watches:
             watch.wake()
+        for call in calls.values():
+            call()
+
+    def call_once(self, key: Key, name: Hashable, call: Callable[[], None]) -> None:
+        """Have something called, quickly, at the next change of a record; a name that waits already is not added."""
+        with self._lock:
+            self._calls.setdefault(key, {}).setdefault(name, call)
 
     @contextmanager
     def watch(self, key: Key) -> Iterator[Watch]:

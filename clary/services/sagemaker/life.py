@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from clary.services.sagemaker import endpoint_state, resources, training_state, transform_state, tuning_driver
+from clary.services.sagemaker import endpoint_state, pipeline, resources, training_state, transform_state, tuning_driver
 from clary.services.sagemaker.endpoint_deployment import to_spec as to_endpoint_spec
 from clary.services.sagemaker.resources import ENDPOINT, TRAINING_JOB, TRANSFORM_JOB, record_kind
 from clary.services.sagemaker.training_spec import to_spec as to_job_spec
@@ -46,6 +46,7 @@ def recover(rooms: Rooms) -> None:
     for record in list(rooms.records.every(record_kind(ENDPOINT))):
         _recover_endpoint(rooms, record)
     tuning_driver.recover(rooms)
+    pipeline.recover(rooms)
 
 
 def _recover_job(rooms: Rooms, record: Record) -> None:

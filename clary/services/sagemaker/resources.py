@@ -39,6 +39,7 @@ MODEL_PACKAGE = Kind("model-package", "model package", "ModelPackageName", "Mode
 MODEL_PACKAGE_GROUP = Kind(
     "model-package-group", "model package group", "ModelPackageGroupName", "ModelPackageGroupArn"
 )
+PIPELINE = Kind("pipeline", "pipeline", "PipelineName", "PipelineArn")
 
 KINDS = {
     kind.resource: kind
@@ -51,6 +52,7 @@ KINDS = {
         TRANSFORM_JOB,
         MODEL_PACKAGE,
         MODEL_PACKAGE_GROUP,
+        PIPELINE,
     )
 }
 
@@ -99,6 +101,8 @@ def not_found(key: Key) -> ServiceError:
     kind = kind_of(key)
     if kind is TUNING_JOB:
         return ResourceNotFound(f"Amazon SageMaker can't find a tuning job with the name {key.name}.")
+    if kind is PIPELINE:
+        return ResourceNotFound(f"Pipeline '{arn_of(key)}' does not exist.")
     if kind is TRANSFORM_JOB:
         return ValidationException(f"Could not find requested job with name: {key.name}")
     if kind in (MODEL_PACKAGE, MODEL_PACKAGE_GROUP):

@@ -1,0 +1,119 @@
+"""What each type of pipeline step starts: its operations, the names of its jobs, what its cache looks at."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from clary.store.records import Key
+
+if TYPE_CHECKING:
+    from clary.clock import Clock
+
+
+class Job(NamedTuple):
+    """What a type of step starts."""
+
+    resource: str
+    """The resource type in its ARN."""
+    operation: str
+    """What follows Create, Describe and Stop in the names of its operations."""
+    name: str
+    """The member that names it in requests."""
+    arn: str
+    """The member of the Create response that holds its ARN."""
+    metadata: str
+    """The member of a step's Metadata that tells of it."""
+    cached: tuple[str, ...] = ()
+    """The members of its request that decide whether an earlier result is as good; none: it is never cached."""
+    lasts: bool = True
+    """Whether it goes on after it was created."""
+
+    @property
+    def create(self) -> str:
+        """The operation that starts it."""
+        return f"Create{self.operation}"
+
+    @property
+    def describe(self) -> str:
+        """The operation that describes it."""
+        return f"Describe{self.operation}"
+
+
+JOBS = {
+    "Training": Job(
+        "training-job",
+        "TrainingJob",
+        "TrainingJobName",
+        "TrainingJobArn",
+        "TrainingJob",
+        (
+            "AlgorithmSpecification",
+            "CheckpointConfig",
+            "DebugHookConfig",
+            "DebugRuleConfigurations",
+            "Environment",
+            "HyperParameters",
+            "InputDataConfig",
+        ),
+    ),
+    "Processing": Job(
+        "processing-job",
+        "ProcessingJob",
+        "ProcessingJobName",
+        "ProcessingJobArn",
+        "ProcessingJob",
+        ("AppSpecification", "Environment", "ProcessingInputs"),
+    ),
+    "Transform": Job(
+        "transform-job",
+        "TransformJob",
+        "TransformJobName",
+        "TransformJobArn",
+        "TransformJob",
+        ("DataProcessing", "Environment", "ModelName", "TransformInput"),
+    ),
+    "Tuning": Job(
+        "hyper-parameter-tuning-job",
+        "HyperParameterTuningJob",
+        "HyperParameterTuningJobName",
+        "HyperParameterTuningJobArn",
+        "TuningJob",
+        ("HyperParameterTuningJobConfig", "TrainingJobDefinition", "TrainingJobDefinitions"),
+    ),
+    "Model": Job("model", "Model", "ModelName", "ModelArn", "Model", lasts=False),
+    "RegisterModel": Job(
+        "model-package", "ModelPackage", "ModelPackageName", "ModelPackageArn", "RegisterModel", lasts=False
+    ),
+}
+
+_TUNING_CACHED = ("AlgorithmSpecification", "HyperParameterRanges", "InputDataConfig", "StaticHyperParameters")
+
+SUFFIX = 10  # digits that keep the names of tries apart
+_UNFIT = re.compile(r"[^A-Za-z0-9-]")
+
+
+def new_name(clock: Clock, job: Job, execution: str, step: str, prefix: str) -> str:
+    """A name for a job of a step, as AWS makes it; the prefix is one that the step's arguments ask for."""
+    suffix = clock.hex(SUFFIX)
+    if prefix:
+        return f"{prefix[: 63 - 2 - len(execution) - SUFFIX]}-{execution}-{suffix}"
+    fit = _UNFIT.sub("-", step)
+    if job.metadata == "TuningJob":  # at most 32 characters
+        return f"{execution}-{fit[:8]}-{suffix}"
+    return f"pipelines-{execution}-{fit[: 63 - 12 - len(execution) - SUFFIX]}-{suffix}"
+
+
+def key_of_job(job: Job, execution: Key, name: str) -> Key:
+    """The key of a job's record."""
+    return Key(f"sagemaker/{job.resource}", execution.account, execution.region, name.lower())
+
+
+def cached_part(job: Job, arguments: dict[str, Any]) -> dict[str, Any]:
+    """What of a request decides whether an earlier result is as good."""
+    part = {member: arguments[member] for member in job.cached if member in arguments}
+    definition = part.get("TrainingJobDefinition")
+    if definition:
+        kept = (*_TUNING_CACHED, "TuningObjective")
+        part["TrainingJobDefinition"] = {member: definition[member] for member in kept if member in definition}
+    return part
