@@ -40,6 +40,11 @@ class Settings:
     torch_version: str = _setting(
         "2.13.0", "The PyTorch of script mode on a machine without a GPU, whatever the image."
     )
+    model_memory_gib: float = _setting(
+        0.0,
+        "Memory in GiB for the container of a multi-model endpoint, its models with it; 0 means that of its instance "
+        "type, at most job_memory_gib.",
+    )
     max_request_mib: int = _setting(64, "The largest request body in MiB; S3 object bodies are not counted.")
 
     def __post_init__(self) -> None:

@@ -1,6 +1,15 @@
 """The life of an endpoint: workers, routing by variant, updates without a failed request."""
 
-from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation, ModelFailure, VariantNotFoundError
+from clary.hosting.invocation import (
+    Answer,
+    BrokenStream,
+    EndpointNotFoundError,
+    Invocation,
+    InvocationRefused,
+    ModelFailure,
+    ModelNotReady,
+    VariantNotFoundError,
+)
 from clary.hosting.rollout import PLAIN, Rollout
 from clary.hosting.room import Hosting
 from clary.hosting.spec import CaptureSpec, ContainerSpec, EndpointSpec, VariantSpec
@@ -8,13 +17,16 @@ from clary.hosting.spec import CaptureSpec, ContainerSpec, EndpointSpec, Variant
 __all__ = [
     "PLAIN",
     "Answer",
+    "BrokenStream",
     "CaptureSpec",
     "ContainerSpec",
     "EndpointNotFoundError",
     "EndpointSpec",
     "Hosting",
     "Invocation",
+    "InvocationRefused",
     "ModelFailure",
+    "ModelNotReady",
     "Rollout",
     "VariantNotFoundError",
     "VariantSpec",

@@ -1,7 +1,7 @@
 """The least HTTP/1.1 client that a worker needs: kept connections over a Unix socket, one request at a time each."""
 
 import asyncio
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeVar, cast
 
 import httptools
 
@@ -107,17 +107,20 @@ class Connection(asyncio.Protocol):
             self._answer.set_exception(error)
 
 
+Kind = TypeVar("Kind", bound=Connection)
+
+
 class Pool:
     """The connections to one worker. Belongs to the event loop that uses it."""
 
     def __init__(self, socket: str) -> None:
-        self._socket = socket
+        self.socket = socket
         self._idle: list[Connection] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def request(self, message: bytes, seconds: float) -> Response:
         """Send a request over an idle connection, or a new one; TimeoutError, WorkerLost, WorkerUnreachable."""
-        connection = self._take() or await self._connect()
+        connection = self._take() or await connect(Connection, self.socket)
         response = await connection.request(message, seconds)
         if connection.usable:
             self._idle.append(connection)
@@ -138,13 +141,14 @@ class Pool:
                 return connection
         return None
 
-    async def _connect(self) -> Connection:
-        loop = asyncio.get_running_loop()
-        try:
-            _, connection = await loop.create_unix_connection(Connection, self._socket)
-        except OSError as error:
-            raise WorkerUnreachable(f"the worker can't be reached: {error.strerror}") from None
-        return connection
+
+async def connect(kind: type[Kind], socket: str) -> Kind:
+    """A new connection to a worker; WorkerUnreachable."""
+    try:
+        _, connection = await asyncio.get_running_loop().create_unix_connection(kind, socket)
+    except OSError as error:
+        raise WorkerUnreachable(f"the worker can't be reached: {error.strerror}") from None
+    return connection
 
 
 def compose(method: str, path: str, headers: list[tuple[str, str]], body: bytes = b"") -> bytes:

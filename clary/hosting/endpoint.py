@@ -4,37 +4,35 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from clary.errors import ServiceError
 from clary.hosting.capture import Captures
-from clary.hosting.connection import Response, WorkerLost, WorkerUnreachable, compose
-from clary.hosting.fleet import DeploymentError, Fleet, Instance, Variant, container_name
-from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation, ModelFailure, VariantNotFoundError
+from clary.hosting.fleet import DeploymentError, Fleet, Instance, Variant
+from clary.hosting.invocation import (
+    Answer,
+    EndpointNotFoundError,
+    Invocation,
+    InvocationRefused,
+    ModelFailure,
+    StreamedAnswer,
+    VariantNotFoundError,
+)
 from clary.hosting.measurements import Measurement, Measurements, scope_of
+from clary.hosting.passage import Passage, Way
 from clary.hosting.rollout import PLAIN, RollbackError, Rollout, TakeOver
 from clary.hosting.spec import EndpointSpec
+from clary.hosting.targets import directly_invoked
 from clary.hosting.traffic import Part, Traffic
-from clary.hosting.worker import Ground, Worker
+from clary.hosting.worker import Ground
 
 log = logging.getLogger("clary.hosting")
 
 MODEL_SECONDS = 60.0
 _LOOK_SECONDS = 0.02
 _REPORT_SECONDS = 1.0
-_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
-_INFERENCE_ID = "x-amzn-sagemaker-inference-id"
-
-_TIMED_OUT = (
-    "Your invocation timed out while waiting for a response from container {}. Review the latency metrics for each "
-    "container in Amazon CloudWatch, resolve the issue, and try again."
-)
-_LOST = (
-    "Amazon SageMaker could not get a response from the {} endpoint. This can occur when CPU or memory utilization is "
-    "high. To check your utilization, see Amazon CloudWatch. To fix this problem, use an instance type with more CPU "
-    "capacity or memory."
-)
 
 Report = Callable[[dict[str, Any]], None]
 
@@ -121,16 +119,33 @@ class Endpoint:
 
     async def invoke(self, request: Invocation) -> Answer:
         """Send a request through the containers of one instance."""
+        async with self._occupying(request) as (variant, instance):
+            answer = await self._passage(variant, instance, request).answer()
+            self._captures.take(self.name, variant.spec, request, answer)
+            return answer
+
+    async def invoke_stream(self, request: Invocation) -> StreamedAnswer:
+        """The same; the last container's answer comes as it is made, and the instance is busy until then."""
+        async with AsyncExitStack() as held:
+            variant, instance = await held.enter_async_context(self._occupying(request))
+            return await self._passage(variant, instance, request).stream(held.pop_all())
+
+    def _passage(self, variant: Variant, instance: Instance, request: Invocation) -> Passage:
+        way = Way(self._scope, self.name, variant.spec, instance, self._measurements.readings)
+        return Passage(way, request, request.seconds or MODEL_SECONDS)
+
+    @asynccontextmanager
+    async def _occupying(self, request: Invocation) -> AsyncGenerator[tuple[Variant, Instance], None]:
+        """Who answers, busy with the request until the end of the block; then it is measured."""
         started = time.perf_counter()
         if not self._traffic.parts:
             await self._wait_until_serving()
-        variant, instance = self._take(request.target_variant)
+        variant, instance = self._take(request)
         status, model_started = 0, time.perf_counter()
         try:
-            answer = await self._pass_through(variant, instance, request)
+            yield variant, instance
             status = 200
-            return answer
-        except ModelFailure as failure:
+        except (ModelFailure, InvocationRefused) as failure:
             status = failure.status
             raise
         finally:
@@ -139,12 +154,14 @@ class Endpoint:
                 instance.in_flight -= 1
             model, whole = (ended - model_started) * 1e6, (ended - started) * 1e6
             count = len(variant.instances) or 1  # 0: the last was taken out meanwhile
+            container = directly_invoked(variant.spec, request)
             self._measurements.add(
-                Measurement(self._scope, self.name, variant.spec.name, count, status, model, whole - model)
+                Measurement(self._scope, self.name, variant.spec.name, count, status, model, whole - model, container)
             )
 
-    def _take(self, target: str) -> tuple[Variant, Instance]:
+    def _take(self, request: Invocation) -> tuple[Variant, Instance]:
         """Choose who answers; from here on a swap of the fleet waits for the request."""
+        target = request.target_variant
         with self._lock:
             fleet = self._traffic.choose(target)
             if fleet is None:
@@ -153,37 +170,9 @@ class Endpoint:
                 variant = fleet.choose(target)
             except KeyError:
                 raise VariantNotFoundError(target) from None
-            instance = variant.choose_instance()
+            instance = variant.choose_instance(request.target_model)
             instance.in_flight += 1
             return variant, instance
-
-    async def _pass_through(self, variant: Variant, instance: Instance, request: Invocation) -> Answer:
-        """Give the request to the first container, each answer to the next."""
-        body, content_type, attributes = request.body, request.content_type, request.custom_attributes
-        last = len(instance.workers) - 1
-        end = time.monotonic() + (request.seconds or MODEL_SECONDS)
-        for position, worker in enumerate(instance.workers):
-            headers = [
-                ("Content-Type", content_type),
-                ("Accept", request.accept if position == last else ""),
-                (_ATTRIBUTES, attributes),
-                (_INFERENCE_ID, request.inference_id),
-            ]
-            container = container_name(variant.spec, position)
-            try:
-                response = await _send(worker, compose("POST", "/invocations", headers, body), end)
-            except TimeoutError:
-                raise ModelFailure(0, _TIMED_OUT.format(container), container, instance.log_stream) from None
-            except WorkerLost:
-                raise ModelFailure(0, _LOST.format(self.name), container, instance.log_stream) from None
-            if not 200 <= response.status < 300:
-                message = response.body.decode("utf-8", "replace")
-                raise ModelFailure(response.status, message, container, instance.log_stream)
-            body, content_type = response.body, response.headers.get("content-type", "")
-            attributes = response.headers.get(_ATTRIBUTES, "")
-        answer = Answer(body, content_type, variant.spec.name, attributes)
-        self._captures.take(self.name, variant.spec, request, answer)
-        return answer
 
     async def _wait_until_serving(self) -> None:
         end = time.monotonic() + MODEL_SECONDS
@@ -210,20 +199,3 @@ class Endpoint:
             except ServiceError as error:  # a full disk
                 log.error("the state of %s could not be noted, trying again: %s", self.name, error)
                 await asyncio.sleep(_REPORT_SECONDS)
-
-
-async def _send(worker: Worker, message: bytes, end: float) -> Response:
-    """Send a request; while the worker is being restarted, wait for it."""
-    while True:
-        seconds = end - time.monotonic()
-        if worker.up:
-            try:
-                return await worker.pool.request(message, seconds)
-            except WorkerUnreachable:
-                pass  # it has just ended
-            except WorkerLost:
-                worker.doubt()
-                raise
-        if seconds <= 0:
-            raise TimeoutError
-        await asyncio.sleep(_LOOK_SECONDS)

@@ -6,14 +6,18 @@ import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from clary.hosting.elastic_inference import explanation
 from clary.hosting.log_pipe import Append, LogPipe
 from clary.hosting.measurements import scope_of
+from clary.hosting.model_cache import ModelCache
 from clary.hosting.model_data import ModelDataError, fetch_model
+from clary.hosting.multi_model import open_cache, prepare
 from clary.hosting.spec import EndpointSpec, VariantSpec
 from clary.hosting.worker import Ground, NotHealthyError, Worker
 
-_DRAIN_SECONDS = 65.0  # longer than any invocation
+_DRAIN_SECONDS = 490.0  # longer than any invocation: an answer may be streamed for 8 minutes
 _LOOK_SECONDS = 0.02
+_AFFINITY = 4
 
 
 class DeploymentError(Exception):
@@ -26,6 +30,7 @@ class Instance:
     def __init__(self, log_stream: str, workers: Sequence[Worker], tasks: Sequence[asyncio.Task[None]]) -> None:
         self.log_stream = log_stream
         self.workers = workers
+        self.caches: dict[int, ModelCache] = {}  # of its multi-model containers, by their place
         self.in_flight = 0
         self._tasks = tasks
 
@@ -34,8 +39,14 @@ class Instance:
         """Whether all of its containers answer."""
         return all(worker.up for worker in self.workers)
 
+    def has_model(self, target: str) -> bool:
+        """Whether a multi-model container of it has loaded this model."""
+        return any(cache.has(target) for cache in self.caches.values())
+
     async def stop(self) -> None:
         """End its workers."""
+        for cache in self.caches.values():
+            cache.on_close()
         for worker in self.workers:
             worker.stop()
         await asyncio.gather(*self._tasks)
@@ -50,12 +61,22 @@ class Variant:
         self.instances: list[Instance] = []
         self._turn = 0
 
-    def choose_instance(self) -> Instance:
-        """The least busy of those that are up, in turn where several are; any where none is."""
+    def choose_instance(self, target_model: str = "") -> Instance:
+        """The least busy of those that are up, in turn where several are; any where none is.
+
+        One that has the model loaded is preferred until it is busier than others by _AFFINITY requests.
+        """
+        if self.spec.routing == "RANDOM":
+            return random.choice([instance for instance in self.instances if instance.up] or self.instances)
         self._turn += 1
         start = self._turn % len(self.instances)
         in_turn = self.instances[start:] + self.instances[:start]
-        return min(in_turn, key=lambda instance: (not instance.up, instance.in_flight))
+
+        def load(instance: Instance) -> tuple[bool, int]:
+            bonus = _AFFINITY if target_model and instance.has_model(target_model) else 0
+            return not instance.up, instance.in_flight - bonus
+
+        return min(in_turn, key=load)
 
 
 class Fleet:
@@ -143,6 +164,8 @@ class Fleet:
         """A folder for each container of the variant, to be seen as /opt/ml."""
         folders = [self._folder / f"model-{variant.name}-{number}" for number in range(len(variant.containers))]
         for container, folder in zip(variant.containers, folders, strict=True):
+            if container.multi_model:
+                continue  # its models come as they are asked for, to each instance by itself
             fetching = asyncio.to_thread(fetch_model, self._ground.host, container, folder)
             try:
                 await asyncio.wait_for(fetching, variant.download_seconds)
@@ -158,17 +181,25 @@ class Fleet:
         """Start the workers of one instance."""
         identity = f"i-{self._ground.clock.hex(17)}"
         stream = f"{variant.name}/{identity}"
-        workers, tasks = [], []
+        workers, tasks, caches = [], [], {}
         for number, (container, model) in enumerate(zip(variant.containers, models, strict=True)):
             folder, sockets = self._folder / f"{identity}-{number}", self._sockets / f"{identity}-{number}"
             folder.mkdir()
             sockets.mkdir()
             output = folder / "output"
             pipe = LogPipe(output, self._appender(stream), self._ground.clock)
+            if variant.accelerator_type:
+                pipe.say(explanation(variant.accelerator_type))
+            if container.multi_model:
+                container, model = prepare(self._ground.settings, variant, container, folder)
             worker = Worker(self._ground, variant, container, model, folder, sockets)
+            if container.multi_model:
+                place = scope_of(self.spec), self.spec.name, variant.name
+                caches[number] = open_cache(self._ground, place, container, worker, model)
             tasks.append(asyncio.create_task(worker.keep_running(pipe, output)))
             workers.append(worker)
         instance = Instance(stream, workers, tasks)
+        instance.caches = caches
         self._launched.append(instance)
         return instance
 

@@ -1,5 +1,6 @@
 """A request to an endpoint, its answer, and the ways it can fail."""
 
+from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 
@@ -12,6 +13,8 @@ class Invocation(NamedTuple):
     target_variant: str = ""
     custom_attributes: str = ""
     inference_id: str = ""
+    target_model: str = ""
+    target_container: str = ""
     seconds: float = 0.0  # that the model has, all of its containers together; 0: as ever
 
 
@@ -24,6 +27,23 @@ class Answer(NamedTuple):
     custom_attributes: str = ""
 
 
+class StreamedAnswer(NamedTuple):
+    """What the model answers, its body as it comes; `parts` raises BrokenStream."""
+
+    parts: AsyncGenerator[bytes, None]
+    content_type: str
+    variant: str
+    custom_attributes: str
+
+
+class BrokenStream(Exception):
+    """An answer that was begun does not come to its end; `code` is ModelStreamError's ErrorCode."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class EndpointNotFoundError(LookupError):
     """No endpoint of this id is in service."""
 
@@ -34,6 +54,22 @@ class VariantNotFoundError(LookupError):
 
 class QueuedOnlyError(LookupError):
     """The endpoint answers only what is in its queue: it is asynchronous."""
+
+
+class InvocationRefused(Exception):
+    """The request can't be passed on to a model; the message is in AWS's words."""
+
+    status = 400
+
+
+class TargetRefused(InvocationRefused):
+    """It names a model or a container that the endpoint doesn't have, or none where it must."""
+
+
+class ModelNotReady(InvocationRefused):
+    """The model is still being fetched and loaded; asked again later it may answer."""
+
+    status = 429
 
 
 class ModelFailure(Exception):

@@ -1,15 +1,15 @@
 """What CloudWatch shows of invocations: gathered on the way of a request, put in batches."""
 
 import logging
-from collections import Counter, defaultdict, deque
-from collections.abc import Iterable
+from collections import defaultdict, deque
 from typing import NamedTuple
 
 from clary.clock import Clock
 from clary.errors import ServiceError
+from clary.hosting.readings import Readings, sum_up
 from clary.hosting.spec import EndpointSpec
 from clary.jobs.host import Host, Scope
-from clary.store.metrics import Datum, Summary
+from clary.store.metrics import Datum
 
 log = logging.getLogger("clary.hosting")
 
@@ -27,12 +27,14 @@ class Measurement(NamedTuple):
     status: int
     model: float
     overhead: float
+    container: str = ""  # the one that was invoked directly
 
 
 class Measurements:
     """Thread-safe; `add` costs next to nothing."""
 
     def __init__(self, host: Host, clock: Clock) -> None:
+        self.readings = Readings(host, clock)
         self._host = host
         self._clock = clock
         self._waiting: deque[Measurement] = deque()
@@ -40,40 +42,35 @@ class Measurements:
 
     def flush(self) -> None:
         """Put what has gathered."""
-        series: dict[tuple[Scope, str, str], list[Measurement]] = defaultdict(list)
+        self.readings.flush()
+        series: dict[tuple[Scope, str, str, str], list[Measurement]] = defaultdict(list)
         while self._waiting:
             measurement = self._waiting.popleft()
-            series[measurement[:3]].append(measurement)
-        for (scope, endpoint, variant), measurements in series.items():
+            for container in {"", measurement.container}:
+                series[*measurement[:3], container].append(measurement)
+        for (scope, endpoint, variant, container), measurements in series.items():
             dimensions = {"EndpointName": endpoint, "VariantName": variant}
+            if container:
+                dimensions["ContainerName"] = container
             try:
                 self._host.put_metrics(scope, _NAMESPACE, self._data(dimensions, measurements), "")
             except ServiceError as error:  # a full disk
                 log.error("metrics of %d invocations are lost: %s", len(measurements), error)
 
     def _data(self, dimensions: dict[str, str], measurements: list[Measurement]) -> list[Datum]:
+        latency = "ContainerLatency" if "ContainerName" in dimensions else "ModelLatency"
         rows = [
             ("Invocations", "None", [1.0 for _ in measurements]),
             ("InvocationsPerInstance", "None", [1 / row.instances for row in measurements]),
             ("Invocation4XXErrors", "None", [float(400 <= row.status < 500) for row in measurements]),
             ("Invocation5XXErrors", "None", [float(row.status >= 500 or row.status == 0) for row in measurements]),
-            ("ModelLatency", _MICROSECONDS, [row.model for row in measurements]),
+            (latency, _MICROSECONDS, [row.model for row in measurements]),
             ("OverheadLatency", _MICROSECONDS, [row.overhead for row in measurements]),
         ]
         now = self._clock.now()
-        return [Datum(name, dimensions, 0.0, now, unit, summary=_sum_up(values)) for name, unit, values in rows]
+        return [Datum(name, dimensions, 0.0, now, unit, summary=sum_up(values)) for name, unit, values in rows]
 
 
 def scope_of(spec: EndpointSpec) -> Scope:
     """Whose metrics and logs an endpoint's are."""
     return Scope(spec.account, spec.region)
-
-
-def _sum_up(values: list[float]) -> Summary:
-    return Summary(len(values), sum(values), min(values), max(values), list(_count(values)))
-
-
-def _count(values: Iterable[float]) -> Iterable[tuple[float, float]]:
-    """Values and how often they came, to three digits: enough for percentiles, and few to store."""
-    counts = Counter(float(f"{value:.3g}") for value in values)
-    return ((value, float(count)) for value, count in sorted(counts.items()))

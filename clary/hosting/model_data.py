@@ -14,6 +14,10 @@ class ModelDataError(Exception):
     """The model's data can't be had or can't be unpacked; the message becomes FailureReason."""
 
 
+class ModelMissingError(ModelDataError):
+    """There is nothing to be had where the model's data should lie."""
+
+
 def fetch_model(host: Host, container: ContainerSpec, folder: Path) -> None:
     """Fill `folder`/model from where the container's model lies."""
     model = folder / "model"
@@ -23,7 +27,7 @@ def fetch_model(host: Host, container: ContainerSpec, folder: Path) -> None:
     try:
         _fetch(host, container, folder, model)
     except (ServiceError, OSError) as error:
-        raise ModelDataError(
+        raise ModelMissingError(
             f'Failed to download model data from URL: "{container.model_uri}" ({error}). '
             "Please ensure that there is an object located at the URL."
         ) from None

@@ -18,7 +18,7 @@ from clary.config import Settings
 from clary.hosting.capture import Captures
 from clary.hosting.endpoint import Endpoint
 from clary.hosting.fleet import Fleet
-from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation
+from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation, StreamedAnswer
 from clary.hosting.measurements import Measurements
 from clary.hosting.rollout import PLAIN, Rollout
 from clary.hosting.spec import EndpointSpec
@@ -33,8 +33,9 @@ _CLOSE_SECONDS = 15.0
 class Hosting:
     """Endpoints by their id. What they look like is kept by the service; here are only the processes."""
 
-    def __init__(self, settings: Settings, clock: Clock, host: Host, warm: WarmParent, folder: Path) -> None:  # noqa: ARG002
-        self._ground = Ground(host, warm, clock)
+    def __init__(self, settings: Settings, clock: Clock, host: Host, warm: WarmParent, folder: Path) -> None:
+        self._measurements = Measurements(host, clock)
+        self._ground = Ground(host, warm, clock, settings, self._measurements.readings)
         self._clock = clock
         self._folder = folder
         self._sockets = _fresh_folders(folder)
@@ -42,7 +43,6 @@ class Hosting:
         fcntl.flock(self._lock, fcntl.LOCK_SH)  # systemd's cleaning of /tmp spares locked folders
         self._endpoints: dict[str, Endpoint] = {}
         self._numbers = itertools.count(1)
-        self._measurements = Measurements(host, clock)
         self._captures = Captures(host, clock, folder)
         self._pending: set[concurrent.futures.Future[Any]] = set()
         self._closed = False
@@ -76,6 +76,13 @@ class Hosting:
         if endpoint is None:
             raise EndpointNotFoundError(id)
         return await endpoint.invoke(request)
+
+    async def invoke_stream(self, id: str, request: Invocation) -> StreamedAnswer:  # noqa: A002
+        """The same, the answer as it comes."""
+        endpoint = self._endpoints.get(id)
+        if endpoint is None:
+            raise EndpointNotFoundError(id)
+        return await endpoint.invoke_stream(request)
 
     def recover(self, specs: Iterable[EndpointSpec]) -> None:
         """Start the endpoints that were in service before the server ended; invocations wait for them."""

@@ -11,6 +11,8 @@ class ContainerSpec(msgspec.Struct, kw_only=True, frozen=True):
     compressed: bool = True
     environment: dict[str, str] = {}
     hostname: str = ""  # ContainerHostname
+    multi_model: bool = False  # model_uri is the prefix of many model.tar.gz
+    cache_models: bool = True  # else each is unloaded after its answer
 
 
 class CaptureSpec(msgspec.Struct, kw_only=True, frozen=True):
@@ -35,6 +37,9 @@ class VariantSpec(msgspec.Struct, kw_only=True, frozen=True):
     startup_seconds: float = 480.0  # ContainerStartupHealthCheckTimeoutInSeconds
     download_seconds: float = 3600.0  # ModelDataDownloadTimeoutInSeconds
     network_isolation: bool = False
+    direct: bool = False  # a request goes to the container that it names, not through all
+    routing: str = ""  # RoutingStrategy
+    accelerator_type: str = ""  # AcceleratorType
     capture: CaptureSpec | None = None
     concurrent: int = 0  # requests that an instance takes from the queue at once; 0 where the endpoint has no queue
 

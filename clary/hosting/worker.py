@@ -11,8 +11,11 @@ from typing import Any
 import msgspec
 
 from clary.clock import Clock
+from clary.config import Settings
 from clary.hosting.connection import Pool, WorkerLost, compose
+from clary.hosting.elastic_inference import threads_of
 from clary.hosting.log_pipe import LogPipe
+from clary.hosting.readings import Readings
 from clary.hosting.spec import ContainerSpec, VariantSpec
 from clary.jobs.host import Host
 from clary.sandbox import Mount, Program, SandboxError, WarmParent
@@ -41,6 +44,8 @@ class Ground:
     host: Host
     warm: WarmParent
     clock: Clock
+    settings: Settings
+    readings: Readings
 
 
 class Worker:
@@ -68,6 +73,7 @@ class Worker:
         """Start the process, and again whenever it ends, until `stop`."""
         isolated = self._variant.network_isolation
         program = serving_program(self._container, self._model, self._folder, self._sockets, output, isolated=isolated)
+        program.threads = threads_of(self._variant.accelerator_type)
         try:
             await self._keep_running(program)
         finally:
