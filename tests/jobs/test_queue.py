@@ -11,10 +11,14 @@ class Line:
 
     def __init__(self, cores, memory=100.0):
         self.queue = Queue(Capacity(cores, memory))
-        self.begun = []
+        self.begun, self.asked = [], []
 
-    def enter(self, name, cores, memory=1.0):
-        return self.queue.enter(name, Capacity(cores, memory), lambda: self.begun.append(name))
+    def enter(self, name, cores, memory=1.0, interrupt=None):
+        return self.queue.enter(name, Capacity(cores, memory), lambda: self.begun.append(name), interrupt)
+
+    def enter_spot(self, name, cores, goes=True):
+        """A spot job that is noted when it is asked to go."""
+        return self.enter(name, cores, interrupt=lambda: self.asked.append(name) or goes)
 
 
 def test_nobody_overtakes():
@@ -62,6 +66,61 @@ def test_a_job_that_runs_since_before_a_restart_counts_though_there_is_no_room()
     assert line.begun == []
     line.queue.leave("b")
     assert line.begun == ["c"]
+
+
+def test_spot_jobs_wait_behind_all_others():
+    line = Line(2)
+    line.enter("a", 2)
+    line.enter_spot("spot 1", 1)
+    line.enter("b", 2)
+    line.enter_spot("spot 2", 1)
+    line.queue.leave("a")
+    assert line.begun == ["a", "b"]
+    line.queue.leave("b")
+    assert line.begun == ["a", "b", "spot 1", "spot 2"]
+    assert line.asked == []
+
+
+def test_the_youngest_spot_jobs_make_room_for_a_job_that_waits():
+    line = Line(4)
+    for name in ("1", "2", "3"):
+        line.enter_spot(name, 1)
+    line.enter("a", 1)
+    assert line.asked == []
+    assert not line.enter("b", 2)
+    assert line.asked == ["3", "2"]
+    line.enter_spot("4", 1)
+    line.enter("c", 1)
+    assert line.asked == ["3", "2"]  # for those behind nobody is asked yet
+    line.queue.leave("3")
+    line.enter_spot("3", 1)
+    line.queue.leave("2")
+    assert line.begun == ["1", "2", "3", "a", "b"]
+    assert line.asked == ["3", "2", "1"]  # now for c
+    line.queue.leave("1")
+    assert line.begun == ["1", "2", "3", "a", "b", "c"]
+    line.queue.leave("b")
+    assert line.begun[6:] == ["4", "3"]
+
+
+def test_no_spot_job_goes_where_that_is_not_enough():
+    line = Line(4)
+    line.enter("a", 2)
+    line.enter_spot("spot", 1)
+    line.enter("b", 4)
+    assert line.asked == []
+    line.queue.leave("a")
+    assert line.asked == ["spot"]
+
+
+def test_a_spot_job_that_ends_by_itself_may_be_asked_again():
+    line = Line(1)
+    line.enter_spot("spot", 1, goes=False)
+    line.enter("a", 1)
+    line.enter("b", 1)
+    assert line.asked == ["spot", "spot"]
+    line.queue.leave("spot")
+    assert line.begun == ["spot", "a"]
 
 
 def test_a_closed_queue_admits_nobody():
