@@ -9,6 +9,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from clary.clock import Clock
@@ -30,6 +31,7 @@ class Blobs:
         self._going: set[str] = set()  # being unlinked: too late to hold them
         self._folders: set[str] = set()
         self._folders_lock = threading.Lock()
+        self._remover = ThreadPoolExecutor(1, "removal")
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, name: str) -> Path:
@@ -74,15 +76,25 @@ class Blobs:
             self._drafts.remove(name)
         _unlink(self.path(name))
 
-    def remove(self, names: Iterable[str]) -> None:
-        """Remove files that no row names any more; those being read go when the last reader releases them."""
+    def remove(self, names: Iterable[str], *, wait: bool = True) -> None:
+        """Remove files that no row names any more; those being read go when the last reader releases them.
+
+        Without `wait` a thread does it: large files take their time, and who overwrites an object need not wait for it.
+        """
         with self._lock:
             names = set(names)
             held = {name for name in names if name in self._held}
             free = names - held
             self._doomed |= held
             self._going |= free
-        self._unlink(free)
+        if wait or not free:
+            self._unlink(free)
+        else:
+            self._remover.submit(self._unlink, free)
+
+    def settle(self) -> None:
+        """Wait until all that is to be removed is gone."""
+        self._remover.submit(int).result()
 
     def hold(self, names: Collection[str]) -> bool:
         """Keep these files until `release`; False, and nothing held, if one of them is gone already."""

@@ -132,7 +132,7 @@ class Objects:
             rows.put_part(connection, new.id, 0, content, new.modified, {})
         if content.blob:
             self._blobs.keep(content.blob)
-        self._blobs.remove(gone)
+        self._blobs.remove(gone, wait=False)
         return new
 
     def change(self, bucket: str, key: str, function: Callable[[Found], None]) -> None:
@@ -196,6 +196,10 @@ class Objects:
                 for block in opened.blocks():
                     file.write(block)
             target.chmod(0o444)
+
+    def settle(self) -> None:
+        """Wait until the files of overwritten objects are gone."""
+        self._blobs.settle()
 
     def sweep(self) -> int:
         """Remove the files that a crash left without a row; returns how many."""

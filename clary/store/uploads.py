@@ -97,7 +97,7 @@ class Uploads:
             new = Object(upload.bucket, upload.key, id, size, etag, self._clock.now(), len(chosen), details)
             gone += rows.put_object(connection, new, found.object)
             connection.execute(rows.uploads.delete().where(rows.uploads.c.id == id))
-        self._blobs.remove(gone)
+        self._blobs.remove(gone, wait=False)
         return new
 
     def abort(self, id: str, check: Callable[[Upload], None]) -> None:  # noqa: A002

@@ -105,6 +105,7 @@ def run_until_step(folder: Path, action, last: int) -> bool:
                 sa.event.listen(engine, "commit", lambda connection: step())
                 sa.event.listen(engine, "checkin", lambda *_: step())
             action(objects)
+            objects.settle()
         except BaseException:  # noqa: BLE001 - the child must not go on as a second pytest
             os._exit(2)
         os._exit(0)
