@@ -3,7 +3,7 @@
 from clary.pipelines.conditions import holds
 from clary.pipelines.definition import Definition, PropertyFile, Step, parse
 from clary.pipelines.errors import DefinitionError, ExpressionError
-from clary.pipelines.expressions import Reference, Scope, references, resolve
+from clary.pipelines.expressions import Reference, Scope, as_text, references, resolve
 from clary.pipelines.parameters import Parameter
 from clary.pipelines.retries import Failure, Policy, next_delay
 
@@ -18,6 +18,7 @@ __all__ = [
     "Reference",
     "Scope",
     "Step",
+    "as_text",
     "holds",
     "next_delay",
     "parse",

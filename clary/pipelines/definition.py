@@ -95,7 +95,7 @@ def parse(text: str) -> Definition:
             raise DefinitionError(f"Duplicate step name {step.name!r}.")
         steps[step.name] = step
     experiment = document.get("PipelineExperimentConfig") or {}
-    definition = Definition(parameters.parse(document.get("Parameters", [])), experiment, steps)
+    definition = Definition(parameters.parse(document.get("Parameters") or []), experiment, steps)
     _check_references(definition)
     _check_order(definition)
     return definition
@@ -112,10 +112,11 @@ def _decode(text: str) -> dict[str, Any]:
 
 
 def _only(row: Any, known: set[str], what: str) -> None:
+    """Raise DefinitionError for what is no object of these members; null asks for nothing."""
     if not isinstance(row, dict):
         raise DefinitionError(f"{what} must be a JSON object.")
-    if unknown := row.keys() - known:
-        raise DefinitionError(f"{what} has an unknown field {min(unknown)!r}.")
+    if unknown := [member for member, value in row.items() if value is not None and member not in known]:
+        raise DefinitionError(f"{what} has a field {unknown[0]!r} that is not supported.")
 
 
 def _flatten(rows: Any, branch: Branch | None) -> Iterator[Step]:

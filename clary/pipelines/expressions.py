@@ -140,10 +140,11 @@ def _get(text: str, scope: Scope) -> Any:
 
 def _join(argument: dict[str, Any], scope: Scope) -> str:
     on = resolve(argument.get("On", ""), scope)
-    return str(on).join(_text(item) for item in resolve(argument["Values"], scope))
+    return str(on).join(as_text(item) for item in resolve(argument["Values"], scope))
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """A value within text: numbers and Booleans as JSON writes them."""
     if isinstance(value, dict | list):
         raise ExpressionError(f"Std:Join joins text, numbers and Booleans, not {json.dumps(value)[:100]}")
     return value if isinstance(value, str) else json.dumps(value)

@@ -83,15 +83,13 @@ def _new_body(call: Call, pipeline: Record, version: int, request: dict[str, Any
     text = version_definition(call, pipeline.key, version)
     pipeline_request.check(text)  # what it asks for may have been supported when it was made, by another server
     definition = parsed(text)
-    given = request.get("PipelineParameters", [])
     body = {
         PIPELINE.arn: pipeline.body[PIPELINE.arn],
         "PipelineVersionId": version,
         "Version": str(version),
         "RoleArn": role,
         "ParallelismConfiguration": pipeline.body.get("ParallelismConfiguration"),
-        "Parameters": pipeline_request.parameter_values(definition, given),
-        "Given": given,
+        "Parameters": pipeline_request.parameter_values(definition, request.get("PipelineParameters", [])),
         "Steps": {},
         "CreatedBy": caller(call),
         "LastModifiedBy": caller(call),
@@ -244,9 +242,10 @@ def list_pipeline_execution_steps(call: Call, request: dict[str, Any]) -> dict[s
 
 @operation
 def list_pipeline_parameters_for_execution(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that the start gave values."""
-    record = find_execution(call, request["PipelineExecutionArn"])
-    return cut("PipelineParameters", record.body["Given"], request)
+    """All parameters with the values that they have in this execution."""
+    values = find_execution(call, request["PipelineExecutionArn"]).body["Parameters"]
+    rows = [{"Name": name, "Value": pipelines.as_text(value)} for name, value in values.items()]
+    return cut("PipelineParameters", rows, request)
 
 
 def cut(member: str, rows: list[dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
