@@ -5,9 +5,18 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from clary.services.sagemaker import endpoint_state, pipeline, resources, training_state, transform_state, tuning_driver
+from clary.services.sagemaker import (
+    endpoint_state,
+    pipeline,
+    processing_state,
+    resources,
+    training_state,
+    transform_state,
+    tuning_driver,
+)
 from clary.services.sagemaker.endpoint_deployment import to_spec as to_endpoint_spec
-from clary.services.sagemaker.resources import ENDPOINT, TRAINING_JOB, TRANSFORM_JOB, record_kind
+from clary.services.sagemaker.processing_spec import to_spec as to_processing_spec
+from clary.services.sagemaker.resources import ENDPOINT, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, record_kind
 from clary.services.sagemaker.training_spec import to_spec as to_job_spec
 from clary.services.sagemaker.transform_spec import to_spec as to_transform_spec
 
@@ -17,7 +26,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("clary.sagemaker")
 
-_MOVES = {TRAINING_JOB: training_state.move, ENDPOINT: endpoint_state.move, TRANSFORM_JOB: transform_state.move}
+_MOVES = {
+    TRAINING_JOB: training_state.move,
+    PROCESSING_JOB: processing_state.move,
+    ENDPOINT: endpoint_state.move,
+    TRANSFORM_JOB: transform_state.move,
+}
+_JOBS = {TRAINING_JOB: to_job_spec, PROCESSING_JOB: to_processing_spec}
+"""What the job room runs."""
 
 
 def state_changed(rooms: Rooms, id: str, change: dict[str, Any]) -> None:  # noqa: A002 - the rooms' word for it
@@ -36,9 +52,8 @@ def state_changed(rooms: Rooms, id: str, change: dict[str, Any]) -> None:  # noq
 def recover(rooms: Rooms) -> None:
     """Take up what a former server left: jobs that run or wait, endpoints that serve, deletions half done."""
     rooms.jobs.recover()
-    for record in list(rooms.records.every(record_kind(TRAINING_JOB))):
-        if record.status not in training_state.ENDED:
-            _recover_job(rooms, record)
+    for record in _jobs_to_do(rooms):
+        _recover_job(rooms, record)
     rooms.transforms.recover()
     for record in list(rooms.records.every(record_kind(TRANSFORM_JOB))):
         if record.status not in transform_state.ENDED:
@@ -51,14 +66,15 @@ def recover(rooms: Rooms) -> None:
 
 def _recover_job(rooms: Rooms, record: Record) -> None:
     """Finish what the server died over: between the record and the job's folder, or between a stop and its effect."""
-    arn, stopping = record.body["TrainingJobArn"], record.status == "Stopping"
+    kind = resources.kind_of(record.key)
+    arn, stopping = record.body[kind.arn], record.status == "Stopping"
     if rooms.jobs.knows(arn):
         if stopping:
             rooms.jobs.stop(arn)
     elif stopping:
         state_changed(rooms, arn, {"SecondaryStatus": "Stopped", "Time": rooms.clock.now()})
     else:
-        rooms.jobs.submit(to_job_spec(record))
+        rooms.jobs.submit(_JOBS[kind](record))
 
 
 def _recover_transform(rooms: Rooms, record: Record) -> None:
@@ -74,10 +90,14 @@ def _recover_transform(rooms: Rooms, record: Record) -> None:
 
 
 def running(rooms: Rooms) -> dict[str, int]:
-    """How many training jobs and endpoints there are to do, over all accounts and regions."""
-    jobs = sum(record.status not in training_state.ENDED for record in rooms.records.every(record_kind(TRAINING_JOB)))
+    """How many jobs of the job room and endpoints there are to do, over all accounts and regions."""
     endpoints = sum(record.status != "Failed" for record in rooms.records.every(record_kind(ENDPOINT)))
-    return {"jobs": jobs, "endpoints": endpoints}
+    return {"jobs": len(_jobs_to_do(rooms)), "endpoints": endpoints}
+
+
+def _jobs_to_do(rooms: Rooms) -> list[Record]:
+    records = (record for kind in _JOBS for record in rooms.records.every(record_kind(kind)))
+    return [record for record in records if record.status not in training_state.ENDED]
 
 
 def _recover_endpoint(rooms: Rooms, record: Record) -> None:

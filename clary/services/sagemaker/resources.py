@@ -34,6 +34,7 @@ ENDPOINT = Kind("endpoint", "endpoint", "EndpointName", "EndpointArn")
 TUNING_JOB = Kind(
     "hyper-parameter-tuning-job", "tuning job", "HyperParameterTuningJobName", "HyperParameterTuningJobArn"
 )
+PROCESSING_JOB = Kind("processing-job", "processing job", "ProcessingJobName", "ProcessingJobArn")
 TRANSFORM_JOB = Kind("transform-job", "transform job", "TransformJobName", "TransformJobArn")
 MODEL_PACKAGE = Kind("model-package", "model package", "ModelPackageName", "ModelPackageArn")
 MODEL_PACKAGE_GROUP = Kind(
@@ -49,6 +50,7 @@ KINDS = {
         ENDPOINT_CONFIG,
         ENDPOINT,
         TUNING_JOB,
+        PROCESSING_JOB,
         TRANSFORM_JOB,
         MODEL_PACKAGE,
         MODEL_PACKAGE_GROUP,
@@ -103,7 +105,7 @@ def not_found(key: Key) -> ServiceError:
         return ResourceNotFound(f"Amazon SageMaker can't find a tuning job with the name {key.name}.")
     if kind is PIPELINE:
         return ResourceNotFound(f"Pipeline '{arn_of(key)}' does not exist.")
-    if kind is TRANSFORM_JOB:
+    if kind in (PROCESSING_JOB, TRANSFORM_JOB):
         return ValidationException(f"Could not find requested job with name: {key.name}")
     if kind in (MODEL_PACKAGE, MODEL_PACKAGE_GROUP):
         return ValidationException(f"{kind.name.removesuffix('Name')} {arn_of(key)} does not exist.")
