@@ -19,6 +19,7 @@ import msgspec
 from clary.hosting.connection import Response, WorkerLost, compose
 from clary.hosting.invocation import ModelNotReady, TargetRefused
 from clary.hosting.model_data import ModelDataError, ModelMissingError, fetch_model
+from clary.hosting.readings import MICROSECONDS, NONE
 from clary.hosting.sending import wait_until_up
 from clary.hosting.spec import ContainerSpec
 from clary.hosting.worker import Worker
@@ -91,7 +92,7 @@ class ModelCache:
         self._forget_if_restarted()
         hit = self.has(target)
         model = self._take(target)
-        self._note("ModelCacheHit", "None", float(hit))
+        self._note("ModelCacheHit", NONE, float(hit))
         try:
             if not hit:
                 await _loaded(model, end)
@@ -214,7 +215,7 @@ class ModelCache:
         await asyncio.to_thread(shutil.rmtree, self._folder / model.name, ignore_errors=True)
 
     def _note_time(self, metric: str, started: float) -> None:
-        self._note(metric, "Microseconds", (time.perf_counter() - started) * 1e6)
+        self._note(metric, MICROSECONDS, (time.perf_counter() - started) * 1e6)
 
 
 async def _loaded(model: _Model, end: float) -> None:

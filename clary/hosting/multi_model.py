@@ -6,7 +6,7 @@ import msgspec
 
 from clary.config import Settings
 from clary.hosting.model_cache import ModelCache
-from clary.hosting.readings import INSTANCES, INVOCATIONS, Series
+from clary.hosting.readings import INSTANCES, INVOCATIONS, NONE, Series
 from clary.hosting.spec import ContainerSpec, VariantSpec
 from clary.hosting.worker import Ground, Worker
 from clary.jobs.host import Scope
@@ -48,6 +48,6 @@ def open_cache(
         ground.readings.add(Series(scope, INVOCATIONS, dimensions, metric, unit), value)
 
     cache = ModelCache(ground.host, container, worker, folder / "models", note)
-    count = Series(scope, INSTANCES, dimensions, "LoadedModelCount", "None")
+    count = Series(scope, INSTANCES, dimensions, "LoadedModelCount", NONE)
     cache.on_close = ground.readings.watch(lambda: (count, float(cache.count())))
     return cache

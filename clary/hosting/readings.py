@@ -14,7 +14,7 @@ log = logging.getLogger("clary.hosting")
 
 INVOCATIONS = "AWS/SageMaker"
 INSTANCES = "/aws/sagemaker/Endpoints"
-MICROSECONDS = "Microseconds"
+MICROSECONDS, NONE = "Microseconds", "None"
 _MINUTE = 60.0
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from clary.errors import ServiceError
 from clary.wire.call import FileSlice, Reply
 from clary.wire.constraints import is_stream
+from clary.wire.event_stream import CONTENT_TYPE, EventStream, is_event_stream
 from clary.wire.model import Reference, ServiceModel, Shape
 from clary.wire.protocols.codec import Codec
 from clary.wire.protocols.json_output import write_special_number
@@ -41,6 +42,7 @@ class RestCodec(Codec):
         self._outward = _places(self.model, self._output)
         self._writers = {place.member: _header_writer(self.model, place) for place in self._outward}
         self._payload_out = self._output.payload if self._output else ""
+        self._events = _event_stream(self.model, self._output)
         self._reads_body = bool(self._input and self._payload_shape() is None and self._has_body(self._input))
 
     def decode(self, request: Request, labels: dict[str, str]) -> dict[str, Any]:
@@ -129,7 +131,10 @@ class RestCodec(Codec):
         kind = self.model.shapes[reference.shape].type
         if value is None:
             return
-        if kind == "string" and isinstance(value, str):
+        if self._events:
+            response.body = self._events.encode(value)
+            response.headers["content-type"] = CONTENT_TYPE
+        elif kind == "string" and isinstance(value, str):
             response.body = value.encode()
         elif kind in ("blob", "string") or is_stream(self.model, reference):
             response.body = value
@@ -179,6 +184,12 @@ class RestCodec(Codec):
             if error:
                 raise error from None
             return None
+
+
+def _event_stream(model: ServiceModel, shape: Shape | None) -> EventStream | None:
+    """What writes the payload where it is a stream of events."""
+    payload = shape.members[shape.payload] if shape and shape.payload else None
+    return EventStream(model, payload) if payload and is_event_stream(model, payload) else None
 
 
 def _places(model: ServiceModel, shape: Shape | None) -> list[Place]:
