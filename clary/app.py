@@ -21,6 +21,7 @@ from clary.jobs.host import Host, Scope
 from clary.names import make_arn, parse_arn
 from clary.sandbox import WarmParent
 from clary.services import sagemaker
+from clary.services.cloudwatch.alarm_state import alarm_state
 from clary.services.cloudwatch.alarm_watch import watch as watch_alarms
 from clary.services.iam.role import ensure_default_role
 from clary.services.s3 import inside as s3
@@ -136,6 +137,7 @@ class House:
             put_metrics=put_metrics,
             state_changed=lambda resource, change: sagemaker.state_changed(self.rooms, resource, change),
             credentials=self._credentials,
+            alarm_state=lambda scope, name: alarm_state(self.rooms, *scope, name) or "",
         )
 
     def _credentials(self, account: str, role: str) -> dict[str, str]:

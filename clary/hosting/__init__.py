@@ -10,7 +10,7 @@ from clary.hosting.invocation import (
     ModelNotReady,
     VariantNotFoundError,
 )
-from clary.hosting.rollout import PLAIN, Rollout
+from clary.hosting.rollout import PLAIN, Rollout, Step
 from clary.hosting.room import Hosting
 from clary.hosting.spec import CaptureSpec, ContainerSpec, EndpointSpec, VariantSpec
 
@@ -28,6 +28,7 @@ __all__ = [
     "ModelFailure",
     "ModelNotReady",
     "Rollout",
+    "Step",
     "VariantNotFoundError",
     "VariantSpec",
 ]

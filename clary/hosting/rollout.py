@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,12 +18,17 @@ _SLACK = 1e-6  # of a share: 3 x 1/3 is all
 Tell = Callable[[dict[str, Any]], Awaitable[None]]
 
 
+class Step(NamedTuple):
+    """The new fleet's share of the traffic, and how long it bakes so."""
+
+    share: float
+    seconds: float
+
+
 class Rollout(msgspec.Struct, kw_only=True, frozen=True):
     """A plan of an update; as it stands: all traffic at once, as soon as the new fleet is up."""
 
-    steps: tuple[float, ...] = (1.0,)  # the new fleet's share of the traffic after each step; the last is 1
-    bake_seconds: float = 0.0  # after each step
-    termination_seconds: float = 0.0  # after all of them, before the old fleet ends
+    steps: tuple[Step, ...] = (Step(1.0, 0.0),)  # the last one's share is 1; after it the old fleet ends
     until: float | None = None  # the time of day at which it is given up
     alarms: tuple[str, ...] = ()  # any of them in ALARM sends it back
     rolling: bool = False  # instances start and end step by step, instead of a whole new fleet beside the old one
@@ -32,7 +37,7 @@ class Rollout(msgspec.Struct, kw_only=True, frozen=True):
     @property
     def at_once(self) -> bool:
         """Whether nothing is to be seen between its beginning and its end."""
-        return len(self.steps) == 1 and not (self.rolling or self.bake_seconds or self.termination_seconds)
+        return len(self.steps) == 1 and not (self.rolling or self.steps[0].seconds)
 
 
 PLAIN = Rollout()
@@ -64,15 +69,14 @@ class TakeOver:
         """Every step, up to where the old fleet may end; DeploymentError where the update is to be undone."""
         if not self._old:
             await self._watched(self._new.start())
-        for share in self._rollout.steps:
+        for share, seconds in self._rollout.steps:
             await self._step(share)
-            await self._bake(self._rollout.bake_seconds)
-        await self._bake(self._rollout.termination_seconds)
+            await self._bake(seconds)
 
     async def back(self, reason: str) -> None:
         """Give all traffic back to what served before; RollbackError where that does not come up again."""
         if self._share:
-            await self._say("RollingBack", "Updating", reason)
+            await self._say("RollingBack", "Deleting", reason)
         if self._old:
             self._new.take_out(portion(self._new.full, self._share))  # without those that did not come up
         while self._share:

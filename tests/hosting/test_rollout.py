@@ -14,7 +14,7 @@ import pytest
 
 from clary.clock import Clock, MovedClock
 from clary.config import Settings
-from clary.hosting import Answer, EndpointSpec, Hosting, Invocation, Rollout, worker
+from clary.hosting import Answer, EndpointSpec, Hosting, Invocation, Rollout, Step, worker
 from clary.hosting.rollout import portion
 from clary.sandbox import WarmParent
 from tests.hosting.conftest import ID, House, archive, endpoint, until, variant
@@ -60,6 +60,12 @@ def hosting(
 
 def version(name: str, count: int = 1, **fields: Any) -> EndpointSpec:
     return endpoint(variant(uri=f"s3://models/{name}", instance_count=count, **fields))
+
+
+def plan(seconds: float, *shares: float, last: float | None = None, **fields: Any) -> Rollout:
+    """Steps to these shares and then to the whole, each of which bakes."""
+    steps = [Step(share, seconds) for share in shares]
+    return Rollout(steps=(*steps, Step(1.0, seconds if last is None else last)), **fields)
 
 
 def serve(hosting: Hosting, house: House, count: int = 1) -> None:
@@ -115,7 +121,7 @@ def test_a_canary_bakes_twice_before_the_old_fleet_ends(
 ) -> None:
     serve(hosting, house)
     with callers(hosting, loop):
-        hosting.update(version("new"), Rollout(steps=(0.25, 1.0), bake_seconds=60, termination_seconds=30))
+        hosting.update(version("new"), plan(60, 0.25, last=30))
         canary = stage(house, "Baking")
         assert (canary["Share"], canary["Counts"]["New"]) == (0.25, {"AllTraffic": 1})
         counts = shares(ask)
@@ -124,13 +130,11 @@ def test_a_canary_bakes_twice_before_the_old_fleet_ends(
         clock.move(61)
         assert stage(house, "Baking", 2)["Share"] == 1.0
         assert shares(ask, 20) == {"new": 20}
-        clock.move(61)
-        stage(house, "Baking", 3)
         assert len(list((tmp_path / "endpoints").glob("[0-9]*"))) == 2  # the old one stands by still
         clock.move(31)
         assert settled(house)["EndpointStatus"] == "InService"
     statuses = [row["Stage"]["Status"] for row in house.states if "Stage" in row]
-    assert statuses == ["ActivatingTraffic", "Baking", "ActivatingTraffic", "Baking", "Baking"]
+    assert statuses == ["ActivatingTraffic", "Baking", "ActivatingTraffic", "Baking"]
     until(lambda: len(list((tmp_path / "endpoints").glob("[0-9]*"))) == 1)
 
 
@@ -145,10 +149,10 @@ def test_an_alarm_sends_everything_back(
     tmp_path: Path,
     rolling: bool,
 ) -> None:
-    plan = Rollout(steps=(0.5, 1.0), bake_seconds=60, alarms=("errors",), rolling=rolling, step_back=0.5)
+    rollout = plan(60, 0.5, alarms=("errors",), rolling=rolling, step_back=0.5)
     serve(hosting, house, 2)
     with callers(hosting, loop):
-        hosting.update(version("new", 2), plan)
+        hosting.update(version("new", 2), rollout)
         stage(house, "Baking")
         clock.move(61)
         stage(house, "Baking", 2)
@@ -169,7 +173,7 @@ def test_a_rolling_update_never_runs_both_fleets_whole(
 ) -> None:
     serve(hosting, house, 4)
     with callers(hosting, loop):
-        hosting.update(version("new", 4), Rollout(steps=(0.25, 0.5, 0.75, 1.0), bake_seconds=10, rolling=True))
+        hosting.update(version("new", 4), plan(10, 0.25, 0.5, 0.75, rolling=True))
         for step in range(1, 5):
             counts = stage(house, "Baking", step)["Counts"]
             assert (counts["New"], counts["Old"]) == ({"AllTraffic": step}, {"AllTraffic": 4 - step})
@@ -191,7 +195,7 @@ def running(tmp_path: Path) -> int:
 
 def test_what_takes_too_long_goes_back(hosting: Hosting, ask: Ask, house: House, clock: SteppedClock) -> None:
     serve(hosting, house)
-    hosting.update(version("new"), Rollout(steps=(0.5, 1.0), bake_seconds=600, until=clock.now() + 900))
+    hosting.update(version("new"), plan(600, 0.5, until=clock.now() + 900))
     stage(house, "Baking")
     clock.move(601)
     stage(house, "Baking", 2)
@@ -216,8 +220,7 @@ def test_a_rollback_that_fails_leaves_a_mix_that_serves(
     hosting: Hosting, ask: Ask, house: House, alarms: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     serve(hosting, house, 2)
-    plan = Rollout(steps=(0.5, 1.0), bake_seconds=60, alarms=("errors",), rolling=True)
-    hosting.update(version("new", 2), plan)
+    hosting.update(version("new", 2), plan(60, 0.5, alarms=("errors",), rolling=True))
     stage(house, "Baking")
     monkeypatch.setattr(worker, "ENTRY", "tests.hosting.no_such_module:main")
     alarms["errors"] = "ALARM"
@@ -234,7 +237,7 @@ def test_a_rollback_that_fails_leaves_a_mix_that_serves(
 def test_a_variant_that_only_one_fleet_has_is_found_there(hosting: Hosting, ask: Ask, house: House) -> None:
     hosting.create(endpoint(variant("a")))
     house.wait_for_states(1)
-    hosting.update(endpoint(variant("b")), Rollout(steps=(0.5, 1.0), bake_seconds=60))
+    hosting.update(endpoint(variant("b")), plan(60, 0.5))
     stage(house, "Baking")
     assert {ask("1", target_variant="a").variant for _ in range(20)} == {"a"}
     assert {ask("1", target_variant="b").variant for _ in range(20)} == {"b"}
@@ -242,7 +245,7 @@ def test_a_variant_that_only_one_fleet_has_is_found_there(hosting: Hosting, ask:
 
 def test_an_endpoint_may_be_deleted_while_its_update_bakes(hosting: Hosting, house: House, tmp_path: Path) -> None:
     serve(hosting, house)
-    hosting.update(version("new"), Rollout(bake_seconds=60))
+    hosting.update(version("new"), plan(60))
     stage(house, "Baking")
     before = len(house.states)
     hosting.delete(ID)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.sagemaker import listing, resources
+from clary.services.sagemaker import endpoint_rollout, listing, resources
 from clary.services.sagemaker.endpoint_deployment import check_size, new_deployment, retain, to_spec
 from clary.services.sagemaker.endpoint_state import TRANSIENT, describe
 from clary.services.sagemaker.errors import ValidationException
@@ -14,24 +14,14 @@ from clary.services.sagemaker.resources import ENDPOINT, ENDPOINT_CONFIG
 from clary.store.records import Record
 from clary.wire import Call, operation
 
-_POLICY = "DeploymentConfig.BlueGreenUpdatePolicy"
-
-DEPLOYMENT_NOT_DONE = (
-    NotDone(f"{_POLICY}.TrafficRoutingConfiguration.Type", "traffic that is shifted in steps", ("ALL_AT_ONCE",)),
-    NotDone(f"{_POLICY}.TrafficRoutingConfiguration.WaitIntervalInSeconds", "a baking period"),
-    NotDone(f"{_POLICY}.TerminationWaitInSeconds", "a baking period"),
-    NotDone(f"{_POLICY}.MaximumExecutionTimeoutInSeconds", "a time limit to an update"),
-    NotDone("DeploymentConfig.RollingUpdatePolicy", "a rolling update"),
-    NotDone("DeploymentConfig.AutoRollbackConfiguration", "rollback by alarms"),
-)
-
 
 @operation
 def create_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Write the record with all it takes to serve, and start the workers."""
-    refuse(request, DEPLOYMENT_NOT_DONE)
     config = resources.find(call, ENDPOINT_CONFIG, request["EndpointConfigName"])
-    body = {**request, "Pending": new_deployment(call, config), "LastDeploymentConfig": request.get("DeploymentConfig")}
+    deployment = new_deployment(call, config)
+    endpoint_rollout.check(request.get("DeploymentConfig"), deployment)  # for updates to come that retain it
+    body = {**request, "Pending": deployment, "LastDeploymentConfig": request.get("DeploymentConfig")}
     record = resources.create(call, ENDPOINT, body, status="Creating")
     started = False
     try:
@@ -62,12 +52,13 @@ def list_endpoints(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation
 def update_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Bring up the workers of another configuration beside the old ones, then swap."""
-    refuse(request, DEPLOYMENT_NOT_DONE)
+    """Bring up the workers of another configuration beside the old ones, then let them take over as it is asked."""
     key = resources.key_of(call, ENDPOINT, request["EndpointName"])
     serving = resources.find(call, ENDPOINT, request["EndpointName"])
     config = resources.find(call, ENDPOINT_CONFIG, request["EndpointConfigName"])
     _check_settled(serving)
+    policy = _policy(serving, request)
+    endpoint_rollout.check_alarms(call, policy)
     # AWS refuses to update an endpoint whose present configuration was deleted.
     resources.find(call, ENDPOINT_CONFIG, serving.body["Deployment"]["EndpointConfigName"])
     deployment = new_deployment(call, config)
@@ -77,14 +68,25 @@ def update_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         _check_settled(record)
         if request.get("RetainAllVariantProperties"):
             retain(deployment, record.body["Deployment"], excluded)
-        record.body.update(Pending=deployment, FailureReason="")
-        if not request.get("RetainDeploymentConfig"):
-            record.body["LastDeploymentConfig"] = request.get("DeploymentConfig")
+        endpoint_rollout.check(policy, deployment)
+        pending = {**deployment, "DeploymentConfig": policy}
+        record.body.update(Pending=pending, LastDeploymentConfig=policy, FailureReason="")
         record.status = "Updating"
 
     record = resources.change(call.rooms, key, update)
-    call.rooms.hosting.update(to_spec(record, record.body["Pending"]))
+    pending = record.body["Pending"]
+    call.rooms.hosting.update(to_spec(record, pending), endpoint_rollout.to_rollout(pending))
     return {"EndpointArn": record.body["EndpointArn"]}
+
+
+def _policy(serving: Record, request: dict[str, Any]) -> dict[str, Any] | None:
+    """The DeploymentConfig of an update: its own, or the one of the update before."""
+    given: dict[str, Any] | None = request.get("DeploymentConfig")
+    if not request.get("RetainDeploymentConfig"):
+        return given
+    if given:
+        raise ValidationException("Give either DeploymentConfig or RetainDeploymentConfig, which keeps the last one.")
+    return serving.body.get("LastDeploymentConfig")
 
 
 @operation

@@ -11,6 +11,16 @@ TRANSIENT = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", 
 
 _MAX_REASON = 1024
 
+_NO_COUNTS: dict[str, int] = {}
+
+# An update of which nothing was told yet.
+_NO_STAGE: dict[str, Any] = {
+    "Status": "Creating",
+    "Message": "",
+    "Share": 0.0,
+    "Counts": {"Old": None, "New": _NO_COUNTS},
+}
+
 
 def move(record: Record, change: dict[str, Any]) -> None:
     """Write one change of an endpoint's state into its record; repeated, it changes nothing more."""
@@ -20,20 +30,42 @@ def move(record: Record, change: dict[str, Any]) -> None:
     if status not in TRANSIENT:
         if body.pop("Recovering", False):
             return  # what served before a restart is back; the update that was under way follows
-        pending = body.pop("Pending", None)
-        updated = status == "InService" and not change.get("UpdateFailed")
-        if pending and (updated or "Deployment" not in body):
-            body["Deployment"] = pending
+        if status == record.status == "InService" and "Pending" not in body:
+            return  # it serves again after a restart: what is known of its last update stays
+        _settle(body, status, failed=bool(change.get("UpdateFailed")))
+    elif "Stage" in change:
+        body["Stage"] = {**change["Stage"], "StartTime": change["Time"]}
     if (record.status, body.get("FailureReason", "")) != (status, reason[:_MAX_REASON]):
         body["LastModifiedTime"] = change["Time"]
     body["FailureReason"] = reason[:_MAX_REASON]
     record.status = status
 
 
+def _settle(body: dict[str, Any], status: str, *, failed: bool) -> None:
+    """An update has ended, well or not."""
+    pending, stage = body.pop("Pending", None), body.pop("Stage", None)
+    if status == "UpdateRollbackFailed":
+        body.setdefault("Mixed", {"Pending": pending, "Stage": stage})
+        return
+    body.pop("Mixed", None)
+    if pending and ((status == "InService" and not failed) or "Deployment" not in body):
+        pending.pop("DeploymentConfig", None)
+        body["Deployment"] = pending
+
+
+def give_up(record: Record) -> None:
+    """The server died while an update was rolled back: all that serves from now on is the old."""
+    record.body.pop("Pending", None)
+    record.body.pop("Stage", None)
+    record.status = "InService"
+
+
 def describe(record: Record) -> dict[str, Any]:
     """DescribeEndpoint's answer."""
     body = record.body
-    deployment, pending = body.get("Deployment"), body.get("Pending")
+    deployment = body.get("Deployment")
+    update = body if record.status in TRANSIENT else body.get("Mixed", {})
+    pending, stage = update.get("Pending"), update.get("Stage") or _NO_STAGE
     shown: dict[str, Any] = {
         "EndpointName": body["EndpointName"],
         "EndpointArn": body["EndpointArn"],
@@ -47,32 +79,45 @@ def describe(record: Record) -> dict[str, Any]:
     }
     if deployment:
         shown["DataCaptureConfig"] = capture_config.summary(deployment.get("DataCaptureConfig"))
-        serving = record.status != "Failed"
+        old = _NO_COUNTS if record.status == "Failed" else stage["Counts"]["Old"]
         shown["ProductionVariants"] = [
-            _variant(variant, deployment, serving=serving) for variant in deployment["Variants"]
+            _variant(variant, deployment, 1 - stage["Share"], old) for variant in deployment["Variants"]
         ]
     if pending:
-        shown["PendingDeploymentSummary"] = _pending(pending)
+        shown["PendingDeploymentSummary"] = _pending(pending, stage)
     return shown
 
 
-def _variant(variant: dict[str, Any], deployment: dict[str, Any], *, serving: bool) -> dict[str, Any]:
+def _variant(
+    variant: dict[str, Any], deployment: dict[str, Any], share: float, counts: dict[str, int] | None
+) -> dict[str, Any]:
+    """A variant whose fleet has this share of the traffic, and so many instances; None for as many as wanted."""
+    wanted = variant["DesiredInstanceCount"]
     return {
         "VariantName": variant["VariantName"],
         "DeployedImages": _images(variant, deployment),
-        "CurrentWeight": variant["DesiredWeight"],
+        "CurrentWeight": variant["DesiredWeight"] * share,
         "DesiredWeight": variant["DesiredWeight"],
-        "CurrentInstanceCount": variant["DesiredInstanceCount"] if serving else 0,
-        "DesiredInstanceCount": variant["DesiredInstanceCount"],
+        "CurrentInstanceCount": wanted if counts is None else counts.get(variant["VariantName"], 0),
+        "DesiredInstanceCount": wanted,
     }
 
 
-def _pending(pending: dict[str, Any]) -> dict[str, Any]:
+def _pending(pending: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
+    status = {
+        "Status": stage["Status"],
+        "StatusMessage": stage["Message"] or None,
+        "StartTime": stage.get("StartTime", pending["StartTime"]),
+    }
     return {
         "EndpointConfigName": pending["EndpointConfigName"],
         "StartTime": pending["StartTime"],
         "ProductionVariants": [
-            {**_variant(variant, pending, serving=False), "InstanceType": variant["InstanceType"]}
+            {
+                **_variant(variant, pending, stage["Share"], stage["Counts"]["New"]),
+                "InstanceType": variant["InstanceType"],
+                "VariantStatus": [status],
+            }
             for variant in pending["Variants"]
         ],
     }

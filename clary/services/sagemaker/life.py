@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from clary.services.sagemaker import (
+    endpoint_rollout,
     endpoint_state,
     pipeline,
     processing_state,
@@ -107,12 +108,14 @@ def _recover_endpoint(rooms: Rooms, record: Record) -> None:
         return
     if record.status == "Failed":
         return
+    if record.status == "RollingBack":
+        record = resources.change(rooms, record.key, endpoint_state.give_up)
     deployment, pending = record.body.get("Deployment"), record.body.get("Pending")
     if deployment is None:
         rooms.hosting.create(to_endpoint_spec(record, record.body["Pending"]))
         return
     if pending:
-        rooms.records.change(record.key, lambda record: record.body.update(Recovering=True))
+        rooms.records.change(record.key, lambda record: record.body.update(Recovering=True, Stage=None))
     rooms.hosting.recover([to_endpoint_spec(record, deployment)])
     if pending:
-        rooms.hosting.update(to_endpoint_spec(record, pending))
+        rooms.hosting.update(to_endpoint_spec(record, pending), endpoint_rollout.to_rollout(pending))

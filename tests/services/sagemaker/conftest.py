@@ -8,6 +8,7 @@ import pytest
 
 from clary.clock import MovedClock
 from clary.config import Settings
+from clary.hosting import PLAIN
 from clary.services.sagemaker import state_changed
 from clary.store.changes import Changes
 from clary.store.database import Database
@@ -72,12 +73,14 @@ class NotedHosting:
 
     def __init__(self):
         self.created, self.updated, self.deleted, self.recovered, self.weights = [], [], [], [], {}
+        self.rollouts = []
 
     def create(self, spec):
         self.created.append(spec)
 
-    def update(self, spec):
+    def update(self, spec, rollout=PLAIN):
         self.updated.append(spec)
+        self.rollouts.append(rollout)
 
     def delete(self, arn):
         self.deleted.append(arn)

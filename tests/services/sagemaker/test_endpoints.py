@@ -273,26 +273,6 @@ def test_weights_name_each_variant_once(serving):
     assert message("AllTraffic", "AllTraffic") == twice
 
 
-def test_deployment_policies(serving):
-    def policy(**changes):
-        routing = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0, **changes}
-        return {"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}}
-
-    def update(config):
-        request = {"EndpointName": "endpoint", "EndpointConfigName": "config", "DeploymentConfig": config}
-        serving(update_endpoint, **request)
-
-    for config, member in (
-        (policy(Type="CANARY"), "BlueGreenUpdatePolicy.TrafficRoutingConfiguration.Type"),
-        (policy(WaitIntervalInSeconds=60), "BlueGreenUpdatePolicy.TrafficRoutingConfiguration.WaitIntervalInSeconds"),
-        ({"AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "a"}]}}, "AutoRollbackConfiguration"),
-    ):
-        with pytest.raises(ValidationException, match=f"^DeploymentConfig.{member} asks for"):
-            update(config)
-    update(policy())
-    assert describe(serving)["LastDeploymentConfig"] == policy()
-
-
 def test_listing(serving):
     serving.clock.move(1)
     serving(create_endpoint, EndpointName="Second", EndpointConfigName="config")
