@@ -23,6 +23,7 @@ from clary.hosting.invocation import (
 from clary.hosting.measurements import Measurement, Measurements, scope_of
 from clary.hosting.passage import Passage, Way
 from clary.hosting.rollout import PLAIN, RollbackError, Rollout, TakeOver
+from clary.hosting.scaling import resize
 from clary.hosting.spec import EndpointSpec
 from clary.hosting.targets import directly_invoked
 from clary.hosting.traffic import Part, Traffic
@@ -85,6 +86,18 @@ class Endpoint:
             self._traffic.divide([Part(fleet, 1.0)])
             await self._tell({"EndpointStatus": "InService"})
         await self._retire(old)
+
+    async def resize(self, spec: EndpointSpec) -> None:
+        """Start or stop instances in place; where new ones don't come up all stays as it is."""
+        async with self._turn:
+            if self._deleted:
+                return
+            try:
+                await resize(self._traffic, spec)
+            except DeploymentError as error:
+                await self._tell_failure(str(error))
+                return
+            await self._tell({"EndpointStatus": "InService"})
 
     async def _take_over(self, fleet: Fleet, rollout: Rollout) -> None:
         """Bring a fleet up, and into the place of what serves; DeploymentError when all is again as it was."""

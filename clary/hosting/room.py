@@ -59,6 +59,10 @@ class Hosting:
         """Start new workers, let them take over, end the old ones; where the new don't come up the old ones stay."""
         self._run(self._endpoints[spec.id].deploy(self._fleet(spec), rollout))
 
+    def resize(self, spec: EndpointSpec) -> None:
+        """Start or stop instances until the variants have as many as they shall."""
+        self._run(self._endpoints[spec.id].resize(spec))
+
     def set_weights(self, id: str, weights: Mapping[str, float]) -> None:  # noqa: A002
         """Change the variants' shares of the traffic, from the next request on."""
         self._endpoints[id].set_weights(dict(weights))

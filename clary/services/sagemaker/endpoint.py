@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from clary.services.sagemaker import endpoint_rollout, listing, resources
-from clary.services.sagemaker.endpoint_deployment import check_size, new_deployment, retain, to_spec
-from clary.services.sagemaker.endpoint_state import TRANSIENT, describe
+from clary.services.sagemaker.endpoint_deployment import new_deployment, retain, to_spec
+from clary.services.sagemaker.endpoint_state import TRANSIENT, check_settled, describe
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.holding import hold
-from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.services.sagemaker.resources import ENDPOINT, ENDPOINT_CONFIG
 from clary.store.records import Record
 from clary.wire import Call, operation
@@ -56,7 +55,7 @@ def update_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     key = resources.key_of(call, ENDPOINT, request["EndpointName"])
     serving = resources.find(call, ENDPOINT, request["EndpointName"])
     config = resources.find(call, ENDPOINT_CONFIG, request["EndpointConfigName"])
-    _check_settled(serving)
+    check_settled(serving)
     policy = _policy(serving, request)
     endpoint_rollout.check_alarms(call, policy)
     # AWS refuses to update an endpoint whose present configuration was deleted.
@@ -65,7 +64,7 @@ def update_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     excluded = {row["VariantPropertyType"] for row in request.get("ExcludeRetainedVariantProperties", [])}
 
     def update(record: Record) -> None:
-        _check_settled(record)
+        check_settled(record)
         if request.get("RetainAllVariantProperties"):
             retain(deployment, record.body["Deployment"], excluded)
         endpoint_rollout.check(policy, deployment)
@@ -87,63 +86,6 @@ def _policy(serving: Record, request: dict[str, Any]) -> dict[str, Any] | None:
     if given:
         raise ValidationException("Give either DeploymentConfig or RetainDeploymentConfig, which keeps the last one.")
     return serving.body.get("LastDeploymentConfig")
-
-
-@operation
-def update_endpoint_weights_and_capacities(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Change shares of traffic and numbers of instances in place."""
-    refuse(request, [NotDone("DesiredWeightsAndCapacities.ServerlessUpdateConfig", "serverless inference")])
-    key = resources.key_of(call, ENDPOINT, request["EndpointName"])
-
-    rows, now = request["DesiredWeightsAndCapacities"], call.rooms.clock.now()
-    resized = any("DesiredInstanceCount" in row for row in rows)
-
-    def update(record: Record) -> None:
-        _check_settled(record)
-        deployment = record.body["Deployment"]
-        desired = {**deployment, "Variants": _with_desired(record, deployment["Variants"], rows)}
-        if resized:
-            record.body["Pending"] = {**desired, "StartTime": now}
-            record.status = "Updating"
-        else:
-            record.body.update(Deployment=desired, LastModifiedTime=now)
-
-    record = resources.change(call.rooms, key, update)
-    if resized:
-        call.rooms.hosting.update(to_spec(record, record.body["Pending"]))
-    else:
-        weights = {row["VariantName"]: row["DesiredWeight"] for row in rows if "DesiredWeight" in row}
-        call.rooms.hosting.set_weights(record.body["EndpointArn"], weights)
-    return {"EndpointArn": record.body["EndpointArn"]}
-
-
-def _with_desired(record: Record, variants: list[dict[str, Any]], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The variants with the weights and numbers of instances that are asked for."""
-    changed = {variant["VariantName"]: dict(variant) for variant in variants}
-    names = [row["VariantName"] for row in rows]
-    if unknown := [name for name in names if name not in changed]:
-        raise ValidationException(
-            f'The variant name(s) "{", ".join(unknown)}" is/are not present within endpoint configuration '
-            f'"{record.body["Deployment"]["EndpointConfigName"]}".'
-        )
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise ValidationException(f'The variant name "{twice[0]}" was non-unique within the request.')
-    for row in rows:
-        if row.get("DesiredInstanceCount") == 0:
-            raise ValidationException("DesiredInstanceCount must be at least 1.")
-        changed[row["VariantName"]].update(
-            {name: row[name] for name in ("DesiredWeight", "DesiredInstanceCount") if name in row}
-        )
-    check_size(list(changed.values()))
-    return list(changed.values())
-
-
-def _check_settled(record: Record) -> None:
-    arn = record.body["EndpointArn"]
-    if record.status in TRANSIENT:
-        raise ValidationException(f'Cannot update in-progress endpoint "{arn}".')
-    if record.status == "Failed":
-        raise ValidationException(f'Cannot update failed endpoint "{arn}"; it can only be deleted.')
 
 
 @operation

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clary.services.sagemaker import capture_config
+from clary.services.sagemaker.errors import ValidationException
 from clary.store.records import Record
 
 TRANSIENT = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
@@ -60,6 +61,15 @@ def give_up(record: Record) -> None:
     record.status = "InService"
 
 
+def check_settled(record: Record) -> None:
+    """Raise ValidationException for an endpoint that can't be updated now."""
+    arn = record.body["EndpointArn"]
+    if record.status in TRANSIENT:
+        raise ValidationException(f'Cannot update in-progress endpoint "{arn}".')
+    if record.status == "Failed":
+        raise ValidationException(f'Cannot update failed endpoint "{arn}"; it can only be deleted.')
+
+
 def describe(record: Record) -> dict[str, Any]:
     """DescribeEndpoint's answer."""
     body = record.body
@@ -85,6 +95,7 @@ def describe(record: Record) -> dict[str, Any]:
         ]
     if pending:
         shown["PendingDeploymentSummary"] = _pending(pending, stage)
+        _show_desired(shown, pending)
     return shown
 
 
@@ -101,6 +112,16 @@ def _variant(
         "CurrentInstanceCount": wanted if counts is None else counts.get(variant["VariantName"], 0),
         "DesiredInstanceCount": wanted,
     }
+
+
+def _show_desired(shown: dict[str, Any], pending: dict[str, Any]) -> None:
+    """While instances start or stop, a variant's desired number is no longer its current one."""
+    desired = {variant["VariantName"]: variant for variant in pending["Variants"]}
+    if pending["EndpointConfigName"] != shown["EndpointConfigName"]:
+        return
+    for variant in shown.get("ProductionVariants", []):
+        if found := desired.get(variant["VariantName"]):
+            variant.update({name: found[name] for name in ("DesiredInstanceCount", "DesiredWeight")})
 
 
 def _pending(pending: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:

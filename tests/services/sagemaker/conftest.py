@@ -73,6 +73,7 @@ class NotedHosting:
 
     def __init__(self):
         self.created, self.updated, self.deleted, self.recovered, self.weights = [], [], [], [], {}
+        self.resized = []
         self.rollouts = []
 
     def create(self, spec):
@@ -81,6 +82,9 @@ class NotedHosting:
     def update(self, spec, rollout=PLAIN):
         self.updated.append(spec)
         self.rollouts.append(rollout)
+
+    def resize(self, spec):
+        self.resized.append(spec)
 
     def delete(self, arn):
         self.deleted.append(arn)

@@ -6,8 +6,8 @@ from clary.services.sagemaker.endpoint import (
     describe_endpoint,
     list_endpoints,
     update_endpoint,
-    update_endpoint_weights_and_capacities,
 )
+from clary.services.sagemaker.endpoint_capacity import update_endpoint_weights_and_capacities
 from clary.services.sagemaker.endpoint_config import (
     create_endpoint_config,
     delete_endpoint_config,
@@ -244,7 +244,7 @@ def test_an_update_can_keep_weights_and_numbers(serving):
     assert (new.weight, new.instance_count) == (7.0, 2)
 
 
-def test_weights_change_in_place_and_numbers_by_new_workers(serving):
+def test_weights_and_numbers_change_in_place(serving):
     def change(**row):
         rows = [{"VariantName": "AllTraffic", **row}]
         serving(update_endpoint_weights_and_capacities, EndpointName="endpoint", DesiredWeightsAndCapacities=rows)
@@ -255,8 +255,11 @@ def test_weights_change_in_place_and_numbers_by_new_workers(serving):
     assert (described["EndpointStatus"], described["ProductionVariants"][0]["CurrentWeight"]) == ("InService", 0.5)
 
     change(DesiredInstanceCount=3)
-    assert serving.hosting.updated[-1].variants[0].instance_count == 3
-    assert describe(serving)["EndpointStatus"] == "Updating"
+    assert serving.hosting.resized[-1].variants[0].instance_count == 3
+    described = describe(serving)
+    assert described["EndpointStatus"] == "Updating"
+    [shown] = described["ProductionVariants"]
+    assert (shown["CurrentInstanceCount"], shown["DesiredInstanceCount"]) == (1, 3)
     serving.tell(ARN, EndpointStatus="InService")
     assert describe(serving)["ProductionVariants"][0]["CurrentInstanceCount"] == 3
 
