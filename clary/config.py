@@ -37,6 +37,8 @@ class Settings:
     testing: bool = _setting(False, "Allow POST /_clary/reset and /moto-api/reset, which empty the data folder.")
     job_cores: int = _setting(0, "Cores that all running jobs may share; 0 means all of the machine.")
     job_memory_gib: float = _setting(0.0, "Memory in GiB that all running jobs may share; 0 means four fifths of it.")
+    checkpoint_seconds: float = _setting(5.0, "Seconds between two looks at the checkpoints that a job has written.")
+    spot_price: float = _setting(0.3, "What a second of managed spot training is billed at, where on demand is 1.")
     torch_version: str = _setting(
         "2.13.0", "The PyTorch of script mode on a machine without a GPU, whatever the image."
     )

@@ -1,8 +1,14 @@
 """The house's handle of all jobs: submit, stop, recover after a restart, close."""
 
+import threading
+from typing import Any
+
 from clary.errors import ValidationException
+from clary.jobs.checkpoints import ML
+from clary.jobs.instances import Capacity
 from clary.jobs.life import Life, has_ended
 from clary.jobs.metrics import compile_patterns
+from clary.jobs.queue import Interrupt
 from clary.jobs.room import Room
 from clary.jobs.spec import JobSpec
 from clary.jobs.staging import remove_tree
@@ -10,6 +16,10 @@ from clary.jobs.staging import remove_tree
 
 class Jobs(Room[Life]):
     """All jobs that have not ended."""
+
+    def __init__(self, *rooms: Any) -> None:
+        super().__init__(*rooms)
+        self._timers: dict[str, threading.Timer] = {}  # of spot jobs that wait
 
     def submit(self, spec: JobSpec) -> None:
         """Take a job: its folder is durable when this returns. ValidationException for what can never run."""
@@ -30,12 +40,18 @@ class Jobs(Room[Life]):
         lives.sort(key=lambda life: (life.began or float("inf"), life.spec.name))
         for life in lives:
             if life.admitted:
-                self._queue.take(life.spec.id, life.spec.wanted)
+                self._queue.take(life.spec.id, life.spec.wanted, _interrupt_of(life))
                 self._begin(life)
         for life in lives:
             if not life.admitted:
                 life.retell()
                 self._queue_up(life)
+
+    def interrupt(self, id: str, grace: float | None = None) -> bool:  # noqa: A002
+        """Take a spot job its room, with a grace period; False when it holds none or isn't one."""
+        with self._lock:
+            life = self._lives.get(id)
+        return life is not None and life.interrupt(grace)
 
     def forget(self, id: str) -> None:  # noqa: A002
         """Delete the folder of a job that has ended."""
@@ -49,6 +65,9 @@ class Jobs(Room[Life]):
 
     def _refuse_unsafe(self, spec: JobSpec) -> None:
         """Refuse what only a sandbox can honour where the kernel lets us build none."""
+        place = spec.checkpoints.path if spec.checkpoints else ML
+        if not place.startswith(ML) and not self._house.warm.namespaces:
+            raise ValidationException(f"This machine's kernel refuses namespaces, so {place} can't hold checkpoints")
         code = bool(spec.command or spec.image) and not self._house.settings.allow_unsandboxed
         if not (code or spec.instance_count > 1 or spec.network_isolation) or self._house.warm.namespaces:
             return
@@ -64,5 +83,48 @@ class Jobs(Room[Life]):
         with self._lock:
             self._lives[life.spec.id] = life  # it can be stopped from the moment that it is told
         life.tell("Starting")
-        if not self._enter(life):
-            life.tell("Pending")
+        self._wait(life)
+
+    def _wait(self, life: Life) -> None:
+        """Queue a new or an interrupted job; one on spot waits no longer than it may."""
+        if self._enter(life, _interrupt_of(life)):
+            return
+        life.tell("Pending")
+        if life.stopping:  # asked to while it was on its way into the queue
+            self.stop(life.spec.id)
+        elif life.spec.spot:
+            timer = threading.Timer(max(0.0, life.wait_left), self._give_up, [life])
+            timer.daemon = True
+            self._timers[life.spec.id] = timer
+            timer.start()
+
+    def _give_up(self, life: Life) -> None:
+        """End a job that has waited for too long."""
+        if self._queue.withdraw(life.spec.id):
+            life.cancel("MaxWaitTimeExceeded")
+            self._drop(life.spec.id)
+
+    def _begin(self, life: Life) -> None:
+        if timer := self._timers.pop(life.spec.id, None):
+            timer.cancel()
+        super()._begin(life)
+
+    def _live(self, life: Life, granted: Capacity) -> None:
+        try:
+            life.run(granted)
+        finally:
+            self._queue.leave(life.spec.id)
+            if life.interrupted:
+                self._wait(life)
+            else:
+                self._drop(life.spec.id)
+
+    def close(self) -> None:
+        """Stop what runs; what waits goes on at the next start."""
+        for timer in self._timers.values():
+            timer.cancel()
+        super().close()
+
+
+def _interrupt_of(life: Life) -> Interrupt | None:
+    return life.interrupt if life.spec.spot else None

@@ -6,7 +6,6 @@ in the folder of the attempt. So a server that was killed goes on where it was.
 
 import errno
 import logging
-import math
 import os
 import signal
 import threading
@@ -21,7 +20,9 @@ import msgspec
 from clary.clock import Clock
 from clary.config import Settings
 from clary.errors import AlgorithmError, ClientError, ServiceError
+from clary.jobs import spot
 from clary.jobs.artefact import artefact_uri, destination, files_of
+from clary.jobs.checkpoints import Checkpoints
 from clary.jobs.dressing import dress
 from clary.jobs.follow import Follower, is_passing
 from clary.jobs.host import Host
@@ -48,6 +49,8 @@ MESSAGES = {
     "Failed": "Training job failed",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "MaxWaitTimeExceeded": "Training job wait time exceeded MaxWaitTimeInSeconds provided",
+    "Interrupted": "Training job interrupted, waiting for capacity",
 }
 QUICK, SLOW = 0.02, 0.25  # seconds between two looks at a job: after something came, and when nothing does
 RETRY_SECONDS = 1.0
@@ -59,7 +62,11 @@ Result = TypeVar("Result")
 
 
 class Stopped(Exception):
-    """The job is to stop before it has started."""
+    """The job is to stop before it has started, or to leave the machine, or its time is over."""
+
+    def __init__(self, outcome: str = "Stopped") -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
 
 
 class Closing(Exception):
@@ -102,13 +109,29 @@ class Life:
     @property
     def admitted(self) -> bool:
         """Whether it has left the queue."""
-        return self._time_of("Downloading") is not None
+        return self._time_of("Downloading") is not None and not self.interrupted
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it waits for room again."""
+        told = [row["status"] for row in self._journal.entries if row["status"] != "Stopping"]
+        return told[-1:] == ["Interrupted"]
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it was asked to stop."""
+        return self._stop_file.exists()
+
+    @property
+    def wait_left(self) -> float:
+        """The seconds for which it may wait; endless where it is no spot job."""
+        return spot.wait_left(self.spec, self._journal.entries, self._house.clock.now())
 
     def tell(self, status: str, time: float | None = None, **fields: Any) -> None:
         """Note a state and tell the house, once an attempt; what was told last is told again by `retell`."""
         with self._lock:
             told = [row["status"] for row in self._journal.entries if row["attempt"] == self._number]
-            if status in told or (status == "Pending" and "Downloading" in told):
+            if status in told or (status == "Pending" and {"Downloading", "Interrupted"}.intersection(told)):
                 return
             moment = self._house.clock.now() if time is None else time
             change = {"SecondaryStatus": status, "StatusMessage": MESSAGES[status], "Time": moment, **fields}
@@ -121,10 +144,19 @@ class Life:
             self._pass_on(last["change"])
 
     def run(self, granted: Capacity) -> None:
-        """Live to the end, or until the server closes."""
+        """Live to the end, or to an interruption, or until the server closes."""
         try:
             self.retell()
-            self._conclude(self._reach_end(granted))
+            if self.interrupted and not self.stopping:
+                self._begin_anew()
+            end = self._reach_end(granted)
+            if end.outcome != "Interrupted":
+                self._conclude(end)
+            elif self.stopping:
+                self._conclude(msgspec.structs.replace(end, outcome="Stopped"))
+            else:
+                self.tell("Interrupted")
+                remove_tree(self._attempt().folder)
         except Closing:
             log.info("%s goes on when the server is back", self.spec.name)
         except Exception:
@@ -141,14 +173,28 @@ class Life:
         self._signal(signal.SIGTERM)
         self._wake.set()
 
-    def cancel(self) -> None:
+    def interrupt(self, grace: float | None = None) -> bool:
+        """Take a spot job its room: it goes on when there is some again. False where it holds none, or ends anyway."""
+        if not self.spec.spot or not self.admitted or self.stopping or self._attempt().end() is not None:
+            return False
+        try:
+            seconds = self.spec.stop_grace if grace is None else grace
+            write_whole(self._interrupt_file, str(seconds).encode())
+        except OSError as problem:
+            log.warning("%s can't be interrupted: %s", self.spec.name, problem)
+            return False
+        self._signal(signal.SIGTERM)
+        self._wake.set()
+        return True
+
+    def cancel(self, outcome: str = "Stopped") -> None:
         """End a job that was waiting its turn."""
         self.tell("Stopping")
-        self._conclude(End(outcome="Stopped", time=self._house.clock.now()))
+        self._conclude(End(outcome=outcome, time=self._house.clock.now()))
 
     def close(self) -> None:
         """The server ends: stop what runs, leave the rest for the next start."""
-        if self._attempt().begun or self._process:
+        if not self.interrupted and (self._attempt().begun or self._process):
             self.stop(min(CLOSE_GRACE, self.spec.stop_grace))
         self._closing.set()
         self._wake.set()
@@ -164,32 +210,39 @@ class Life:
             try:
                 if not self._attempt().staged:
                     self._download(granted)
-                end = self._train()
-            except Stopped:
-                return End(outcome="Stopped", time=self._house.clock.now())
+                end = self._train_and_sync()
+            except Stopped as stopped:
+                return End(outcome=stopped.outcome, time=self._house.clock.now())
             except AlgorithmError as problem:
                 return End(outcome="Failed", time=self._house.clock.now(), reason=f"{problem.kind}: {problem}")
             except SandboxError:
                 log.exception("%s could not be started", self.spec.name)
                 end = End(outcome="Failed", time=self._house.clock.now(), reason=INTERNAL, internal=True)
-            if not end.internal or self._number >= self.spec.max_attempts or self._stop_file.exists():
+            if not end.internal or self._number >= self.spec.max_attempts or self.stopping:
                 return end
-            self._number += 1
-            self.tell("Starting")
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._number += 1
+        self.tell("Starting")
 
     def _download(self, granted: Capacity) -> None:
         self._check()
         now = self._house.clock.now()
-        began = self._time_of("Downloading") or now
-        self.tell("Downloading", TrainingStartTime=began)
+        seconds, overtime = spot.time_left(self.spec, self._journal.entries, now)
+        if seconds <= 0:
+            raise Stopped(overtime)
+        self.tell("Downloading", TrainingStartTime=self._time_of("Downloading") or now)
         try:
             stage(
                 self._attempt(),
                 dress(self._house.settings, self.spec, self._check),
                 self._house.host,
                 granted,
-                seconds=max(1.0, self.spec.max_seconds - (now - began if self._number > 1 else 0.0)),
+                seconds=seconds,
+                overtime=overtime,
                 stop_file=self._stop_file,
+                interrupt_file=self._interrupt_file,
                 allow_unsandboxed=self._house.settings.allow_unsandboxed,
                 check=self._check,
             )
@@ -200,10 +253,23 @@ class Life:
             raise ClientError(f"Data download failed:{text}") from problem
 
     def _check(self) -> None:
-        if self._stop_file.exists():
+        if self.stopping:
             raise Stopped
+        if self._interrupt_file.exists():
+            raise Stopped("Interrupted")
         if self._closing.is_set():
             raise Closing
+
+    def _train_and_sync(self) -> End:
+        """Train, and keep S3's copy of the checkpoints the same, to the last of them."""
+        checkpoints = Checkpoints(self._house.host, self.spec, self._attempt().folder)
+        with checkpoints.watched(self._house.settings.checkpoint_seconds):
+            end = self._train()
+        try:
+            self._persist(checkpoints.finish, TRIES)
+        except (ClientError, ServiceError, OSError) as problem:
+            log.warning("the last checkpoints of %s can't be uploaded: %s", self.spec.name, problem)
+        return end
 
     def _train(self) -> End:
         """See that a supervisor has the attempt, and follow it to its end."""
@@ -218,7 +284,7 @@ class Life:
         while True:
             over = attempt.end() is not None or not self._is_alive(attempt)
             for event in attempt.news():
-                followers = followers or self._hear(event, attempt)
+                followers = self._hear(event, attempt) or followers
             moved, failed = self._pump(followers, last=over)
             outputs.look()
             tries += failed
@@ -228,7 +294,10 @@ class Life:
             if self._wake.wait(RETRY_SECONDS if failed else 0 if moved else pause):
                 self._wake.clear()
         self._process = None
-        return attempt.end() or End(outcome="Failed", time=self._house.clock.now(), reason=INTERNAL, internal=True)
+        now = self._house.clock.now()
+        if attempt.end() is None and self._interrupt_file.exists():  # the machine was lost while it was to be left
+            return End(outcome="Interrupted", time=now)
+        return attempt.end() or End(outcome="Failed", time=now, reason=INTERNAL, internal=True)
 
     def _fork(self, attempt: Attempt) -> tuple[int, int]:
         """Start a supervisor. A warm parent that dies is replaced: there may be one the next time."""
@@ -245,8 +314,8 @@ class Life:
 
     def _hear(self, event: Entry, attempt: Attempt) -> list[Follower]:
         """Tell what a note of the supervisor means; from the first on the hosts' output can be followed."""
-        if event["event"] == "packing":
-            self.tell("Uploading", event["time"])
+        if event["event"] == "stopping" and event["outcome"] == "MaxWaitTimeExceeded":
+            self.tell("Stopping", event["time"])
         if event["event"] != "started":
             return []
         self._process = (event["pid"], event["start_time"])
@@ -258,7 +327,8 @@ class Life:
                 self._house.clock,
                 self.spec,
                 attempt.log_of(name),
-                f"{self.spec.name}/{name}-{int(event['time'])}",
+                # the next attempt may begin in the same second
+                f"{self.spec.name}/{name}-{int(event['time']) + self._number - 1}",
                 scraper,
             )
             for name in self.spec.hosts
@@ -303,9 +373,7 @@ class Life:
         if artefact:
             fields["ModelArtifacts"] = {"S3ModelArtifacts": artefact}
         now = self._house.clock.now()
-        began = self._time_of("Downloading")
-        if began is not None:
-            fields |= {"TrainingEndTime": now, "BillableTimeInSeconds": max(1, math.ceil(now - began))}
+        fields |= spot.describe_times(self.spec, self._journal.entries, now, self._house.settings.spot_price)
         self.over = True
         self._leave(self.spec.id)
         self.tell(outcome, now, **fields)
@@ -354,6 +422,10 @@ class Life:
 
     def _attempt(self) -> Attempt:
         return Attempt(self.folder / f"attempt-{self._number}")
+
+    @property
+    def _interrupt_file(self) -> Path:
+        return self.folder / f"interrupt-{self._number}"
 
     def _scraper(self) -> Scraper:
         return Scraper(self._house.host, self.spec, self.folder / "metrics.json")

@@ -70,6 +70,10 @@ class Plan(msgspec.Struct, kw_only=True, frozen=True):
     stop_grace: float
     stop_file: str
     """Appears when the job is to stop; holds the seconds of grace."""
+    interrupt_file: str = ""
+    """Appears when a spot job is to leave the machine; holds the seconds of grace."""
+    overtime: str = "MaxRuntimeExceeded"
+    """How the job ends when `max_seconds` are over."""
     isolated: bool = False
     """The hosts share a network of their own that reaches nothing else."""
     archive: bool = True
@@ -82,7 +86,7 @@ class End(msgspec.Struct, kw_only=True, frozen=True):
     """How a run ended: `end.json`, the last thing that a supervisor writes."""
 
     outcome: str
-    """Completed, Failed, Stopped or MaxRuntimeExceeded."""
+    """Completed, Failed, Stopped, Interrupted, MaxRuntimeExceeded or MaxWaitTimeExceeded."""
     time: float
     """When the last host had ended."""
     reason: str = ""

@@ -14,7 +14,7 @@ from clary.jobs.host import Host
 from clary.jobs.instances import Capacity, machine_capacity
 from clary.jobs.journal import sync_folder, write_whole
 from clary.jobs.life import House
-from clary.jobs.queue import Queue
+from clary.jobs.queue import Interrupt, Queue
 from clary.jobs.staging import remove_tree
 from clary.sandbox import WarmParent
 
@@ -112,11 +112,11 @@ class Room(Generic[LifeT]):
         name = id.rpartition("/")[2]
         return self._folder / f"{name[:63]}-{hashlib.sha256(id.encode()).hexdigest()[:12]}"
 
-    def _enter(self, life: LifeT) -> bool:
+    def _enter(self, life: LifeT, interrupt: Interrupt | None = None) -> bool:
         """Queue the work; its thread starts when there is room. False where it has to wait."""
         with self._lock:
             self._lives[life.spec.id] = life
-        return self._queue.enter(life.spec.id, life.spec.wanted, lambda: self._begin(life))
+        return self._queue.enter(life.spec.id, life.spec.wanted, lambda: self._begin(life), interrupt)
 
     def _begin(self, life: LifeT) -> None:
         granted = self._queue.cap(life.spec.wanted)

@@ -37,6 +37,13 @@ class OutputSpec(msgspec.Struct, kw_only=True, frozen=True):
     """Uploaded while the job runs too, not only at its end."""
 
 
+class CheckpointSpec(msgspec.Struct, kw_only=True, frozen=True):
+    """A folder of each host that is the same as a prefix in S3."""
+
+    uri: str
+    path: str = "/opt/ml/checkpoints"
+
+
 class MetricSpec(msgspec.Struct, frozen=True):
     """A metric and the regular expression whose first group is its value in a log line."""
 
@@ -72,7 +79,12 @@ class JobSpec(msgspec.Struct, kw_only=True, frozen=True):
     instance_count: int = 1
     volume_gib: int = 0
     """What the channels in File mode may take; 0 sets no limit."""
+    checkpoints: CheckpointSpec | None = None
     max_seconds: int = 86_400
+    spot: bool = False
+    """It may be interrupted, and goes on from its checkpoints when there is room again."""
+    max_wait_seconds: int = 0
+    """How long a spot job may take in all, its waiting included."""
     stop_grace: float = STOP_GRACE
     network_isolation: bool = False
     encrypt_between: bool = False

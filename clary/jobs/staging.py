@@ -20,6 +20,7 @@ import msgspec
 from clary.errors import ClientError
 from clary.jobs import channels, tree
 from clary.jobs.channels import Staging
+from clary.jobs.checkpoints import Checkpoints, mounts_of
 from clary.jobs.host import Host
 from clary.jobs.instances import Capacity
 from clary.jobs.journal import Entry, read_journal, read_small, write_whole
@@ -84,7 +85,9 @@ def stage(
     granted: Capacity,
     *,
     seconds: float,
+    overtime: str,
     stop_file: Path,
+    interrupt_file: Path,
     allow_unsandboxed: bool,
     check: Callable[[], None],
 ) -> None:
@@ -100,6 +103,7 @@ def stage(
         attempt.log_of(spec.hosts[0]).write_text("".join(f"{note}\n" for note in spec.notes))
     staging = Staging(host, spec.role, spec.region, attempt.folder, check)
     feeds = _bring_channels(attempt, spec, staging)
+    Checkpoints(host, spec, attempt.folder).bring(staging)
     credentials = {} if spec.network_isolation or not spec.role else host.credentials(spec.account, spec.role)
     environment = tree.describe_environment(spec, credentials)
     plan = Plan(
@@ -113,8 +117,10 @@ def stage(
             for name in spec.hosts
         ],
         max_seconds=seconds,
+        overtime=overtime,
         stop_grace=spec.stop_grace,
         stop_file=os.fspath(stop_file),
+        interrupt_file=os.fspath(interrupt_file),
         isolated=spec.network_isolation,
         archive=spec.compression == "GZIP",
         artefacts=spec.kind == "training",
@@ -171,7 +177,7 @@ def _make_program(
         command=spec.command,
         arguments=[spec.algorithm, "train"] if spec.algorithm else [],
         environment=environment,
-        mounts=tree.mounts_of(_ml_of(attempt, name), spec),
+        mounts=[*tree.mounts_of(_ml_of(attempt, name), spec), *mounts_of(_ml_of(attempt, name).parent, spec)],
         output=os.fspath(attempt.log_of(name)),
         folder=os.fspath(attempt.folder / "hosts" / name / "private"),
         hostname=name,

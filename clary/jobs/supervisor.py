@@ -82,6 +82,7 @@ class Supervisor:
         self._folder = folder
         self._plan = msgspec.json.decode((folder / "plan.json").read_bytes(), type=Plan)
         self._stop_file = Path(self._plan.stop_file)
+        self._interrupt_file = Path(self._plan.interrupt_file)
         self._selector = selectors.DefaultSelector()
         self._feeders: list[Feeder] = []
         self._hosts: list[Host] = []
@@ -101,8 +102,8 @@ class Supervisor:
         try:
             here = os.getpid()
             self._journal.append({"event": "started", "time": time.time(), "pid": here, "start_time": start_time(here)})
-            if self._stop_file.exists():
-                self._outcome = "Stopped"
+            if outcome := self._asked():
+                self._outcome = outcome
             else:
                 self._start()
             self._watch()
@@ -174,18 +175,26 @@ class Supervisor:
     def _look_at_time(self) -> None:
         now = time.monotonic()
         if self._kill_at is None:
-            if self._asked_to_stop or self._stop_file.exists():
-                self._stop("Stopped", self._grace())
+            if outcome := self._asked():
+                self._stop(outcome, self._grace(outcome))
             elif now >= self._deadline:
-                self._stop("MaxRuntimeExceeded", self._plan.stop_grace)
+                self._stop(self._plan.overtime, self._plan.stop_grace)
         elif now >= self._kill_at:
             self._kill_hosts()
+        if self._outcome == "Interrupted" and self._stop_file.exists():
+            self._outcome = "Stopped"
         if now >= self._deadline:
             self._deadline = float("inf")
 
-    def _grace(self) -> float:
+    def _asked(self) -> str:
+        """The outcome that the house asks for; empty while it lets the job run."""
+        if not self._stop_file.exists() and self._interrupt_file.is_file():
+            return "Interrupted"
+        return "Stopped" if self._asked_to_stop or self._stop_file.exists() else ""
+
+    def _grace(self, outcome: str) -> float:
         try:
-            return float(self._stop_file.read_text())
+            return float((self._interrupt_file if outcome == "Interrupted" else self._stop_file).read_text())
         except (OSError, ValueError):
             return self._plan.stop_grace
 
@@ -248,14 +257,16 @@ class Supervisor:
     def _finish(self) -> None:
         """Pack what is to be uploaded and write the end."""
         ended = time.time()
-        self._note("packing")
+        keeps = self._plan.artefacts and self._outcome != "Interrupted"
+        if self._outcome != "Interrupted":
+            self._note("packing")
         model = output = ""
         folders = [Path(host.ml) for host in self._plan.hosts]
         try:
             always = self._outcome == "Completed"
-            if self._plan.artefacts and not self._starved:  # a model of part of the data is worse than none
+            if keeps and not self._starved:  # a model of part of the data is worse than none
                 model = self._keep("model", [folder / "model" for folder in folders], always=always)
-            if self._plan.artefacts:
+            if keeps:
                 output = self._keep("output", [folder / "output" / "data" for folder in folders], always=False)
         except OSError as problem:
             complain(f"the artefact can't be packed: {problem}")

@@ -70,12 +70,20 @@ class Sync:
         """When the job has ended: upload all that is not there as it is now. Raises what stands in the way."""
         self._match(last=True)
 
+    def adopt(self) -> None:
+        """Before the job starts: what stands in the folder came from S3."""
+        self._stored = {file.inside: file.stamp for file in files_below(self._root, self._folder)}
+        self._note()
+
     def note(self, name: str, stamp: Stamp | None) -> None:
         """Remember what S3 has of a file."""
         if stamp is None:
             del self._stored[name]
         else:
             self._stored[name] = stamp
+        self._note()
+
+    def _note(self) -> None:
         if self._state:
             write_quickly(self._state, msgspec.json.encode(self._stored))
 

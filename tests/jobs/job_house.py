@@ -23,7 +23,7 @@ from clary.store.logs import Logs
 from clary.store.metrics import Metrics
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
-ENDS = ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded")
+ENDS = ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded")
 WAIT = 60
 
 
