@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import msgspec
 
 from clary.pipelines import conditions, durations, parameters, retries
 from clary.pipelines.errors import DefinitionError
@@ -85,6 +86,13 @@ def _may_begin(step: Step, outcomes: Mapping[str, bool | None]) -> bool:
 
 def parse(text: str) -> Definition:
     """A definition whose graph holds together; DefinitionError for another."""
+    try:
+        return _parse(text)
+    except RecursionError:
+        raise DefinitionError("It is nested too deeply.") from None
+
+
+def _parse(text: str) -> Definition:
     document = _decode(text)
     _only(document, _TOP, "The definition")
     if document.get("Version") != VERSION:
@@ -103,8 +111,8 @@ def parse(text: str) -> Definition:
 
 def _decode(text: str) -> dict[str, Any]:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
         raise DefinitionError(f"It is not valid JSON: {error}.") from None
     if not isinstance(document, dict):
         raise DefinitionError("It must be a JSON object.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -44,14 +43,14 @@ def plan(rooms: Rooms, record: Record, definition: Definition, step: Step) -> St
 
 def _planned_job(rooms: Rooms, record: Record, definition: Definition, step: Step) -> State:
     job, body = JOBS[step.type], record.body
-    prefix = step.arguments.get(job.name, "")
-    name = new_name(rooms.clock, job, body["Execution"]["PipelineExecutionId"], step.name, str(prefix))
+    prefix = str(pipelines.resolve(step.arguments.get(job.name, ""), _scope(rooms, record, definition, {})))
+    name = new_name(rooms.clock, job, body["Execution"]["PipelineExecutionId"], step.name, prefix)
     scope = _scope(rooms, record, definition, {f"{job.operation}Name": name})
     arguments = pipelines.resolve(step.arguments, scope)
     digest = _digest(job, arguments) if step.cached_for else ""
     if digest and (hit := _hit(rooms, record.key, step, digest)):
         return hit
-    state: State = {"Name": name, "Arguments": named(rooms, job, arguments, name), "Tries": 1}
+    state: State = {"Prefix": prefix, "Name": name, "Arguments": named(rooms, job, arguments, name), "Tries": 1}
     return state | ({"Digest": digest} if digest else {})
 
 
@@ -89,7 +88,7 @@ def _property_file(body: dict[str, Any], definition: Definition, step: str, name
 def _read_json(rooms: Rooms, uri: str) -> Any:
     try:
         bucket, key = s3_locations.parse(uri, "Std:JsonGet")
-        return json.loads(pipeline_request.read_object(rooms, bucket, key))
+        return msgspec.json.decode(pipeline_request.read_object(rooms, bucket, key))
     except (NoSuchBucket, NoSuchKey, ValidationException) as error:
         raise pipelines.ExpressionError(f"{uri} can't be read: {error.message}") from None
     except (ValueError, RecursionError) as error:

@@ -114,8 +114,8 @@ def _failed(rooms: Rooms, step: Step, state: State, reason: str, kind: str) -> S
 def _next_try(rooms: Rooms, record: Record, step: Step, state: State) -> State:
     """The step with a job of another name, to be created next."""
     job = JOBS[step.type]
-    execution, prefix = record.body["Execution"]["PipelineExecutionId"], str(step.arguments.get(job.name, ""))
-    name = new_name(rooms.clock, job, execution, step.name, prefix)
+    execution = record.body["Execution"]["PipelineExecutionId"]
+    name = new_name(rooms.clock, job, execution, step.name, state["Prefix"])
     arguments = pipeline_planning.named(rooms, job, state["Arguments"], name)
     kept = {member: value for member, value in state.items() if member not in ("RetryAt", "Arn", "FailureReason")}
     return {**kept, "Name": name, "Arguments": arguments, "Tries": state["Tries"] + 1}
