@@ -7,6 +7,7 @@ dies looks to its reader like a clean end, so only these words say whether an ep
 import fcntl
 import os
 import signal
+import stat
 import struct
 import sys
 import zlib
@@ -39,13 +40,15 @@ class Feeder:
         self.state: State = "waiting"
         self.problem = ""
         self.alive = True
-        make_pipe(plan, 0)  # before the program starts to look for it
+        folder = os.open(plan.pipes, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        make_pipe(folder, plan, 0)  # before the program starts to look for it
         self.reports, writer = os.pipe()
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self.reports)
-            _live(plan, writer, parent)
+            _live(plan, folder, writer, parent)
+        os.close(folder)
         os.close(writer)
         os.set_blocking(self.reports, False)
 
@@ -74,22 +77,25 @@ class Feeder:
         return os.WIFSIGNALED(status) and os.WTERMSIG(status) == DISMISSAL
 
 
-def make_pipe(plan: FeedPlan, epoch: int) -> str:
-    """Make the FIFO of an epoch; its path."""
-    path = f"{plan.pipes}/{plan.channel}_{epoch}"
-    os.mkfifo(path, 0o644)
-    os.chmod(path, 0o644)  # noqa: PTH101 - whatever the umask: the job's user reads it
-    return path
+def make_pipe(folder: int, plan: FeedPlan, epoch: int) -> str:
+    """Make the FIFO of an epoch; its name. The open folder is where the pipes are, whatever a job puts in its place."""
+    name = f"{plan.channel}_{epoch}"
+    before = os.umask(0o022)  # the job's user reads it
+    try:
+        os.mkfifo(name, 0o644, dir_fd=folder)
+    finally:
+        os.umask(before)
+    return name
 
 
-def feed(plan: FeedPlan, reports: int) -> None:
+def feed(plan: FeedPlan, folder: int, reports: int) -> None:
     """Feed epoch after epoch; only an error ends it."""
-    path = f"{plan.pipes}/{plan.channel}_0"
+    name = f"{plan.channel}_0"
     epoch = 0
     while True:
-        target = os.open(path, os.O_WRONLY)  # waits for a reader
+        target = _open_pipe(folder, name)
         os.write(reports, b"open %d\n" % epoch)
-        following = make_pipe(plan, epoch + 1)  # already: who leaves this epoch early looks for the next at once
+        following = make_pipe(folder, plan, epoch + 1)  # already: who leaves this one early looks for the next at once
         with suppress(OSError):  # not on macOS, and not beyond a user's limit
             fcntl.fcntl(target, F_SETPIPE_SZ, PIPE_SIZE)
         try:
@@ -98,10 +104,18 @@ def feed(plan: FeedPlan, reports: int) -> None:
             word = b"done"
         except BrokenPipeError:  # the reader has enough of this epoch, which is its right
             word = b"early"
-        os.unlink(path)  # noqa: PTH108
+        os.unlink(name, dir_fd=folder)
         os.write(reports, b"%s %d\n" % (word, epoch))
         os.close(target)
-        path, epoch = following, epoch + 1
+        name, epoch = following, epoch + 1
+
+
+def _open_pipe(folder: int, name: str) -> int:
+    """Wait for a reader of a FIFO. A processing job may put something else there: that is not written to."""
+    target = os.open(name, os.O_WRONLY | os.O_NOFOLLOW, dir_fd=folder)
+    if not stat.S_ISFIFO(os.fstat(target).st_mode):
+        raise BadObject(f"{name} is no FIFO any more")
+    return target
 
 
 class Part:
@@ -196,7 +210,7 @@ def _write(target: int, data: bytes) -> None:
         view = view[os.write(target, view) :]
 
 
-def _live(plan: FeedPlan, reports: int, parent: int) -> NoReturn:
+def _live(plan: FeedPlan, folder: int, reports: int, parent: int) -> NoReturn:
     """The child's whole life. On an error it holds the FIFO open until the supervisor has ended the reader."""
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, DISMISSAL):
@@ -204,7 +218,7 @@ def _live(plan: FeedPlan, reports: int, parent: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         die_with_parent(parent)
-        feed(plan, reports)
+        feed(plan, folder, reports)
     except (BadObject, OSError) as problem:
         os.write(reports, f"failed {problem}".replace("\n", " ").encode()[:1000] + b"\n")
         while True:
