@@ -17,6 +17,7 @@ from clary.hosting.invocation import (
     Invocation,
     InvocationRefused,
     ModelFailure,
+    QueuedOnly,
     StreamedAnswer,
     VariantNotFoundError,
 )
@@ -133,15 +134,44 @@ class Endpoint:
     async def invoke(self, request: Invocation) -> Answer:
         """Send a request through the containers of one instance."""
         async with self._occupying(request) as (variant, instance):
-            answer = await self._passage(variant, instance, request).answer()
-            self._captures.take(self.name, variant.spec, request, answer)
-            return answer
+            return await self.ask(variant, instance, request)
 
     async def invoke_stream(self, request: Invocation) -> StreamedAnswer:
         """The same; the last container's answer comes as it is made, and the instance is busy until then."""
         async with AsyncExitStack() as held:
             variant, instance = await held.enter_async_context(self._occupying(request))
             return await self._passage(variant, instance, request).stream(held.pop_all())
+
+    @property
+    def instances(self) -> int:
+        """How many instances serve."""
+        return sum(sum(fleet.counts.values()) for fleet in self._traffic.fleets)
+
+    def claim(self) -> tuple[Variant, Instance] | None:
+        """Who answers the next request of the queue, busy with it until `release`; None while nobody has room."""
+        with self._lock:
+            fleet = self._traffic.choose("")
+            if fleet is None:
+                return None
+            variant = fleet.choose("")
+            most = variant.spec.concurrent or 1  # 0: the endpoint is asynchronous no longer
+            free = [instance for instance in variant.instances if instance.up and instance.in_flight < most]
+            if not free:
+                return None
+            instance = min(free, key=lambda instance: instance.in_flight)
+            instance.in_flight += 1
+            return variant, instance
+
+    def release(self, instance: Instance) -> None:
+        """The request that it was claimed for is done."""
+        with self._lock:
+            instance.in_flight -= 1
+
+    async def ask(self, variant: Variant, instance: Instance, request: Invocation) -> Answer:
+        """Send a request of the queue to who was claimed for it."""
+        answer = await self._passage(variant, instance, request).answer()
+        self._captures.take(self.name, variant.spec, request, answer)
+        return answer
 
     def _passage(self, variant: Variant, instance: Instance, request: Invocation) -> Passage:
         way = Way(self._scope, self.name, variant.spec, instance, self._measurements.readings)
@@ -183,6 +213,8 @@ class Endpoint:
                 variant = fleet.choose(target)
             except KeyError:
                 raise VariantNotFoundError(target) from None
+            if variant.spec.concurrent:
+                raise QueuedOnly(f"Endpoint {self.name} is asynchronous: use InvokeEndpointAsync to invoke it.")
             instance = variant.choose_instance(request.target_model)
             instance.in_flight += 1
             return variant, instance

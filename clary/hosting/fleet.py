@@ -15,7 +15,7 @@ from clary.hosting.multi_model import open_cache, prepare
 from clary.hosting.spec import EndpointSpec, VariantSpec
 from clary.hosting.worker import Ground, NotHealthyError, Worker
 
-_DRAIN_SECONDS = 490.0  # longer than any invocation: an answer may be streamed for 8 minutes
+_DRAIN_SECONDS = 3610.0  # longer than any invocation: one from a queue may take an hour
 _LOOK_SECONDS = 0.02
 _AFFINITY = 4
 

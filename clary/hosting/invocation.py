@@ -52,10 +52,6 @@ class VariantNotFoundError(LookupError):
     """The endpoint has no such variant."""
 
 
-class QueuedOnlyError(LookupError):
-    """The endpoint answers only what is in its queue: it is asynchronous."""
-
-
 class InvocationRefused(Exception):
     """The request can't be passed on to a model; the message is in AWS's words."""
 
@@ -64,6 +60,10 @@ class InvocationRefused(Exception):
 
 class TargetRefused(InvocationRefused):
     """It names a model or a container that the endpoint doesn't have, or none where it must."""
+
+
+class QueuedOnly(InvocationRefused):
+    """The endpoint is asynchronous: it answers what is in its queue."""
 
 
 class ModelNotReady(InvocationRefused):

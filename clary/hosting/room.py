@@ -8,18 +8,21 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Coroutine, Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from clary.clock import Clock
 from clary.config import Settings
+from clary.hosting.backlog import Backlog
+from clary.hosting.backlog_report import BacklogReport
 from clary.hosting.capture import Captures
 from clary.hosting.endpoint import Endpoint
 from clary.hosting.fleet import Fleet
 from clary.hosting.invocation import Answer, EndpointNotFoundError, Invocation, StreamedAnswer
 from clary.hosting.measurements import Measurements
+from clary.hosting.queued import Keeper, Ticket
 from clary.hosting.rollout import PLAIN, Rollout
 from clary.hosting.spec import EndpointSpec
 from clary.hosting.worker import Ground
@@ -42,6 +45,7 @@ class Hosting:
         self._lock = os.open(self._sockets, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_SH)  # systemd's cleaning of /tmp spares locked folders
         self._endpoints: dict[str, Endpoint] = {}
+        self._backlogs: dict[str, tuple[Backlog, concurrent.futures.Future[None]]] = {}
         self._numbers = itertools.count(1)
         self._captures = Captures(host, clock, folder)
         self._pending: set[concurrent.futures.Future[Any]] = set()
@@ -71,6 +75,9 @@ class Hosting:
         """End an endpoint; from now on it is not found."""
         endpoint = self._endpoints.pop(id, None)
         if endpoint is not None:
+            backlog = self._backlogs.pop(id, None)
+            if backlog is not None:
+                backlog[1].cancel()  # first: a request that a worker's end interrupts has not failed
             self._run(endpoint.delete())
             self._captures.flush_soon()
 
@@ -87,6 +94,26 @@ class Hosting:
         if endpoint is None:
             raise EndpointNotFoundError(id)
         return await endpoint.invoke_stream(request)
+
+    def attend(self, spec: EndpointSpec, keeper: Keeper, tickets: Sequence[Ticket] = ()) -> None:
+        """Answer what is put into the queue of an asynchronous endpoint, and the tickets first."""
+        if spec.id not in self._backlogs:
+            report = BacklogReport(self._ground, spec, self._measurements.readings)
+            backlog = Backlog(self._endpoints[spec.id], keeper, report)
+            backlog.add(tickets)
+            self._backlogs[spec.id] = backlog, self._run(backlog.run())
+
+    def enqueue(self, id: str, ticket: Ticket) -> None:  # noqa: A002
+        """Put a request into the queue of an endpoint that is attended; one that is deleted meanwhile drops it."""
+        backlog = self._backlogs.get(id)
+        if backlog is not None:
+            with suppress(RuntimeError):  # the server ends: the request is there when it is back
+                self._loop.call_soon_threadsafe(backlog[0].add, [ticket])
+
+    def backlog_size(self, id: str) -> int:  # noqa: A002
+        """How many requests of an endpoint are queued or being processed."""
+        backlog = self._backlogs.get(id)
+        return backlog[0].size if backlog else 0
 
     def recover(self, specs: Iterable[EndpointSpec]) -> None:
         """Start the endpoints that were in service before the server ended; invocations wait for them."""
@@ -124,10 +151,11 @@ class Hosting:
     def _fleet(self, spec: EndpointSpec) -> Fleet:
         return Fleet(self._ground, spec, self._folder / str(next(self._numbers)), self._sockets)
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, work: Coroutine[Any, Any, None]) -> concurrent.futures.Future[None]:
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         self._pending.add(future)
         future.add_done_callback(self._done)
+        return future
 
     def _done(self, future: concurrent.futures.Future[Any]) -> None:
         self._pending.discard(future)

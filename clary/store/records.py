@@ -161,13 +161,19 @@ class Records:
                 connection.execute(_DELETE, _to_parameters(key))
         return record
 
+    def delete_below(self, kind: str, account: str, region: str, prefix: str) -> None:
+        """Remove all records whose names begin with the prefix."""
+        statement = _table.delete().where(*_matching(kind, account, region, Query(name_prefix=prefix)))
+        with self._database.write() as connection:
+            connection.execute(statement)
+
     def find(self, kind: str, account: str, region: str, query: Query | None = None) -> Page:
         """One page of the records that match; BadToken when the token is not of this query."""
         query = query or Query()
         binding = (kind, account, region, {**msgspec.structs.asdict(query), "limit": 0, "token": ""})
         order = _table.c[query.order_by]
         columns = [order] if order is _table.c.name else [order, _table.c.name]
-        statement = _matching(kind, account, region, query)
+        statement = sa.select(_table).where(*_matching(kind, account, region, query))
         if query.token:
             statement = statement.where(_beyond(columns, unseal(query.token, *binding), query.descending))
         statement = statement.order_by(*(column.desc() if query.descending else column for column in columns))
@@ -219,7 +225,7 @@ def _to_record(row: Sequence[Any]) -> Record:
     return Record(Key(*row[:4]), *row[4:])
 
 
-def _matching(kind: str, account: str, region: str, query: Query) -> sa.Select[Any]:
+def _matching(kind: str, account: str, region: str, query: Query) -> list[sa.ColumnElement[bool]]:
     columns = _table.c
     wanted = [columns.kind == kind, columns.account == account, columns.region == region]
     if query.name_contains:
@@ -238,7 +244,7 @@ def _matching(kind: str, account: str, region: str, query: Query) -> sa.Select[A
         if before is not None:
             wanted.append(column < before)
     wanted += [columns.body[member].as_string() == value for member, value in query.where.items()]
-    return sa.select(_table).where(*wanted)
+    return wanted
 
 
 def _beyond(columns: list[sa.Column[Any]], position: list[Any], descending: bool) -> sa.ColumnElement[bool]:

@@ -143,10 +143,10 @@ def test_what_the_model_does_not_know_is_refused(operation):
 
 
 def without_empty(value):
-    """Nothing and an empty list, map or text look alike in XML and in headers."""
+    """Nothing and an empty list, map or text look alike in XML and in headers, nothing and no bytes as a body."""
     if isinstance(value, dict):
         shorn = {key: without_empty(item) for key, item in value.items()}
-        return {key: item for key, item in shorn.items() if item not in ("", [], {}, None)}
+        return {key: item for key, item in shorn.items() if item not in ("", b"", [], {}, None)}
     return [without_empty(item) for item in value] if isinstance(value, list) else value
 
 

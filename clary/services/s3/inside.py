@@ -1,9 +1,10 @@
 """What other rooms may do with objects: list, fetch, put, delete. They act for the owner of the bucket."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from clary.errors import ServiceError
 from clary.services.s3 import checksums
 from clary.services.s3.errors import NoSuchBucket, NoSuchKey
 from clary.services.s3.properties import DEFAULT_TYPE, check_key
@@ -57,8 +58,35 @@ def fetch_object(rooms: Rooms, bucket: str, key: str, target: Path) -> None:
         raise NoSuchKey(key) from None
 
 
+def read_object(rooms: Rooms, bucket: str, key: str, most: int) -> tuple[bytes, str]:
+    """An object's bytes and content type; raises NoSuchBucket, NoSuchKey, EntityTooLarge for more than `most`."""
+
+    def choose(found: Found) -> tuple[int, int]:
+        if found.bucket is None:
+            raise NoSuchBucket(bucket)
+        if found.object is None:
+            raise NoSuchKey(key)
+        if found.object.size > most:
+            size = found.object.size
+            raise ServiceError(f"The object has {size} bytes, more than {most}.", code="EntityTooLarge", status=400)
+        return 0, found.object.size
+
+    with rooms.objects.open(bucket, key, choose) as opened:
+        return b"".join(opened.blocks()), opened.object.details.get("ContentType", "")
+
+
 def put_object_file(rooms: Rooms, bucket: str, key: str, path: Path, *, content_type: str = DEFAULT_TYPE) -> None:
     """Store a copy of the file as an object, durable when this returns; raises NoSuchBucket."""
+    with path.open("rb") as file:
+        _put(rooms, bucket, key, iter(lambda: file.read(1 << 20), b""), content_type)
+
+
+def put_object_bytes(rooms: Rooms, bucket: str, key: str, body: bytes, *, content_type: str = DEFAULT_TYPE) -> None:
+    """The same, for bytes."""
+    _put(rooms, bucket, key, [body], content_type)
+
+
+def _put(rooms: Rooms, bucket: str, key: str, blocks: Iterable[bytes], content_type: str) -> None:
     check_key(key)
 
     def check(found: Found) -> None:
@@ -67,8 +95,8 @@ def put_object_file(rooms: Rooms, bucket: str, key: str, path: Path, *, content_
 
     running = Checksum(checksums.DEFAULT)
     details = {"ContentType": content_type, "Metadata": {}}
-    with rooms.objects.incoming([running]) as incoming, path.open("rb") as file:
-        while block := file.read(1 << 20):
+    with rooms.objects.incoming([running]) as incoming:
+        for block in blocks:
             incoming.write([block])
         content = incoming.finish()
         details["Checksum"] = checksums.object_checksum(running.name, running.base64())

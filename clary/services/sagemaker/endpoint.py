@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.sagemaker import endpoint_rollout, listing, resources
+from clary.services.sagemaker import async_requests, endpoint_rollout, listing, resources
 from clary.services.sagemaker.endpoint_deployment import new_deployment, retain, to_spec
 from clary.services.sagemaker.endpoint_state import TRANSIENT, check_settled, describe
 from clary.services.sagemaker.errors import ValidationException
@@ -25,6 +25,7 @@ def create_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     started = False
     try:
         call.rooms.hosting.create(to_spec(record, record.body["Pending"]))
+        async_requests.attend(call.rooms, record)
         started = True
     finally:
         if not started:
@@ -75,6 +76,7 @@ def update_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     record = resources.change(call.rooms, key, update)
     pending = record.body["Pending"]
     call.rooms.hosting.update(to_spec(record, pending), endpoint_rollout.to_rollout(pending))
+    async_requests.attend(call.rooms, record)
     return {"EndpointArn": record.body["EndpointArn"]}
 
 
@@ -101,6 +103,7 @@ def delete_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     # The status stands first, so that a server killed here goes on deleting at its next start.
     record = resources.change(call.rooms, key, delete)
     call.rooms.hosting.delete(record.body["EndpointArn"])
+    async_requests.drop(call.rooms, key)
     call.rooms.records.delete(key)
     call.rooms.changes.notify(key)
     return {}

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.sagemaker import capture_config, listing, resources, roles
+from clary.services.sagemaker import async_config, capture_config, listing, resources, roles
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.services.sagemaker.resources import ENDPOINT_CONFIG, MODEL
 from clary.wire import Call, operation
 
 NOT_DONE = (
-    NotDone("AsyncInferenceConfig", "asynchronous inference"),
     NotDone("ExplainerConfig", "explanations"),
     NotDone("ShadowProductionVariants", "a shadow variant"),
     NotDone("KmsKeyId", "encryption with a KMS key"),
@@ -36,6 +35,7 @@ def create_endpoint_config(call: Call, request: dict[str, Any]) -> dict[str, Any
     """Check the variants and write one record."""
     refuse(request, NOT_DONE)
     capture_config.check(call, request)
+    async_config.check(call, request)
     variants = [_with_defaults(variant) for variant in request["ProductionVariants"]]
     _check_names([variant["VariantName"] for variant in variants])
     for variant in variants:

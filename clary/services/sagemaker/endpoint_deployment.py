@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clary.hosting import ContainerSpec, EndpointSpec, VariantSpec
-from clary.services.sagemaker import capture_config, images, resources, s3_locations
+from clary.services.sagemaker import async_config, capture_config, images, resources, s3_locations
 from clary.services.sagemaker.limits import check_instances
 from clary.services.sagemaker.model import model_data
 from clary.services.sagemaker.resources import MODEL
@@ -26,6 +26,7 @@ def new_deployment(call: Call, config: Record) -> dict[str, Any]:
         "StartTime": call.rooms.clock.now(),
         "Variants": variants,
         "DataCaptureConfig": config.body.get("DataCaptureConfig"),
+        "AsyncInferenceConfig": config.body.get("AsyncInferenceConfig"),
     }
 
 
@@ -91,6 +92,7 @@ def _to_variant(variant: dict[str, Any], deployment: dict[str, Any]) -> VariantS
         containers=[to_container(container) for container in variant["Containers"]],
         network_isolation=variant["NetworkIsolation"],
         capture=capture_config.to_spec(deployment.get("DataCaptureConfig")),
+        concurrent=async_config.concurrent(deployment.get("AsyncInferenceConfig")),
         **{name: variant[member] for name, member in _TIMEOUTS.items() if variant[member] is not None},
     )
 

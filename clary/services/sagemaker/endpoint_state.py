@@ -88,6 +88,7 @@ def describe(record: Record) -> dict[str, Any]:
         "Tags": body.get("Tags", []),
     }
     if deployment:
+        shown["AsyncInferenceConfig"] = deployment.get("AsyncInferenceConfig")
         shown["DataCaptureConfig"] = capture_config.summary(deployment.get("DataCaptureConfig"))
         old = _NO_COUNTS if record.status == "Failed" else stage["Counts"]["Old"]
         shown["ProductionVariants"] = [

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from clary.services.sagemaker import (
+    async_requests,
     endpoint_rollout,
     endpoint_state,
     pipeline,
@@ -104,6 +105,7 @@ def _jobs_to_do(rooms: Rooms) -> list[Record]:
 def _recover_endpoint(rooms: Rooms, record: Record) -> None:
     """Serve again what was served; then go on with an update that was under way."""
     if record.status == "Deleting":
+        async_requests.drop(rooms, record.key)
         rooms.records.delete(record.key)
         return
     if record.status == "Failed":
@@ -113,9 +115,11 @@ def _recover_endpoint(rooms: Rooms, record: Record) -> None:
     deployment, pending = record.body.get("Deployment"), record.body.get("Pending")
     if deployment is None:
         rooms.hosting.create(to_endpoint_spec(record, record.body["Pending"]))
+        async_requests.attend(rooms, record)
         return
     if pending:
         rooms.records.change(record.key, lambda record: record.body.update(Recovering=True, Stage=None))
     rooms.hosting.recover([to_endpoint_spec(record, deployment)])
+    async_requests.attend(rooms, record, recovered=True)
     if pending:
         rooms.hosting.update(to_endpoint_spec(record, pending), endpoint_rollout.to_rollout(pending))

@@ -10,6 +10,13 @@ class ValidationError(ServiceError):
     status = 400
 
 
+class ServiceUnavailable(ServiceError):
+    """There is no room for the request now."""
+
+    code = "ServiceUnavailable"
+    status = 503
+
+
 class ModelError(ServiceError):
     """The model answered 4xx or 5xx, or not at all."""
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from clary.hosting import EndpointNotFoundError, Invocation, ModelFailure, VariantNotFoundError
+from clary.hosting.invocation import InvocationRefused
 from clary.names import make_arn
 from clary.services.sagemaker_runtime.errors import ModelError, ValidationError
 from clary.wire import Call, operation
@@ -37,6 +38,8 @@ async def invoke_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]
         answer = await call.rooms.hosting.invoke(endpoint, invocation)
     except EndpointNotFoundError:
         raise ValidationError(f"Endpoint {name} of account {call.account} not found.") from None
+    except InvocationRefused as refused:
+        raise ValidationError(str(refused)) from None
     except VariantNotFoundError:
         raise ValidationError(f"Variant {invocation.target_variant} not found for endpoint {name}.") from None
     except ModelFailure as failure:
