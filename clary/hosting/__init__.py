@@ -8,6 +8,7 @@ from clary.hosting.invocation import (
     InvocationRefused,
     ModelFailure,
     ModelNotReady,
+    StreamedAnswer,
     VariantNotFoundError,
 )
 from clary.hosting.rollout import PLAIN, Rollout, Step
@@ -29,6 +30,7 @@ __all__ = [
     "ModelNotReady",
     "Rollout",
     "Step",
+    "StreamedAnswer",
     "VariantNotFoundError",
     "VariantSpec",
 ]

@@ -41,6 +41,10 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(200, str(sorted(self.headers.items())).encode())
             case "pid":
                 self.answer(200, str(os.getpid()).encode() + b" " + Path("/proc/self/stat").read_bytes())
+            case "big":
+                self.answer(200, bytes(int(rest)))
+            case "stream":
+                self.stream(rest.split(","))
             case "environment":
                 self.answer(200, os.environ.get(rest, "").encode())
             case "look":
@@ -52,6 +56,21 @@ class Handler(BaseHTTPRequestHandler):
                 name = path.read_text() if path.exists() else ""
                 print("asked", body.decode(), flush=True)
                 self.answer(200, f"{name}({body.decode()})".encode())
+
+    def stream(self, parts):
+        """Parts in chunks; `wait` lets 0.3 s go by, `break` ends the connection."""
+        self.send_response(200)
+        self.send_header("Content-Type", "text/x-parts")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for part in [*parts, ""]:
+            if part == "wait":
+                time.sleep(0.3)
+                continue
+            if part == "break":
+                self.close_connection = True
+                return
+            self.wfile.write(f"{len(part):x}\r\n{part}\r\n".encode())
 
     def answer(self, status, body=b""):
         self.send_response(status)

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from clary.services.sagemaker import images, listing, model_package_deployment, resources, roles, s3_locations
+from clary.services.sagemaker import (
+    images,
+    listing,
+    model_package_deployment,
+    multi_model,
+    resources,
+    roles,
+    s3_locations,
+)
 from clary.services.sagemaker.errors import ValidationException, not_yet
 from clary.services.sagemaker.limits import check_environment
 from clary.services.sagemaker.not_done import NotDone, refuse
@@ -14,16 +22,11 @@ from clary.wire import Call, operation
 
 MOST_CONTAINERS = 15
 
-NOT_DONE = (
-    NotDone("VpcConfig", "a model in a VPC"),
-    NotDone("InferenceExecutionConfig.Mode", "containers that are invoked one by one", ("Serial",)),
-)
+NOT_DONE = (NotDone("VpcConfig", "a model in a VPC"),)
 
 CONTAINER_NOT_DONE = (
     NotDone("ImageConfig.RepositoryAccessMode", "an image registry in a VPC", ("Platform",)),
     NotDone("ImageConfig.RepositoryAuthConfig", "a private image registry"),
-    NotDone("Mode", "a multi-model endpoint", ("SingleModel",)),
-    NotDone("MultiModelConfig.ModelCacheSetting", "a multi-model endpoint"),
     NotDone("AdditionalModelDataSources", "more than one source of model data"),
     NotDone("ContainerMetricsConfig", "metrics of the container's own"),
     NotDone("ModelDataSource.S3DataSource.ModelAccessConfig", "a model with a licence to accept"),
@@ -46,6 +49,7 @@ def create_model(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             _check_container(call, member, container)
             containers.append(container)
     _check_containers(containers)
+    multi_model.check_model(request, containers)
     if "ExecutionRoleArn" in request:
         roles.check(call, request["ExecutionRoleArn"])
     body = {**request, "EnableNetworkIsolation": request.get("EnableNetworkIsolation", False)}
@@ -75,7 +79,9 @@ def _check_container(call: Call, member: str, container: dict[str, Any]) -> None
         raise ValidationException(f"{member}.Image is required.")
     images.resolve(container["Image"], f"{member}.Image")
     check_environment(container.get("Environment", {}), f"{member}.Environment")
-    check_data(call, container, member)
+    multi_model.check_container(call, container, member)
+    if not multi_model.is_multi_model(container):  # whose models may come later
+        check_data(call, container, member)
 
 
 def check_data(call: Call, container: dict[str, Any], member: str) -> None:

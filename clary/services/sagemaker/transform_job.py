@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.sagemaker import listing, resources, transform_request
+from clary.services.sagemaker import listing, multi_model, resources, transform_request
 from clary.services.sagemaker.endpoint_deployment import new_container
 from clary.services.sagemaker.errors import ResourceInUse, ValidationException
 from clary.services.sagemaker.holding import hold
@@ -36,9 +36,11 @@ def create_transform_job(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 def _served(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """The model as it is now, and the names of the instances: kept in the record, whatever becomes of the model."""
     model = resources.find(call, MODEL, request["ModelName"]).body
+    containers = model.get("Containers") or [model["PrimaryContainer"]]
+    multi_model.check_transform(model, containers)
     clock, count = call.rooms.clock, request["TransformResources"]["InstanceCount"]
     return {
-        "Containers": [new_container(each) for each in model.get("Containers") or [model["PrimaryContainer"]]],
+        "Containers": [new_container(container) for container in containers],
         "NetworkIsolation": model["EnableNetworkIsolation"],
         "Role": model.get("ExecutionRoleArn", ""),
         "Instances": [f"i-{clock.hex(17)}-{int(clock.now())}" for _ in range(count)],

@@ -76,12 +76,7 @@ def test_containers_must_be_given_one_way(desk):
 @pytest.mark.parametrize(
     ("member", "changes"),
     [
-        ("PrimaryContainer.Mode", container(Mode="MultiModel")),
         ("PrimaryContainer.Environment.SAGEMAKER_PROGRAM", container(Environment={"SAGEMAKER_PROGRAM": "x.py"})),
-        (
-            "PrimaryContainer.MultiModelConfig.ModelCacheSetting",
-            container(MultiModelConfig={"ModelCacheSetting": "Enabled"}),
-        ),
         ("PrimaryContainer.ImageConfig.RepositoryAccessMode", container(ImageConfig={"RepositoryAccessMode": "Vpc"})),
     ],
 )
@@ -89,10 +84,9 @@ def test_what_is_not_done_is_refused_by_name(desk, member, changes):
     assert refused(desk, PrimaryContainer=changes).startswith(f"{member} asks for ")
 
 
-def test_vpc_and_direct_mode_are_refused_and_their_empty_forms_accepted(desk):
+def test_a_vpc_is_refused_and_empty_forms_are_accepted(desk):
     network = {"SecurityGroupIds": ["sg"], "Subnets": ["subnet"]}
     assert refused(desk, VpcConfig=network).startswith("VpcConfig asks for")
-    assert refused(desk, InferenceExecutionConfig={"Mode": "Direct"}).startswith("InferenceExecutionConfig.Mode asks")
     plain = container(Mode="SingleModel", ImageConfig={"RepositoryAccessMode": "Platform"}, Environment={})
     desk(create_model, **model(PrimaryContainer=plain, InferenceExecutionConfig={"Mode": "Serial"}))
 

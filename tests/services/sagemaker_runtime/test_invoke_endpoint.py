@@ -132,8 +132,6 @@ def test_an_unknown_endpoint(runtime: Any) -> None:
 @pytest.mark.parametrize(
     "member",
     [
-        {"TargetModel": "a.tar.gz"},
-        {"TargetContainerHostname": "first"},
         {"InferenceComponentName": "part"},
         {"EnableExplanations": "`true`"},
         {"SessionId": "NEW_SESSION"},
@@ -155,13 +153,10 @@ def test_the_body_limit(runtime: Any, name: str) -> None:
     assert str(LIMIT) in message, code
 
 
-@pytest.mark.parametrize("operation", ["InvokeEndpointAsync", "InvokeEndpointWithResponseStream"])
+@pytest.mark.parametrize("operation", ["InvokeEndpointAsync"])
 def test_other_operations_are_refused(runtime: Any, name: str, operation: str) -> None:
     calls = {
         "InvokeEndpointAsync": lambda: runtime.invoke_endpoint_async(EndpointName=name, InputLocation="s3://a/b"),
-        "InvokeEndpointWithResponseStream": lambda: runtime.invoke_endpoint_with_response_stream(
-            EndpointName=name, Body=b"1"
-        ),
     }
     with pytest.raises(ClientError) as caught:
         calls[operation]()
