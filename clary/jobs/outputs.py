@@ -1,5 +1,6 @@
 """What one attempt of a job leaves in S3 beside its artefact, and the message that it leaves to whoever asks."""
 
+import codecs
 from pathlib import Path
 
 from clary.errors import ClientError
@@ -42,13 +43,7 @@ class Outputs:
         """A processing job's ExitMessage: the first KiB of its hosts' output/message. ClientError: it is no UTF-8."""
         if self._kind != "processing":
             return {}
-        data = b"".join(read_beginning(tree, "output/message", MESSAGE_MAX) for tree in self._trees)
-        try:
-            data.decode()
-        except UnicodeDecodeError as problem:
-            if problem.start < len(data) - 3 and problem.start < MESSAGE_MAX - 3:  # else a character that the cut tore
-                raise ClientError("The exit message in /opt/ml/output/message is not UTF-8 encoded") from None
-        text = data[:MESSAGE_MAX].decode(errors="ignore")
+        text = "".join(map(_read_message, self._trees)).encode()[:MESSAGE_MAX].decode(errors="ignore")
         return {"ExitMessage": text} if text else {}
 
     def _to(self, output: OutputSpec) -> Put:
@@ -58,3 +53,12 @@ class Outputs:
             self._host.put_object(bucket, prefix + inside, path)
 
         return put
+
+
+def _read_message(tree: Path) -> str:
+    """A host's message, without a character that the end of the first KiB tears."""
+    data = read_beginning(tree, "output/message", MESSAGE_MAX)
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(data, final=len(data) < MESSAGE_MAX)
+    except UnicodeDecodeError:
+        raise ClientError("The exit message in /opt/ml/output/message is not UTF-8 encoded") from None

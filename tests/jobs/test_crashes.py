@@ -15,6 +15,7 @@ import pytest
 from job_house import House, make_spec, pipe
 
 from clary.jobs import ChannelSpec, MetricSpec
+from clary.jobs.spec import OutputSpec
 
 LOSS = [MetricSpec("train:loss", r"loss=(\d+)")]
 COUNT = """
@@ -280,6 +281,26 @@ except OSError:
     assert house.end("packs")["FailureReason"] == (
         "ClientError: Artifact upload failed:No space left on device: the disk that holds the job's folder is full."
     )
+    house.close()
+
+
+def test_a_disk_filled_by_a_processing_job_fails_it_and_what_it_wrote_is_kept(small_disk, tmp_path, warm):
+    (tmp_path / "house").mkdir()
+    (tmp_path / "house" / "jobs").symlink_to(small_disk)
+    house = House(tmp_path / "house", warm, job_cores=4)
+    house.buckets.put("out", ".keep")
+    code = """
+import os
+open("/opt/ml/processing/out/first", "w").write("whole")
+with open("/opt/ml/processing/out/second", "wb", buffering=0) as file:
+    while True:
+        file.write(os.urandom(1 << 16))
+"""
+    outputs = [OutputSpec(path="processing/out", uri="s3://out/result")]
+    house.jobs.submit(make_spec("fills", code, kind="processing", outputs=outputs))
+    end = house.end("fills")
+    assert (end["SecondaryStatus"], "No space left on device" in end["FailureReason"]) == ("Failed", True)
+    assert house.buckets.get("out", "result/first") == b"whole"
     house.close()
 
 
