@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.sagemaker import async_config, capture_config, listing, resources, roles
+from clary.services.sagemaker import async_config, capture_config, listing, multi_model, resources, roles
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.services.sagemaker.resources import ENDPOINT_CONFIG, MODEL
 from clary.wire import Call, operation
+
+_ROUTING = ("RANDOM", "LEAST_OUTSTANDING_REQUESTS")
 
 NOT_DONE = (
     NotDone("ExplainerConfig", "explanations"),
@@ -19,12 +21,11 @@ NOT_DONE = (
     NotDone("MetricsConfig.EnableDetailedObservability", "enhanced metrics"),
     NotDone("CrossRegionTrafficConfig", "traffic between regions"),
     NotDone("ProductionVariants.InstancePools", "a choice of instance types"),
-    NotDone("ProductionVariants.AcceleratorType", "an elastic accelerator"),
     NotDone("ProductionVariants.CoreDumpConfig", "core dumps"),
     NotDone("ProductionVariants.ServerlessConfig", "serverless inference"),
     NotDone("ProductionVariants.EnableSSMAccess", "access through SSM"),
     NotDone("ProductionVariants.ManagedInstanceScaling.Status", "managed instance scaling", ("DISABLED",)),
-    NotDone("ProductionVariants.RoutingConfig.RoutingStrategy", "this routing strategy", ("RANDOM",)),
+    NotDone("ProductionVariants.RoutingConfig.RoutingStrategy", "this routing strategy", _ROUTING),
     NotDone("ProductionVariants.CapacityReservationConfig", "a capacity reservation"),
     NotDone("ProductionVariants.AcceleratorPartitionLayouts", "a partitioned accelerator"),
 )
@@ -65,7 +66,7 @@ def _check_variant(call: Call, variant: dict[str, Any]) -> None:
         )
     if not variant.get("InstanceType"):
         raise ValidationException(f"ProductionVariants: the variant {name!r} has no InstanceType.")
-    resources.find(call, MODEL, variant["ModelName"])
+    multi_model.check_variant(variant, resources.find(call, MODEL, variant["ModelName"]).body)
 
 
 @operation

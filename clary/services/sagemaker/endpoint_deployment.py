@@ -8,6 +8,7 @@ from clary.hosting import ContainerSpec, EndpointSpec, VariantSpec
 from clary.services.sagemaker import async_config, capture_config, images, resources, s3_locations
 from clary.services.sagemaker.limits import check_instances
 from clary.services.sagemaker.model import model_data
+from clary.services.sagemaker.multi_model import is_direct, is_multi_model
 from clary.services.sagemaker.resources import MODEL
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ def _variant(call: Call, config: Record, variant: dict[str, Any]) -> dict[str, A
         "NetworkIsolation": bool(model["EnableNetworkIsolation"] or config.body.get("EnableNetworkIsolation")),
         "StartupSeconds": variant.get("ContainerStartupHealthCheckTimeoutInSeconds"),
         "DownloadSeconds": variant.get("ModelDataDownloadTimeoutInSeconds"),
+        "Direct": is_direct(model),
+        "Routing": variant.get("RoutingConfig", {}).get("RoutingStrategy", ""),
+        "AcceleratorType": variant.get("AcceleratorType", ""),
     }
 
 
@@ -60,6 +64,8 @@ def new_container(container: dict[str, Any]) -> dict[str, Any]:
         "Compressed": data.compressed,
         "Environment": container.get("Environment", {}),
         "Hostname": container.get("ContainerHostname", ""),
+        "MultiModel": is_multi_model(container),
+        "CacheModels": container.get("MultiModelConfig", {}).get("ModelCacheSetting") != "Disabled",
     }
 
 
@@ -91,6 +97,9 @@ def _to_variant(variant: dict[str, Any], deployment: dict[str, Any]) -> VariantS
         instance_type=variant["InstanceType"],
         containers=[to_container(container) for container in variant["Containers"]],
         network_isolation=variant["NetworkIsolation"],
+        direct=variant.get("Direct", False),
+        routing=variant.get("Routing", ""),
+        accelerator_type=variant.get("AcceleratorType", ""),
         capture=capture_config.to_spec(deployment.get("DataCaptureConfig")),
         concurrent=async_config.concurrent(deployment.get("AsyncInferenceConfig")),
         **{name: variant[member] for name, member in _TIMEOUTS.items() if variant[member] is not None},
@@ -105,4 +114,6 @@ def to_container(container: dict[str, Any]) -> ContainerSpec:
         compressed=container["Compressed"],
         environment=container["Environment"],
         hostname=container["Hostname"],
+        multi_model=container.get("MultiModel", False),  # records of earlier versions know nothing of it
+        cache_models=container.get("CacheModels", True),
     )

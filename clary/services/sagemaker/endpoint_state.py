@@ -138,6 +138,7 @@ def _pending(pending: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
             {
                 **_variant(variant, pending, stage["Share"], stage["Counts"]["New"]),
                 "InstanceType": variant["InstanceType"],
+                "AcceleratorType": variant.get("AcceleratorType") or None,
                 "VariantStatus": [status],
             }
             for variant in pending["Variants"]

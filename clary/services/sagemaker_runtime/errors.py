@@ -17,6 +17,20 @@ class ServiceUnavailable(ServiceError):
     status = 503
 
 
+class ModelNotReadyException(ServiceError):
+    """The model of a multi-model endpoint is still being loaded."""
+
+    code = "ModelNotReadyException"
+    status = 429
+
+
+class ModelStreamError(ServiceError):
+    """The model's answer was begun and does not come to its end; told as the last event of its stream."""
+
+    code = "ModelStreamError"
+    status = 400
+
+
 class ModelError(ServiceError):
     """The model answered 4xx or 5xx, or not at all."""
 

@@ -80,10 +80,9 @@ def test_a_configuration_must_make_sense(ready):
     ("member", "value"),
     [
         ("ServerlessConfig", {"MemorySizeInMB": 2048, "MaxConcurrency": 1}),
-        ("AcceleratorType", "ml.eia2.medium"),
         ("CoreDumpConfig", {"DestinationS3Uri": "s3://out"}),
         ("EnableSSMAccess", True),
-        ("RoutingConfig.RoutingStrategy", "LEAST_OUTSTANDING_REQUESTS"),
+        ("RoutingConfig.RoutingStrategy", "PREFIX_AWARE"),
         ("ManagedInstanceScaling.Status", "ENABLED"),
     ],
 )
