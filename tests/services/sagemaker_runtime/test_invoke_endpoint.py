@@ -153,17 +153,6 @@ def test_the_body_limit(runtime: Any, name: str) -> None:
     assert str(LIMIT) in message, code
 
 
-@pytest.mark.parametrize("operation", ["InvokeEndpointAsync"])
-def test_other_operations_are_refused(runtime: Any, name: str, operation: str) -> None:
-    calls = {
-        "InvokeEndpointAsync": lambda: runtime.invoke_endpoint_async(EndpointName=name, InputLocation="s3://a/b"),
-    }
-    with pytest.raises(ClientError) as caught:
-        calls[operation]()
-    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
-    assert operation in caught.value.response["Error"]["Message"]
-
-
 def test_an_archive_that_reaches_outside_fails_the_endpoint(aws: Callable[..., Any]) -> None:
     name = f"poison-{uuid.uuid4().hex[:8]}"
     s3, sagemaker = aws("s3"), aws("sagemaker")
