@@ -25,6 +25,7 @@ from clary.hosting.measurements import Measurement, Measurements, scope_of
 from clary.hosting.passage import Passage, Way
 from clary.hosting.rollout import PLAIN, RollbackError, Rollout, TakeOver
 from clary.hosting.scaling import resize
+from clary.hosting.shadow import Mirror
 from clary.hosting.spec import EndpointSpec
 from clary.hosting.targets import directly_invoked
 from clary.hosting.traffic import Part, Traffic
@@ -62,6 +63,7 @@ class Endpoint:
         self._lock = threading.Lock()
         self._turn = asyncio.Lock()
         self._traffic = Traffic(self._lock)
+        self._mirror = Mirror(self._ask_shadow)
         self._fleets: set[Fleet] = set()
         self._deleted = False
         self._mixed = False  # what serves is partly old, partly new: a rollback failed
@@ -136,6 +138,11 @@ class Endpoint:
         async with self._occupying(request) as (variant, instance):
             return await self.ask(variant, instance, request)
 
+    async def _ask_shadow(self, variant: Variant, instance: Instance, request: Invocation) -> None:
+        async with self._measuring(variant, instance, request, time.perf_counter()):
+            answer = await self._passage(variant, instance, request).answer()
+            self._captures.take(self.name, variant.spec, request, answer)
+
     async def invoke_stream(self, request: Invocation) -> StreamedAnswer:
         """The same; the last container's answer comes as it is made, and the instance is busy until then."""
         async with AsyncExitStack() as held:
@@ -184,9 +191,16 @@ class Endpoint:
         if not self._traffic.parts:
             await self._wait_until_serving()
         variant, instance = self._take(request)
+        async with self._measuring(variant, instance, request, started):
+            yield variant, instance
+
+    @asynccontextmanager
+    async def _measuring(
+        self, variant: Variant, instance: Instance, request: Invocation, started: float
+    ) -> AsyncGenerator[None, None]:
         status, model_started = 0, time.perf_counter()
         try:
-            yield variant, instance
+            yield
             status = 200
         except (ModelFailure, InvocationRefused) as failure:
             status = failure.status
@@ -197,9 +211,10 @@ class Endpoint:
                 instance.in_flight -= 1
             model, whole = (ended - model_started) * 1e6, (ended - started) * 1e6
             count = len(variant.instances) or 1  # 0: the last was taken out meanwhile
-            container = directly_invoked(variant.spec, request)
+            times = (model, whole - model)
+            origin = (directly_invoked(variant.spec, request), variant.spec.config)
             self._measurements.add(
-                Measurement(self._scope, self.name, variant.spec.name, count, status, model, whole - model, container)
+                Measurement(self._scope, self.name, variant.spec.name, count, status, *times, *origin)
             )
 
     def _take(self, request: Invocation) -> tuple[Variant, Instance]:
@@ -217,6 +232,7 @@ class Endpoint:
                 raise QueuedOnly(f"Endpoint {self.name} is asynchronous: use InvokeEndpointAsync to invoke it.")
             instance = variant.choose_instance(request.target_model)
             instance.in_flight += 1
+            self._mirror.copy(fleet, variant, request)
             return variant, instance
 
     async def _wait_until_serving(self) -> None:

@@ -93,6 +93,11 @@ class Fleet:
         self._stopped = False
 
     @property
+    def shadow(self) -> Variant | None:
+        """The variant that gets copies of requests."""
+        return next((variant for variant in self.variants.values() if variant.spec.shadow), None)
+
+    @property
     def full(self) -> dict[str, int]:
         """How many instances its variants shall have."""
         return {name: variant.spec.instance_count for name, variant in self.variants.items()}
@@ -137,9 +142,9 @@ class Fleet:
 
     def choose(self, name: str) -> Variant:
         """The variant of this name (KeyError), or one by weight."""
+        variants = [variant for variant in self.variants.values() if not variant.spec.shadow]
         if name:
-            return self.variants[name]
-        variants = list(self.variants.values())
+            return {variant.spec.name: variant for variant in variants}[name]
         if len(variants) == 1:
             return variants[0]
         weights = [variant.weight for variant in variants]

@@ -28,6 +28,14 @@ class Measurement(NamedTuple):
     model: float
     overhead: float
     container: str = ""  # the one that was invoked directly
+    config: str = ""  # the endpoint configuration of the fleet that answered
+
+    @property
+    def dimensions(self) -> list[tuple[tuple[str, str], ...]]:
+        """Under which it is to be found: by the variant, by it and the container, by it and the configuration."""
+        variant = (("EndpointName", self.endpoint), ("VariantName", self.variant))
+        more = (("ContainerName", self.container), ("EndpointConfigName", self.config))
+        return [variant, *((*variant, dimension) for dimension in more if dimension[1])]
 
 
 class Measurements:
@@ -43,17 +51,14 @@ class Measurements:
     def flush(self) -> None:
         """Put what has gathered."""
         self.readings.flush()
-        series: dict[tuple[Scope, str, str, str], list[Measurement]] = defaultdict(list)
+        series: dict[tuple[Scope, tuple[tuple[str, str], ...]], list[Measurement]] = defaultdict(list)
         while self._waiting:
             measurement = self._waiting.popleft()
-            for container in {"", measurement.container}:
-                series[*measurement[:3], container].append(measurement)
-        for (scope, endpoint, variant, container), measurements in series.items():
-            dimensions = {"EndpointName": endpoint, "VariantName": variant}
-            if container:
-                dimensions["ContainerName"] = container
+            for dimensions in measurement.dimensions:
+                series[measurement.scope, dimensions].append(measurement)
+        for (scope, dimensions), measurements in series.items():
             try:
-                self._host.put_metrics(scope, _NAMESPACE, self._data(dimensions, measurements), "")
+                self._host.put_metrics(scope, _NAMESPACE, self._data(dict(dimensions), measurements), "")
             except ServiceError as error:  # a full disk
                 log.error("metrics of %d invocations are lost: %s", len(measurements), error)
 

@@ -102,8 +102,8 @@ class TakeOver:
         """Watch for so long."""
         if not seconds:
             return
-        await self._say("Updating", "Baking", message=f"Baking for {seconds:g} s with {self._share:.0%} of the traffic")
         end = self._ground.clock.now() + seconds
+        await self._say("Updating", "Baking", message=f"Baking for {seconds:g} s with {self._share:.0%} of the traffic")
         while self._ground.clock.now() < end:
             await self._look()
             await asyncio.sleep(LOOK_SECONDS)

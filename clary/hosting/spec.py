@@ -41,6 +41,8 @@ class VariantSpec(msgspec.Struct, kw_only=True, frozen=True):
     routing: str = ""  # RoutingStrategy
     accelerator_type: str = ""  # AcceleratorType
     capture: CaptureSpec | None = None
+    shadow: bool = False  # it gets copies of another variant's requests, in the ratio of their weights
+    config: str = ""  # the name of the endpoint configuration that it is from
     concurrent: int = 0  # requests that an instance takes from the queue at once; 0 where the endpoint has no queue
 
 

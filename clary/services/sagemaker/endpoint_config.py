@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.sagemaker import async_config, capture_config, listing, multi_model, resources, roles
+from clary.services.sagemaker import async_config, capture_config, listing, multi_model, resources, roles, shadow_config
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.services.sagemaker.resources import ENDPOINT_CONFIG, MODEL
+from clary.services.sagemaker.shadow_config import SHADOW_VARIANTS
 from clary.wire import Call, operation
 
 _ROUTING = ("RANDOM", "LEAST_OUTSTANDING_REQUESTS")
 
 NOT_DONE = (
     NotDone("ExplainerConfig", "explanations"),
-    NotDone("ShadowProductionVariants", "a shadow variant"),
     NotDone("KmsKeyId", "encryption with a KMS key"),
     NotDone("VpcConfig", "an endpoint in a VPC"),
     NotDone("MetricsConfig.EnableEnhancedMetrics", "enhanced metrics"),
@@ -38,12 +38,15 @@ def create_endpoint_config(call: Call, request: dict[str, Any]) -> dict[str, Any
     capture_config.check(call, request)
     async_config.check(call, request)
     variants = [_with_defaults(variant) for variant in request["ProductionVariants"]]
-    _check_names([variant["VariantName"] for variant in variants])
-    for variant in variants:
+    shadows = [_with_defaults(variant) for variant in request.get(SHADOW_VARIANTS, [])]
+    _check_names([variant["VariantName"] for variant in [*variants, *shadows]])
+    for variant in [*variants, *shadows]:
         _check_variant(call, variant)
+    shadow_config.check(call, request, NOT_DONE)
     if "ExecutionRoleArn" in request:
         roles.check(call, request["ExecutionRoleArn"])
-    record = resources.create(call, ENDPOINT_CONFIG, {**request, "ProductionVariants": variants})
+    rows = {"ProductionVariants": variants, **({SHADOW_VARIANTS: shadows} if shadows else {})}
+    record = resources.create(call, ENDPOINT_CONFIG, {**request, **rows})
     return {"EndpointConfigArn": record.body["EndpointConfigArn"]}
 
 

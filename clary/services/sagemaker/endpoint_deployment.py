@@ -10,6 +10,7 @@ from clary.services.sagemaker.limits import check_instances
 from clary.services.sagemaker.model import model_data
 from clary.services.sagemaker.multi_model import is_direct, is_multi_model
 from clary.services.sagemaker.resources import MODEL
+from clary.services.sagemaker.shadow_config import SHADOW_VARIANTS
 
 if TYPE_CHECKING:
     from clary.store.records import Record
@@ -21,6 +22,7 @@ _TIMEOUTS = {"startup_seconds": "StartupSeconds", "download_seconds": "DownloadS
 def new_deployment(call: Call, config: Record) -> dict[str, Any]:
     """The deployment of an endpoint configuration, its models looked up now."""
     variants = [_variant(call, config, variant) for variant in config.body["ProductionVariants"]]
+    variants += [{**_variant(call, config, row), "Shadow": True} for row in config.body.get(SHADOW_VARIANTS, [])]
     check_size(variants)
     return {
         "EndpointConfigName": config.body["EndpointConfigName"],
@@ -100,6 +102,8 @@ def _to_variant(variant: dict[str, Any], deployment: dict[str, Any]) -> VariantS
         direct=variant.get("Direct", False),
         routing=variant.get("Routing", ""),
         accelerator_type=variant.get("AcceleratorType", ""),
+        shadow=variant.get("Shadow", False),
+        config=deployment["EndpointConfigName"],
         capture=capture_config.to_spec(deployment.get("DataCaptureConfig")),
         concurrent=async_config.concurrent(deployment.get("AsyncInferenceConfig")),
         **{name: variant[member] for name, member in _TIMEOUTS.items() if variant[member] is not None},

@@ -6,6 +6,7 @@ from typing import Any
 
 from clary.services.sagemaker import capture_config
 from clary.services.sagemaker.errors import ValidationException
+from clary.services.sagemaker.shadow_config import by_member
 from clary.store.records import Record
 
 TRANSIENT = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
@@ -91,9 +92,8 @@ def describe(record: Record) -> dict[str, Any]:
         shown["AsyncInferenceConfig"] = deployment.get("AsyncInferenceConfig")
         shown["DataCaptureConfig"] = capture_config.summary(deployment.get("DataCaptureConfig"))
         old = _NO_COUNTS if record.status == "Failed" else stage["Counts"]["Old"]
-        shown["ProductionVariants"] = [
-            _variant(variant, deployment, 1 - stage["Share"], old) for variant in deployment["Variants"]
-        ]
+        rows = [_variant(variant, deployment, 1 - stage["Share"], old) for variant in deployment["Variants"]]
+        shown.update(by_member(deployment, rows))
     if pending:
         shown["PendingDeploymentSummary"] = _pending(pending, stage)
         _show_desired(shown, pending)
@@ -131,18 +131,19 @@ def _pending(pending: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
         "StatusMessage": stage["Message"] or None,
         "StartTime": stage.get("StartTime", pending["StartTime"]),
     }
+    rows = [
+        {
+            **_variant(variant, pending, stage["Share"], stage["Counts"]["New"]),
+            "InstanceType": variant["InstanceType"],
+            "AcceleratorType": variant.get("AcceleratorType") or None,
+            "VariantStatus": [status],
+        }
+        for variant in pending["Variants"]
+    ]
     return {
         "EndpointConfigName": pending["EndpointConfigName"],
         "StartTime": pending["StartTime"],
-        "ProductionVariants": [
-            {
-                **_variant(variant, pending, stage["Share"], stage["Counts"]["New"]),
-                "InstanceType": variant["InstanceType"],
-                "AcceleratorType": variant.get("AcceleratorType") or None,
-                "VariantStatus": [status],
-            }
-            for variant in pending["Variants"]
-        ],
+        **by_member(pending, rows),
     }
 
 

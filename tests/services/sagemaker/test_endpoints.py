@@ -96,7 +96,6 @@ def test_what_is_not_done_of_a_variant_is_refused_by_name(ready, member, value):
     ("member", "value"),
     [
         ("KmsKeyId", "key"),
-        ("ShadowProductionVariants", [variant("shadow")]),
         ("ExplainerConfig", {"ClarifyExplainerConfig": {"EnableExplanations": "true"}}),
         ("VpcConfig", {"SecurityGroupIds": ["sg"], "Subnets": ["subnet"]}),
     ],
