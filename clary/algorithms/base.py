@@ -79,6 +79,8 @@ class Algorithm:
     """What answers an endpoint's requests, as module:class."""
     log_form: LogForm = FIRST_PARTY
     max_instances: int | None = None
+    checkpoints: bool = False
+    """Whether AWS's goes on from checkpoints: a managed spot job of one that doesn't may wait for an hour only."""
     gpu: Literal["no", "yes", "only"] = "no"
 
     def channel(self, name: str) -> Channel | None:

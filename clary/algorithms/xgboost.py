@@ -169,6 +169,7 @@ ALGORITHM = Algorithm(
     content_types=(CSV, LIBSVM, RECORDIO_PROTOBUF),
     responder="clary.algorithms.xgboost_serving:XGBoostResponder",
     log_form=FRAMEWORK,
+    checkpoints=True,
 )
 
 

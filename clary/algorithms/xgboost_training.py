@@ -11,7 +11,9 @@ import xgboost
 
 from clary.algorithms import xgboost_metrics
 from clary.algorithms.base import Batches, Run, Stopped
+from clary.algorithms.checkpoints import NO_CHECKPOINTS, Checkpoints
 from clary.algorithms.log_lines import log_of
+from clary.algorithms.xgboost_checkpoints import NAME, Saving, read_booster, restore
 from clary.algorithms.xgboost_hosts import joined, largest
 from clary.algorithms.xgboost_hyperparameters import (
     HYPERPARAMETERS,
@@ -65,7 +67,7 @@ def _train(
         watched.append((_matrix(held_out, width, settings), "validation"))
         held_out.clear()
         log.info("Validation matrix has %d rows", watched[1][0].num_row())
-    return [boost(settings, matrix, watched, run)[0]]
+    return [boost(settings, matrix, watched, run, Checkpoints(run.checkpoints, NAME))[0]]
 
 
 def parameters_of(settings: dict[str, Any]) -> dict[str, Any]:
@@ -215,11 +217,11 @@ def _matrix(rows: list[Batch], width: int, settings: dict[str, Any]) -> xgboost.
 
 
 class _Progress(xgboost.callback.TrainingCallback):  # type: ignore[misc]
-    """Prints each round's metrics as the container's log has them, a tab as #011; ends a round after a stop."""
+    """Prints each round's metrics as the container's log has them, a tab as #011."""
 
-    def __init__(self, run: Run, keep_model: bool) -> None:
+    def __init__(self, run: Run, start: int) -> None:
         super().__init__()
-        self.run, self.keep_model = run, keep_model
+        self.run, self.start = run, start
 
     def after_iteration(self, _model: Any, epoch: int, evals_log: dict[str, Any]) -> bool:
         values = [
@@ -228,7 +230,18 @@ class _Progress(xgboost.callback.TrainingCallback):  # type: ignore[misc]
             for metric, history in metrics.items()
         ]
         if self.run.first:
-            self.run.say(f"[{epoch}]{''.join(values)}")
+            self.run.say(f"[{self.start + epoch}]{''.join(values)}")
+        return False
+
+
+class _Stopping(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+    """Ends the training a round after a stop; the last of all callbacks."""
+
+    def __init__(self, run: Run, keep_model: bool) -> None:
+        super().__init__()
+        self.run, self.keep_model = run, keep_model
+
+    def after_iteration(self, _model: Any, _epoch: int, _evals_log: Any) -> bool:
         stopping = bool(largest(self.run.stopping))  # all hosts end after the same round
         if stopping and not self.keep_model:
             raise Stopped
@@ -236,18 +249,28 @@ class _Progress(xgboost.callback.TrainingCallback):  # type: ignore[misc]
 
 
 def boost(
-    settings: dict[str, Any], matrix: xgboost.DMatrix, watched: list[tuple[xgboost.DMatrix, str]], run: Run
+    settings: dict[str, Any],
+    matrix: xgboost.DMatrix,
+    watched: list[tuple[xgboost.DMatrix, str]],
+    run: Run,
+    checkpoints: Checkpoints = NO_CHECKPOINTS,
 ) -> tuple[xgboost.Booster, dict[str, dict[str, list[float]]]]:
     """The booster and each round's metrics, by data set and metric; printed too."""
     own = xgboost_metrics.own_metrics(printed_metrics(settings))
-    callbacks: list[Any] = [_Progress(run, settings["save_model_on_termination"] == "true")]
-    if settings["early_stopping_rounds"] and len(watched) > 1:
-        callbacks.append(_early_stopping(settings))
+    begun, last = checkpoints.newest(read_booster)
+    early = _early_stopping(settings) if settings["early_stopping_rounds"] and len(watched) > 1 else None
+    if begun:
+        restore(early, begun)
+    callbacks: list[Any] = [_Progress(run, last + 1), *([early] if early else [])]
+    if checkpoints:
+        callbacks.append(Saving(checkpoints, run, last + 1, settings["seed"], early))
+    callbacks.append(_Stopping(run, settings["save_model_on_termination"] == "true"))
     history: dict[str, dict[str, list[float]]] = {}
     booster = xgboost.train(
         parameters_of(settings),
         matrix,
-        settings["num_round"],
+        settings["num_round"] - last - 1,
+        xgb_model=begun,
         evals=watched,
         custom_metric=xgboost_metrics.evaluator(own, settings["objective"]) if own else None,
         callbacks=callbacks,

@@ -1,0 +1,116 @@
+"""A training that is broken off and gone on with ends as one that never was."""
+
+import time
+
+import numpy as np
+import pytest
+
+from clary.algorithms.base import Run, Stopped
+from clary.algorithms.checkpoints import Checkpoints
+from clary.algorithms.xgboost import XGBoost
+
+ROUNDS = 12
+
+
+@pytest.fixture(autouse=True)
+def every_round(monkeypatch):
+    """As if writing took no time at all."""
+    monkeypatch.setattr("clary.algorithms.checkpoints.SHARE", float("inf"))
+
+
+def rows(seed=0, count=400):
+    features = np.random.default_rng(seed).normal(size=(count, 6)).astype(np.float32)
+    noise = np.random.default_rng(seed + 1).normal(size=count)
+    return features, (features[:, 0] * features[:, 1] + features[:, 2] + noise > 0).astype(np.float32)
+
+
+def boost(folder, stop_after=None, validation=None, **settings):
+    """(model's bytes, log lines) of a run that may be stopped after a round; no bytes then."""
+    lines = []
+    run = Run(checkpoints=folder)
+
+    def say(line):
+        lines.append(line)
+        run.stopping = line.startswith(f"[{stop_after}]")
+
+    run.say = say
+    model = XGBoost(num_round=str(ROUNDS), objective="binary:logistic", nthread="1", **settings)
+    try:
+        model.fit(*rows(), run=run, validation=validation)
+    except Stopped:
+        return None, lines
+    return bytes(model.boosters[0].save_raw("ubj")), lines
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"subsample": "0.5", "colsample_bytree": "0.5", "colsample_bylevel": "0.5"},
+        {"booster": "dart", "rate_drop": "0.5"},
+        {"booster": "gblinear"},
+        {"tree_method": "exact", "subsample": "0.5"},
+    ],
+    ids=["plain", "sampled", "dart", "linear", "exact"],
+)
+def test_xgboost_goes_on_to_the_same_model_with_the_same_log(tmp_path, settings):
+    whole, log = boost(tmp_path / "whole", **settings)
+    none, before = boost(tmp_path / "broken", stop_after=4, **settings)
+    assert none is None
+    resumed, after = boost(tmp_path / "broken", **settings)
+    assert resumed == whole
+    assert before + after == log
+    names = [f"xgboost-checkpoint.{number}" for number in range(ROUNDS - 5, ROUNDS)]
+    assert sorted(path.name for path in (tmp_path / "broken").iterdir()) == sorted(names)
+    assert boost(tmp_path / "broken", **settings) == (whole, [])
+
+
+def test_early_stopping_goes_on_counting(tmp_path):
+    from clary.algorithms.base import as_batches
+
+    features, labels = rows(7, 40)
+    held_out = as_batches(features, labels)
+    settings = {"validation": held_out, "early_stopping_rounds": "3", "eta": "1", "eval_metric": "logloss"}
+    whole, log = boost(tmp_path / "whole", **settings)
+    assert 4 < len(log) < ROUNDS
+    stop_after = len(log) - 2  # while it counts rounds without progress
+    assert boost(tmp_path / "broken", stop_after=stop_after, **settings)[0] is None
+    resumed, after = boost(tmp_path / "broken", **settings)
+    assert (resumed, after) == (whole, log[-1:])
+
+
+def test_without_a_folder_nothing_is_written_and_the_model_is_xgboosts_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert boost(None)[0] == boost(tmp_path / "kept")[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def read(content):
+    return int(content.decode())
+
+
+def test_the_newest_that_can_be_read_counts(tmp_path):
+    found = Checkpoints(tmp_path, "state")
+    assert found.newest(read) == (None, -1)
+    for number in range(12):
+        found.save(number, str(number * 10).encode)
+    assert found.newest(read) == (110, 11)
+    (tmp_path / "state.12").write_bytes(b"\xff torn")
+    (tmp_path / "state.x").write_text("1")
+    (tmp_path / "other.99").write_text("1")
+    assert Checkpoints(tmp_path, "state").newest(read) == (110, 11)
+    assert len(list(tmp_path.glob("state.*"))) == 5 + 2
+
+
+def test_checkpoints_take_no_time_to_speak_of_but_for_the_last(tmp_path, monkeypatch):
+    monkeypatch.setattr("clary.algorithms.checkpoints.SHARE", 0.01)
+
+    def slowly():
+        time.sleep(0.02)
+        return b"1"
+
+    found = Checkpoints(tmp_path, "state")
+    found.save(0, slowly)
+    found.save(1, slowly)
+    found.save(2, slowly, last=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state.0", "state.2"]
