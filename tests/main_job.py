@@ -75,9 +75,9 @@ class MainJob:
             for event in page["events"]
         ]
 
-    def deploy(self, name, artefact, image=XGBOOST):
+    def deploy(self, name, artefact, image=XGBOOST, **more):
         """The endpoint's description when it is in service, or has failed."""
-        container = {"Image": image, "ModelDataUrl": artefact}
+        container = {"Image": image, "ModelDataUrl": artefact, **more}
         self.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
         variant = {"VariantName": "AllTraffic", "ModelName": name, "InstanceType": "ml.m5.large"}
         self.sagemaker.create_endpoint_config(

@@ -1,19 +1,24 @@
 """The workers of one version of an endpoint: variants, their instances, and which of them takes a request."""
 
 import asyncio
+import logging
 import random
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from clary.hosting.dressing import dress
 from clary.hosting.elastic_inference import explanation
 from clary.hosting.log_pipe import Append, LogPipe
 from clary.hosting.measurements import scope_of
 from clary.hosting.model_cache import ModelCache
 from clary.hosting.model_data import ModelDataError, fetch_model
 from clary.hosting.multi_model import open_cache, prepare
-from clary.hosting.spec import EndpointSpec, VariantSpec
+from clary.hosting.spec import ContainerSpec, EndpointSpec, VariantSpec
 from clary.hosting.worker import Ground, NotHealthyError, Worker
+from clary.images import BuildError
+
+log = logging.getLogger("clary.hosting")
 
 _DRAIN_SECONDS = 3610.0  # longer than any invocation: one from a queue may take an hour
 _LOOK_SECONDS = 0.02
@@ -171,6 +176,7 @@ class Fleet:
         for container, folder in zip(variant.containers, folders, strict=True):
             if container.multi_model:
                 continue  # its models come as they are asked for, to each instance by itself
+            await self._prepare(container)
             fetching = asyncio.to_thread(fetch_model, self._ground.host, container, folder)
             try:
                 await asyncio.wait_for(fetching, variant.download_seconds)
@@ -181,6 +187,18 @@ class Fleet:
                     f"The model data of production variant {variant.name} was not downloaded in time."
                 ) from None
         return folders
+
+    async def _prepare(self, container: ContainerSpec) -> None:
+        """Have its environment built, which may take minutes the first time."""
+
+        def check() -> None:
+            if self._stopped:
+                raise BuildError("the endpoint was deleted")
+
+        try:
+            await asyncio.to_thread(dress, self._ground.settings, container, log.info, check)
+        except BuildError as error:
+            raise DeploymentError(str(error)) from None
 
     def _launch(self, variant: VariantSpec, models: list[Path]) -> Instance:
         """Start the workers of one instance."""
@@ -195,6 +213,7 @@ class Fleet:
             pipe = LogPipe(output, self._appender(stream), self._ground.clock)
             if variant.accelerator_type:
                 pipe.say(explanation(variant.accelerator_type))
+            container = dress(self._ground.settings, container, pipe.say, lambda: None)
             if container.multi_model:
                 container, model = prepare(self._ground.settings, variant, container, folder)
             worker = Worker(self._ground, variant, container, model, folder, sockets)

@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path, PurePosixPath
 
 from clary.errors import ServiceError
+from clary.hosting.dressing import source_place, source_uri
 from clary.hosting.spec import ContainerSpec
 from clary.jobs.host import Host
 
@@ -22,6 +23,8 @@ def fetch_model(host: Host, container: ContainerSpec, folder: Path) -> None:
     """Fill `folder`/model from where the container's model lies."""
     model = folder / "model"
     model.mkdir(parents=True)
+    if source := source_uri(container):
+        _fetch_source(host, source, folder)
     if not container.model_uri:
         return
     try:
@@ -31,6 +34,15 @@ def fetch_model(host: Host, container: ContainerSpec, folder: Path) -> None:
             f'Failed to download model data from URL: "{container.model_uri}" ({error}). '
             "Please ensure that there is an object located at the URL."
         ) from None
+
+
+def _fetch_source(host: Host, uri: str, folder: Path) -> None:
+    """The script's archive, which is unpacked in the sandbox."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    try:
+        host.fetch_object(bucket, key, source_place(folder, uri))
+    except (ServiceError, OSError) as error:
+        raise ModelMissingError(f'Failed to download source code from URL: "{uri}" ({error}).') from None
 
 
 def _fetch(host: Host, container: ContainerSpec, folder: Path, model: Path) -> None:

@@ -2,11 +2,17 @@
 
 import msgspec
 
+from clary.sandbox import Mount
+
 
 class ContainerSpec(msgspec.Struct, kw_only=True, frozen=True):
     """One container of a model; several form a pipeline, each fed with the answer of the one before."""
 
-    algorithm: str  # a name of clary.algorithms
+    algorithm: str = ""  # a name of clary.algorithms
+    image: str = ""  # or the URI of an image that runs here
+    command: list[str] = []  # what serves in it: `dress` tells
+    mounts: list[Mount] = []
+    allow_unsandboxed: bool = False
     model_uri: str = ""  # s3://bucket/key of a model.tar.gz, or a prefix where not compressed; "" for none
     compressed: bool = True
     environment: dict[str, str] = {}

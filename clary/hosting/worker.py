@@ -199,8 +199,10 @@ def serving_program(
 ) -> Program:
     """A container's `serve`: its model is seen as /opt/ml, its socket lies in `sockets` as SOCKET."""
     return Program(
-        entry=ENTRY,
-        arguments=[container.algorithm, "serve"],
+        entry=ENTRY if container.algorithm else "",
+        command=container.command,
+        arguments=[container.algorithm, "serve"] if container.algorithm else [],
+        allow_unsandboxed=container.allow_unsandboxed,
         environment={
             "HOME": "/tmp",  # noqa: S108 - its own
             "LANG": "C.UTF-8",
@@ -208,7 +210,7 @@ def serving_program(
             **container.environment,
             "CLARY_SOCKET": f"{_SOCKET_FOLDER}/{SOCKET}",
         },
-        mounts=[Mount(str(model), "/opt/ml"), Mount(str(sockets), _SOCKET_FOLDER, writable=True)],
+        mounts=[Mount(str(model), "/opt/ml"), Mount(str(sockets), _SOCKET_FOLDER, writable=True), *container.mounts],
         output=str(output),
         folder=str(folder),
         network="none" if isolated else "host",

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, cast
 import msgspec
 
 from clary.errors import ClientError
+from clary.hosting.spec import ContainerSpec
 from clary.jobs.journal import Journal, write_whole
 from clary.jobs.outcome import DISK_FULL, REASON_MAX
 from clary.jobs.supervisor import take_lock
@@ -42,6 +43,8 @@ def main(argument: dict[str, Any]) -> int:
     while take_lock(folder) is None:
         pass  # the driver of a server that was killed: it is about to end too
     spec = msgspec.json.decode((folder / "job.json").read_bytes(), type=TransformSpec)
+    containers = msgspec.convert(argument["containers"], list[ContainerSpec])  # with what their images made of them
+    spec = msgspec.structs.replace(spec, containers=containers)
     ground = Ground(folder, Path(argument["sockets"]), argument["memory_bytes"], argument["threads"])
     instances = [Instance(number, spec, ground) for number in range(len(spec.instances))]
     try:

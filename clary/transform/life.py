@@ -20,6 +20,8 @@ from typing import Any
 import msgspec
 
 from clary.errors import AlgorithmError, ClientError, ServiceError
+from clary.hosting import ContainerSpec
+from clary.hosting.dressing import dress
 from clary.jobs.follow import Follower
 from clary.jobs.instances import Capacity
 from clary.jobs.journal import Entry, read_journal, write_whole
@@ -111,12 +113,18 @@ class Life:
 
     def _stage(self) -> None:
         try:
+            for container in self.spec.containers:
+                self._dress(container)
             stage(self.folder, self.spec, self._house.host, self._check)
         except (ServiceError, OSError) as problem:
             if isinstance(problem, OSError) and problem.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             text = DISK_FULL if isinstance(problem, OSError) else f"{problem.code}: {problem.message}"
             raise ClientError(f"Data download failed:{text}") from problem
+
+    def _dress(self, container: ContainerSpec) -> ContainerSpec:
+        """A container with what its image makes of it, which may have to be built first."""
+        return dress(self._house.settings, container, partial(log.info, "%s: %s", self.spec.name), self._check)
 
     def _check(self) -> None:
         if self._stop_file.exists():
@@ -145,6 +153,7 @@ class Life:
         count = len(self.spec.instances)
         argument: dict[str, object] = {
             "folder": os.fspath(self.folder),
+            "containers": msgspec.to_builtins([self._dress(container) for container in self.spec.containers]),
             "sockets": os.fspath(sockets),
             "memory_bytes": int(granted.memory_gib / count * GIB),
             "threads": max(1, granted.cores // count),

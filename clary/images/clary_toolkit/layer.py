@@ -45,7 +45,7 @@ def _make(folder: Path) -> None:
 def _copy_scripts(binaries: Path) -> None:
     """The scripts of the environment's packages (pip, torchrun), run by the layer's interpreter."""
     for script in (Path(sys.prefix) / "bin").iterdir():
-        if script.is_symlink() or (binaries / script.name).exists():
+        if not script.is_file() or (binaries / script.name).exists():
             continue
         head, newline, rest = script.read_bytes().partition(b"\n")
         if head.startswith(b"#!") and sys.prefix.encode() in head:

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from .errors import ClientError, CommandError
 
-STAGED = "sourcedir.tar.gz"
-"""What the server calls an archive that it has fetched, below `input` or `model`."""
+STAGED = "source"
+"""The folder below `input` or beside `model` that holds an archive from S3: the server has fetched it."""
 
 
 def bring(location: str, staged: Path, code: Path) -> None:
-    """Unpack an archive, or copy a folder, to `code`; one in S3 has been fetched to `staged` before."""
-    source = staged if location.startswith("s3://") else Path(location.removeprefix("file://"))
+    """Unpack an archive, or copy a folder, to `code`; one in S3 lies in the folder `staged`."""
+    source = next(staged.iterdir()) if location.startswith("s3://") else Path(location.removeprefix("file://"))
     if source == code:
         return
     code.mkdir(parents=True, exist_ok=True)

@@ -22,8 +22,8 @@ NOT_DONE = (
 )
 
 
-def check(call: Call, request: dict[str, Any], algorithm: Algorithm) -> None:
-    """Raise ValidationException for a channel that the algorithm couldn't read."""
+def check(call: Call, request: dict[str, Any], algorithm: Algorithm | None) -> None:
+    """Raise ValidationException for a channel that the algorithm couldn't read; a script (None) may read any."""
     from clary.algorithms.channels import check_channels  # imports numpy, which the server's start does without
 
     channels = request.get("InputDataConfig", [])
@@ -37,7 +37,8 @@ def check(call: Call, request: dict[str, Any], algorithm: Algorithm) -> None:
         refuse({member: channel}, [row._replace(path=f"{member}.{row.path}") for row in NOT_DONE])
         configuration[channel["ChannelName"]] = as_in_container(channel, channel.get("InputMode", default_mode))
     try:
-        check_channels(algorithm, configuration, request["ResourceConfig"]["InstanceCount"])
+        if algorithm is not None:
+            check_channels(algorithm, configuration, request["ResourceConfig"]["InstanceCount"])
     except ClientError as error:
         raise ValidationException(str(error)) from None
     for place, channel in enumerate(channels):

@@ -61,8 +61,8 @@ def new_container(container: dict[str, Any]) -> dict[str, Any]:
     data = model_data(container)
     return {
         "Image": container["Image"],
-        "Algorithm": images.resolve(container["Image"], "Image").algorithm,
-        "ModelData": s3_locations.parse(data.uri, "ModelDataUrl").uri,
+        "Algorithm": images.resolve_served(container, "Image").algorithm,
+        "ModelData": s3_locations.parse(data.uri, "ModelDataUrl").uri if data.uri else "",
         "Compressed": data.compressed,
         "Environment": container.get("Environment", {}),
         "Hostname": container.get("ContainerHostname", ""),
@@ -114,6 +114,7 @@ def to_container(container: dict[str, Any]) -> ContainerSpec:
     """The same as the hosting room needs it."""
     return ContainerSpec(
         algorithm=container["Algorithm"],
+        image="" if container["Algorithm"] else container["Image"],
         model_uri=container["ModelData"],
         compressed=container["Compressed"],
         environment=container["Environment"],

@@ -1,15 +1,21 @@
-"""Image URIs: which built-in algorithm an image is, in any region and account that AWS documents."""
+"""Image URIs: which built-in algorithm an image is, or which framework's, in any region and account of AWS's."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from clary import algorithms
+from clary import algorithms, images
+from clary.config import Settings
 from clary.services.sagemaker.errors import ValidationException
-from clary.services.sagemaker.registries import ACCOUNTS, FAMILIES, REPOSITORIES
+from clary.services.sagemaker.registries import ACCOUNTS, DEEP_LEARNING, FAMILIES, REPOSITORIES
 
 XGBOOST_VERSIONS = ("0.90-1", "0.90-2", "1.0-1", "1.2-1", "1.2-2", "1.3-1", "1.5-1", "1.7-1", "3.0-5", "3.2-0")
+SCRIPTABLE = "xgboost"
+"""The algorithm whose image runs scripts too."""
+SAME_ACCOUNTS = ("sagemaker-scikit-learn",)
+"""Repositories of frameworks that lie where XGBoost's does; the others are deep learning containers."""
 _CPU_ONLY = ("0.90-1", "0.90-2", "1.0-1")
 
 _URI = re.compile(
@@ -19,13 +25,16 @@ _URI = re.compile(
 _XGBOOST_TAG = re.compile(r"(?P<version>[0-9.]+-[0-9]+)(-(cpu|gpu)-py3)?")
 
 
+NOTHING: Mapping[str, str] = {}
+
+
 class Image(NamedTuple):
-    """A built-in algorithm's image."""
+    """A built-in algorithm's image, or a framework's, which runs a script."""
 
     uri: str
     """As it was given; empty where AlgorithmName named the algorithm."""
     algorithm: str
-    """Its name in `clary.algorithms`."""
+    """Its name in `clary.algorithms`; empty for one that runs a script."""
     version: str
     cpu_only: bool = False
     """Whether this version refuses GPU instances where later ones take them."""
@@ -39,21 +48,18 @@ class Image(NamedTuple):
 
 
 def resolve(uri: str, member: str) -> Image:
-    """The algorithm behind an image URI; ValidationException, naming `member`, where it is none that Clary runs."""
+    """What is behind an image URI; ValidationException, naming `member`, where it is nothing that Clary runs."""
     match = _URI.fullmatch(uri)
     if match is None or match["repository"] not in REPOSITORIES:
-        raise ValidationException(
-            f"{member}: {uri!r} is not the image of a built-in algorithm. Images of your own and framework images are "
-            "not supported by Clary yet."
-        )
+        return _framework(uri, member, match)
     _check_account(uri, member, **match.groupdict(""))
     if match["digest"]:
         raise ValidationException(f"{member}: {uri!r} names an image by its digest; use a tag, such as :1.")
     return _versioned(uri, member, match["repository"], match["tag"] or "latest")
 
 
-def resolve_specification(specification: dict[str, Any]) -> Image:
-    """The algorithm that an AlgorithmSpecification names, by image or by name."""
+def resolve_specification(specification: Mapping[str, Any], hyperparameters: Mapping[str, str] = NOTHING) -> Image:
+    """What an AlgorithmSpecification names, by image or by name; the hyperparameters say whether there is a script."""
     image, name = specification.get("TrainingImage", ""), specification.get("AlgorithmName", "")
     if bool(image) == bool(name):
         raise ValidationException(
@@ -61,13 +67,31 @@ def resolve_specification(specification: dict[str, Any]) -> Image:
             + ("both." if image else "neither.")
         )
     if image:
-        return resolve(image, "AlgorithmSpecification.TrainingImage")
+        has_script = specification.get("ContainerEntrypoint") or "sagemaker_program" in hyperparameters
+        return (resolve_script if has_script else resolve)(image, "AlgorithmSpecification.TrainingImage")
     if name not in REPOSITORIES:
         raise ValidationException(
             f"AlgorithmSpecification.AlgorithmName: {name!r} is not a built-in algorithm ({', '.join(REPOSITORIES)}). "
             "Algorithm resources of your own and from the marketplace are not supported by Clary yet."
         )
     return Image("", _implemented(name, "AlgorithmSpecification.AlgorithmName"), "1")
+
+
+def resolve_script(uri: str, member: str) -> Image:
+    """The image as one that runs a script or a command; ValidationException where it can't."""
+    image = resolve(uri, member)
+    if image.algorithm not in ("", SCRIPTABLE):
+        raise ValidationException(
+            f"{member}: {uri!r} is the image of a built-in algorithm, {image.algorithm}; it runs no code of yours "
+            "here. The images of scikit-learn, XGBoost and PyTorch do."
+        )
+    return image._replace(algorithm="")
+
+
+def resolve_served(container: Mapping[str, Any], member: str) -> Image:
+    """The image of a model's container; one of XGBoost serves a script where its environment names one."""
+    names_script = container.get("Environment", {}).get("SAGEMAKER_PROGRAM")
+    return (resolve_script if names_script else resolve)(container["Image"], member)
 
 
 def of(name: str, region: str, member: str) -> str:
@@ -93,6 +117,24 @@ def _check_account(uri: str, member: str, *, account: str, region: str, reposito
         f"{member}: account {account} does not hold {repository} in {region}: it is {where}. "
         "Images of your own are not supported by Clary yet."
     )
+
+
+def _framework(uri: str, member: str, match: re.Match[str] | None) -> Image:
+    """The image of a framework, for scripts."""
+    try:
+        # This checks the name only: nothing is built.
+        image = images.resolve(Settings(), uri)
+    except images.UnknownImageError as problem:
+        raise ValidationException(f"{member}: {problem}") from None
+    if match is not None:
+        family = ACCOUNTS.get(match["region"], ("",) * len(FAMILIES))[FAMILIES.index("xgboost")]
+        expected = family if match["repository"] in SAME_ACCOUNTS else DEEP_LEARNING.get(match["region"], "")
+        if match["account"] != (expected or DEEP_LEARNING[""]):
+            raise ValidationException(
+                f"{member}: account {match['account']} does not hold {match['repository']} in {match['region']}. "
+                "Images of your own are not supported by Clary yet."
+            )
+    return Image(uri, "", image.name.rpartition(":")[2])
 
 
 def _versioned(uri: str, member: str, repository: str, tag: str) -> Image:

@@ -34,8 +34,6 @@ CONTAINER_NOT_DONE = (
     NotDone("ModelDataSource.S3DataSource.ManifestS3Uri", "a manifest of model data"),
     NotDone("ModelDataSource.S3DataSource.ETag", "a check of the model data's ETag"),
     NotDone("ModelDataSource.S3DataSource.ManifestEtag", "a manifest of model data"),
-    NotDone("Environment.SAGEMAKER_PROGRAM", "script mode"),
-    NotDone("Environment.SAGEMAKER_SUBMIT_DIRECTORY", "script mode"),
 )
 
 
@@ -77,9 +75,11 @@ def _check_container(call: Call, member: str, container: dict[str, Any]) -> None
     refuse({member: container}, [row._replace(path=f"{member}.{row.path}") for row in CONTAINER_NOT_DONE])
     if not container.get("Image"):
         raise ValidationException(f"{member}.Image is required.")
-    images.resolve(container["Image"], f"{member}.Image")
+    image = images.resolve_served(container, f"{member}.Image")
     check_environment(container.get("Environment", {}), f"{member}.Environment")
     multi_model.check_container(call, container, member)
+    if image.algorithm == "" and multi_model.is_multi_model(container):
+        raise not_yet(f"{member}.Mode", "many models behind a script")
     if not multi_model.is_multi_model(container):  # whose models may come later
         check_data(call, container, member)
 
@@ -87,13 +87,15 @@ def _check_container(call: Call, member: str, container: dict[str, Any]) -> None
 def check_data(call: Call, container: dict[str, Any], member: str) -> None:
     """Raise ValidationException, naming `member`, where a container's model data isn't there."""
     data = model_data(container, member)
+    if not data.uri:
+        return
     exists = s3_locations.object_exists if data.compressed else s3_locations.has_objects
     if not exists(call.rooms, s3_locations.parse(data.uri, f"{member}.ModelDataUrl")):
         raise ValidationException(f"Could not find model data at {data.uri}.")
 
 
 class ModelData(NamedTuple):
-    """Where a container's model is: in a model.tar.gz, or as files under a prefix."""
+    """Where a container's model is: in a model.tar.gz, or as files under a prefix; nowhere for some scripts."""
 
     uri: str
     compressed: bool
@@ -102,6 +104,8 @@ class ModelData(NamedTuple):
 def model_data(container: dict[str, Any], member: str = "Container") -> ModelData:
     """A container's model data; ValidationException, naming `member`, where there is none that Clary can serve."""
     url, source = container.get("ModelDataUrl", ""), container.get("ModelDataSource", {}).get("S3DataSource")
+    if not (url or source) and images.resolve_served(container, f"{member}.Image").algorithm == "":
+        return ModelData("", compressed=True)
     if bool(url) == bool(source):
         raise ValidationException(
             f"{member}: exactly one of ModelDataUrl and ModelDataSource must be given for a built-in algorithm; this "

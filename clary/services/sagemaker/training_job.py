@@ -43,7 +43,7 @@ def create_training_job(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 def check(call: Call, request: dict[str, Any]) -> images.Image:
     """The image of a job that may run; ValidationException for another."""
-    image = images.resolve_specification(request["AlgorithmSpecification"])
+    image = images.resolve_specification(request["AlgorithmSpecification"], request.get("HyperParameters", {}))
     training_request.check(call, request, image)
     roles.check(call, request["RoleArn"])
     return image

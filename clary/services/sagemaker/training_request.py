@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clary import algorithms
 from clary.errors import ClientError
-from clary.services.sagemaker import channel_request, s3_locations
+from clary.services.sagemaker import channel_request, s3_locations, script_request
 from clary.services.sagemaker.errors import ValidationException, not_yet
 from clary.services.sagemaker.instance_types import has_accelerator, has_gpu
 from clary.services.sagemaker.limits import check_environment, check_instances
@@ -23,8 +23,6 @@ MAX_RUNTIME = 28 * 86_400
 _KMS = "encryption with a KMS key"
 
 NOT_DONE = (
-    NotDone("AlgorithmSpecification.ContainerEntrypoint", "an entry point of your own"),
-    NotDone("AlgorithmSpecification.ContainerArguments", "an entry point of your own"),
     NotDone(
         "AlgorithmSpecification.TrainingImageConfig.TrainingRepositoryAccessMode",
         "an image registry in a VPC",
@@ -64,12 +62,15 @@ NOT_DONE = (
 def check(call: Call, request: dict[str, Any], image: Image) -> None:
     """Raise ValidationException for a job that could not run as it was asked for."""
     refuse(request, NOT_DONE)
-    algorithm = algorithms.load(image.algorithm)
-    _check_metrics(request)
+    algorithm = algorithms.load(image.algorithm) if image.algorithm else None
     _check_resources(request, image, algorithm)
     _check_stopping(request)
     check_environment(request.get("Environment", {}), "Environment")
-    _check_hyperparameters(request.get("HyperParameters", {}), algorithm)
+    if algorithm is None:
+        script_request.check(call, request)
+    else:
+        _check_metrics(request)
+        _check_hyperparameters(request.get("HyperParameters", {}), algorithm)
     channel_request.check(call, request, algorithm)
     _check_output(call, request["OutputDataConfig"])
 
@@ -82,7 +83,7 @@ def _check_metrics(request: dict[str, Any]) -> None:
         )
 
 
-def _check_resources(request: dict[str, Any], image: Image, algorithm: Algorithm) -> None:
+def _check_resources(request: dict[str, Any], image: Image, algorithm: Algorithm | None) -> None:
     resources = request.get("ResourceConfig", {})
     instance_type, count = resources.get("InstanceType"), resources.get("InstanceCount", 0)
     if not instance_type:
@@ -90,6 +91,8 @@ def _check_resources(request: dict[str, Any], image: Image, algorithm: Algorithm
     if count < 1:
         raise ValidationException(f"ResourceConfig.InstanceCount must be at least 1, not {count}.")
     check_instances(count, "training job")
+    if algorithm is None:
+        return
     only_cpu = algorithm.gpu == "no" or image.cpu_only
     if only_cpu and has_accelerator(instance_type):
         version = f" {image.version}" if image.cpu_only else ""
@@ -116,9 +119,6 @@ def _check_stopping(request: dict[str, Any]) -> None:
 
 
 def _check_hyperparameters(given: dict[str, str], algorithm: Algorithm) -> None:
-    for name in ("sagemaker_program", "sagemaker_submit_directory"):
-        if name in given:
-            raise not_yet(f"HyperParameters.{name}", "script mode")
     try:
         algorithm.hyperparameters.parse(given)
     except ClientError as error:

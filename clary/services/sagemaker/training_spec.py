@@ -12,7 +12,7 @@ from clary.store.records import Record
 def to_spec(record: Record) -> JobSpec:
     """A training job's record as a job."""
     body = record.body
-    resources, output = body["ResourceConfig"], body["OutputDataConfig"]
+    resources, output, specification = body["ResourceConfig"], body["OutputDataConfig"], body["AlgorithmSpecification"]
     default_mode = body["AlgorithmSpecification"]["TrainingInputMode"]
     return JobSpec(
         id=body["TrainingJobArn"],
@@ -20,6 +20,8 @@ def to_spec(record: Record) -> JobSpec:
         region=record.key.region,
         name=body["TrainingJobName"],
         algorithm=body["Algorithm"],
+        image="" if body["Algorithm"] else specification["TrainingImage"],
+        command=[*specification.get("ContainerEntrypoint", []), *specification.get("ContainerArguments", [])],
         hyperparameters=body["HyperParameters"],
         environment=body.get("Environment", {}),
         channels=[_to_channel(channel, default_mode) for channel in body.get("InputDataConfig", [])],

@@ -50,7 +50,7 @@ def new_body(request: dict[str, Any], arn: str, image: Image) -> dict[str, Any]:
     body["Algorithm"] = image.algorithm
     body["Warnings"] = image.warnings
     specification = body["AlgorithmSpecification"]
-    specification["MetricDefinitions"] = metric_definitions(image)
+    specification["MetricDefinitions"] = metric_definitions(image) or specification.get("MetricDefinitions", [])
     specification.setdefault("EnableSageMakerMetricsTimeSeries", False)
     for channel in body.get("InputDataConfig", []):
         channel.setdefault("CompressionType", "None")
@@ -67,7 +67,9 @@ def new_body(request: dict[str, Any], arn: str, image: Image) -> dict[str, Any]:
 
 
 def metric_definitions(image: Image) -> list[dict[str, str]]:
-    """The metrics that an algorithm's log holds."""
+    """The metrics that an algorithm's log holds; none where a script runs, whose metrics the request defines."""
+    if not image.algorithm:
+        return []
     return [{"Name": metric.name, "Regex": metric.pattern} for metric in algorithms.load(image.algorithm).metrics]
 
 

@@ -71,7 +71,7 @@ def _start(rooms: Rooms, record: Record, trial: Trial) -> None:
     definition = tuning_definition.all_of(record.body)[trial["Definition"]]
     name, values = trial["TrainingJobName"], trial["Values"]
     request = tuning_definition.training_request(record.body, definition, name, values)
-    image = images.resolve_specification(request["AlgorithmSpecification"])
+    image = images.resolve_specification(request["AlgorithmSpecification"], request.get("HyperParameters", {}))
     try:
         training_job.start(rooms, tuning_state.key_of_trial(record, trial), request, image)
     except ServiceError as problem:

@@ -73,14 +73,47 @@ def test_an_algorithm_that_is_not_there_yet_is_named():
 @pytest.mark.parametrize(
     "text",
     [
-        "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.0",
+        "763104351884.dkr.ecr.us-east-1.amazonaws.com/tensorflow-training:2.16",
         "000000000000.dkr.ecr.us-east-1.amazonaws.com/mine:latest",
         "python:3.11",
         "",
     ],
 )
-def test_foreign_images_come_later(text):
-    assert "Images of your own and framework images are not supported by Clary yet" in refused(text)
+def test_an_image_that_does_not_run_here_is_refused_with_those_that_do(text):
+    assert "is not an image that runs here. What runs: the built-in algorithms, and script mode in" in refused(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        (uri("683313688378", "us-east-1", "sagemaker-scikit-learn:1.2-1-cpu-py3"), "1.2-1"),
+        (uri("141502667606", "eu-west-1", "sagemaker-scikit-learn:0.23-1"), "0.23-1"),
+        (uri("763104351884", "us-east-1", "pytorch-training:2.6.0-cpu-py312"), "2.6.0"),
+        (uri("692866216735", "eu-south-1", "pytorch-inference:2.5.1-gpu-py311-cu124-ubuntu22.04-sagemaker"), "2.5.1"),
+    ],
+)
+def test_the_images_of_frameworks_run_scripts(text, version):
+    assert resolve(text) == images.Image(text, "", version)
+
+
+def test_the_image_of_a_framework_must_lie_in_its_account():
+    assert "does not hold pytorch-training in eu-south-1" in refused(
+        uri("763104351884", "eu-south-1", "pytorch-training:2.6.0")
+    )
+
+
+def test_xgboost_runs_a_script_where_the_hyperparameters_name_one():
+    text = uri("683313688378", "us-east-1", "sagemaker-xgboost:1.7-1")
+    specification = {"TrainingImage": text}
+    assert images.resolve_specification(specification).algorithm == "xgboost"
+    assert images.resolve_specification(specification, {"sagemaker_program": "train.py"}).algorithm == ""
+    assert images.resolve_specification({**specification, "ContainerEntrypoint": ["/bin/bash"]}).algorithm == ""
+
+
+def test_other_algorithms_run_no_scripts():
+    text = uri("382416733822", "us-east-1", "kmeans:1")
+    with pytest.raises(ValidationException, match="it runs no code of yours here"):
+        images.resolve_specification({"TrainingImage": text, "ContainerEntrypoint": ["/bin/bash"]})
 
 
 def test_an_unknown_tag_or_a_digest_is_refused():

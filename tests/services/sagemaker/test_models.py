@@ -76,12 +76,17 @@ def test_containers_must_be_given_one_way(desk):
 @pytest.mark.parametrize(
     ("member", "changes"),
     [
-        ("PrimaryContainer.Environment.SAGEMAKER_PROGRAM", container(Environment={"SAGEMAKER_PROGRAM": "x.py"})),
         ("PrimaryContainer.ImageConfig.RepositoryAccessMode", container(ImageConfig={"RepositoryAccessMode": "Vpc"})),
     ],
 )
 def test_what_is_not_done_is_refused_by_name(desk, member, changes):
     assert refused(desk, PrimaryContainer=changes).startswith(f"{member} asks for ")
+
+
+def test_an_algorithm_serves_no_script(desk):
+    message = refused(desk, PrimaryContainer=container(Environment={"SAGEMAKER_PROGRAM": "x.py"}))
+    assert message.startswith("PrimaryContainer.Image: ")
+    assert "it runs no code of yours here" in message
 
 
 def test_a_vpc_is_refused_and_empty_forms_are_accepted(desk):

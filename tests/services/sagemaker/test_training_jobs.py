@@ -237,14 +237,6 @@ NOT_DONE = {
     "StoppingCondition.MaxWaitTimeInSeconds": {
         "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}
     },
-    "AlgorithmSpecification.ContainerEntrypoint": {
-        "AlgorithmSpecification": {
-            "TrainingImage": KMEANS,
-            "TrainingInputMode": "File",
-            "ContainerEntrypoint": ["/bin/bash"],
-        }
-    },
-    "HyperParameters.sagemaker_program": {"HyperParameters": {"sagemaker_program": "train.py"}},
 }
 
 
