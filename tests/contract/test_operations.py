@@ -110,6 +110,9 @@ def test_what_is_written_botocore_reads_back(operation):
     }
     parsed = create_parser(protocol).parse(raw, botocore_model(operation).output_shape)
     assert parsed.pop("ResponseMetadata")["RequestId"] == "request-id"
+    for name, member in model.shapes[shape].members.items():
+        if model.shapes[member.shape].eventstream:  # tests/wire/test_event_stream.py reads its events
+            parsed.pop(name)
     if operation.name != "GetBucketLocation":  # a handler of botocore's own reads this one
         assert without_empty(plain(parsed)) == without_empty(plain(document))
 
