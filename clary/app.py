@@ -37,7 +37,7 @@ from clary.wire import Registry, Rooms
 from clary.wire.app import WireApp
 
 # Adding a service: its folder under services/ and its name here.
-SERVICES = ("s3", "sagemaker", "sagemaker-runtime", "sts", "iam", "logs", "cloudwatch")
+SERVICES = ("s3", "sagemaker", "sagemaker-runtime", "sagemaker-metrics", "sts", "iam", "logs", "cloudwatch")
 
 # Imported once by the warm parent; a job or an endpoint worker forks from it and starts at once.
 PRELOAD = ("clary.jobs.preload",)
@@ -113,6 +113,7 @@ class House:
         self.rooms.jobs.close()
         self.rooms.hosting.close()
         self.rooms.transforms.close()
+        self.rooms.objects.settle()
         self._database.close()
 
     def _host(self) -> Host:

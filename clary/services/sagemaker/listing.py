@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from clary.services.sagemaker.resources import Kind, record_kind
+from clary.store.pages import seal, unseal
 from clary.store.records import Page, Query, Record
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 DEFAULT_PAGE = 10  # results a page where MaxResults is not given, as AWS has it
 
 NOTHING = Page([], "")
+
+Row = TypeVar("Row")
 
 _ORDERS = {"Name": "name", "CreationTime": "created", "Status": "status"}
 
@@ -33,6 +36,26 @@ def page(call: Call, kind: Kind, request: dict[str, Any], **wanted: Any) -> Page
         **wanted,
     )
     return call.rooms.records.find(record_kind(kind), call.account, call.region, query)
+
+
+def every(call: Call, kind: Kind, **where: str) -> Iterator[Record]:
+    """All records of a kind in the account and region; `where` compares members of the body."""
+    token = ""
+    while True:
+        query = Query(limit=1000, token=token, where=where)
+        records, token = call.rooms.records.find(record_kind(kind), call.account, call.region, query)
+        yield from records
+        if not token:
+            return
+
+
+def cut(rows: Sequence[Row], request: dict[str, Any]) -> tuple[Sequence[Row], str | None]:
+    """The page of some rows that a request asks for, and the token of the next."""
+    query = {name: value for name, value in request.items() if name not in ("NextToken", "MaxResults")}
+    [start] = unseal(request["NextToken"], query) if request.get("NextToken") else [0]
+    assert isinstance(start, int)
+    end = start + request.get("MaxResults", DEFAULT_PAGE)
+    return rows[start:end], seal([end], query) if end < len(rows) else None
 
 
 def answer(member: str, found: Page, summary: Callable[[Record], dict[str, Any]]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.sagemaker import listing, processing_request, resources, roles
+from clary.services.sagemaker import experiment_config, listing, processing_request, resources, roles
 from clary.services.sagemaker.errors import ResourceInUse, ValidationException
 from clary.services.sagemaker.holding import hold
 from clary.services.sagemaker.processing_spec import to_spec
@@ -29,6 +29,7 @@ SUMMARY = (
 def create_processing_job(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Check what the model cannot say, write one record, hand the job to the job room."""
     processing_request.check(call, request)
+    experiment_config.check(call, request)
     roles.check(call, request["RoleArn"])
     record = _create_record(call, request)
     submitted = False
@@ -38,6 +39,7 @@ def create_processing_job(call: Call, request: dict[str, Any]) -> dict[str, Any]
     finally:
         if not submitted:
             call.rooms.records.delete(record.key)
+    experiment_config.attach(call, record)
     return {"ProcessingJobArn": record.body["ProcessingJobArn"]}
 
 

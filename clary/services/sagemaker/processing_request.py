@@ -32,7 +32,6 @@ NOT_DONE = (
     NotDone("ProcessingResources.ClusterConfig.SelectedInstanceType", _CHOICE),
     NotDone("ProcessingResources.ClusterConfig.SelectedInstanceCount", _CHOICE),
     NotDone("NetworkConfig.VpcConfig", "processing in a VPC"),
-    NotDone("ExperimentConfig", "an experiment"),
 )
 
 

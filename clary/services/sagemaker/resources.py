@@ -40,6 +40,9 @@ MODEL_PACKAGE = Kind("model-package", "model package", "ModelPackageName", "Mode
 MODEL_PACKAGE_GROUP = Kind(
     "model-package-group", "model package group", "ModelPackageGroupName", "ModelPackageGroupArn"
 )
+EXPERIMENT = Kind("experiment", "experiment", "ExperimentName", "ExperimentArn")
+TRIAL = Kind("experiment-trial", "trial", "TrialName", "TrialArn")
+TRIAL_COMPONENT = Kind("experiment-trial-component", "trial component", "TrialComponentName", "TrialComponentArn")
 PIPELINE = Kind("pipeline", "pipeline", "PipelineName", "PipelineArn")
 
 KINDS = {
@@ -55,6 +58,9 @@ KINDS = {
         MODEL_PACKAGE,
         MODEL_PACKAGE_GROUP,
         PIPELINE,
+        EXPERIMENT,
+        TRIAL,
+        TRIAL_COMPONENT,
     )
 }
 
@@ -105,6 +111,8 @@ def not_found(key: Key) -> ServiceError:
         return ResourceNotFound(f"Amazon SageMaker can't find a tuning job with the name {key.name}.")
     if kind is PIPELINE:
         return ResourceNotFound(f"Pipeline '{arn_of(key)}' does not exist.")
+    if kind in (EXPERIMENT, TRIAL, TRIAL_COMPONENT):
+        return ResourceNotFound(f"{kind.name.removesuffix('Name')} '{arn_of(key)}' does not exist.")
     if kind in (PROCESSING_JOB, TRANSFORM_JOB):
         return ValidationException(f"Could not find requested job with name: {key.name}")
     if kind in (MODEL_PACKAGE, MODEL_PACKAGE_GROUP):

@@ -1,34 +1,38 @@
-"""Search over training and tuning jobs, models, endpoints, model packages and their groups."""
+"""Search over training and tuning jobs, models, endpoints, model packages, and all of experiments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from clary.services.sagemaker import (
     endpoint_state,
+    experiment,
+    listing,
     model,
     model_package,
     model_package_group,
     search_expressions,
     training_state,
+    trial,
+    trial_component,
     tuning_state,
 )
 from clary.services.sagemaker.errors import ValidationException, not_yet
-from clary.services.sagemaker.listing import DEFAULT_PAGE
 from clary.services.sagemaker.resources import (
     ENDPOINT,
+    EXPERIMENT,
     MODEL,
     MODEL_PACKAGE,
     MODEL_PACKAGE_GROUP,
     TRAINING_JOB,
+    TRIAL,
+    TRIAL_COMPONENT,
     TUNING_JOB,
     Kind,
-    record_kind,
 )
-from clary.store.pages import seal, unseal
-from clary.store.records import Query, Record
-from clary.wire import Call, operation
+from clary.store.records import Record
+from clary.wire import Call, Rooms, operation
 from clary.wire.model import load_model
 
 
@@ -36,29 +40,45 @@ class Searched(NamedTuple):
     """How a kind of resource is searched."""
 
     kind: Kind
-    describe: Callable[[Record], dict[str, Any]]
+    describe: Callable[[Rooms, Record], dict[str, Any]]
     """The document that filters and order look at, and that a result holds."""
     result: Callable[[dict[str, Any]], dict[str, Any]]
     """A document as an element of Results."""
 
 
+def _alone(describe: Callable[[Record], dict[str, Any]]) -> Callable[[Rooms, Record], dict[str, Any]]:
+    """A description that needs the record only."""
+    return lambda _, record: describe(record)
+
+
 SEARCHED = {
-    "TrainingJob": Searched(TRAINING_JOB, training_state.describe, lambda document: {"TrainingJob": document}),
-    "Model": Searched(MODEL, model.describe, lambda document: {"Model": {"Model": document}}),
-    "Endpoint": Searched(ENDPOINT, endpoint_state.describe, lambda document: {"Endpoint": document}),
-    "ModelPackage": Searched(MODEL_PACKAGE, model_package.describe, lambda document: {"ModelPackage": document}),
+    "TrainingJob": Searched(TRAINING_JOB, _alone(training_state.describe), lambda document: {"TrainingJob": document}),
+    "Model": Searched(MODEL, _alone(model.describe), lambda document: {"Model": {"Model": document}}),
+    "Endpoint": Searched(ENDPOINT, _alone(endpoint_state.describe), lambda document: {"Endpoint": document}),
+    "ModelPackage": Searched(
+        MODEL_PACKAGE, _alone(model_package.describe), lambda document: {"ModelPackage": document}
+    ),
     "ModelPackageGroup": Searched(
-        MODEL_PACKAGE_GROUP, model_package_group.describe, lambda document: {"ModelPackageGroup": document}
+        MODEL_PACKAGE_GROUP, _alone(model_package_group.describe), lambda document: {"ModelPackageGroup": document}
     ),
     "HyperParameterTuningJob": Searched(
         TUNING_JOB,
-        lambda record: tuning_state.describe(record, record.modified),
+        lambda _, record: tuning_state.describe(record, record.modified),
         lambda document: {"HyperParameterTuningJob": document},
+    ),
+    "Experiment": Searched(EXPERIMENT, _alone(experiment.describe), lambda document: {"Experiment": document}),
+    "ExperimentTrial": Searched(TRIAL, _alone(trial.describe), lambda document: {"Trial": document}),
+    "ExperimentTrialComponent": Searched(
+        TRIAL_COMPONENT, trial_component.found_by_search, lambda document: {"TrialComponent": document}
     ),
 }
 """Of every other kind Clary can have no resource, so a search finds none."""
 
-_SHAPES = {"HyperParameterTuningJob": "HyperParameterTuningJobSearchEntity"}
+_SHAPES = {
+    "HyperParameterTuningJob": "HyperParameterTuningJobSearchEntity",
+    "ExperimentTrial": "Trial",
+    "ExperimentTrialComponent": "TrialComponent",
+}
 """The shape of a document, where it isn't called as the resource is."""
 
 
@@ -78,34 +98,25 @@ def search(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     order = request.get("SortBy") or ("LastModifiedTime" if "LastModifiedTime" in known else "CreationTime")
     _check_properties(resource, known, [order, *(search_expressions.names(expression) if expression else ())])
     found = []
-    for record in _all(call, searched.kind):
-        document = searched.describe(record)
+    for record in listing.every(call, searched.kind):
+        document = searched.describe(call.rooms, record)
         if not expression or search_expressions.matches(_searchable(document), expression):
             found.append(document)
     found = _sorted(found, order, descending=request.get("SortOrder", "Descending") == "Descending")
     return _page([searched.result(document) for document in found], request)
 
 
-def _all(call: Call, kind: Kind) -> Iterator[Record]:
-    token = ""
-    while True:
-        query = Query(limit=1000, token=token)
-        records, token = call.rooms.records.find(record_kind(kind), call.account, call.region, query)
-        yield from records
-        if not token:
-            return
-
-
 def _searchable(document: dict[str, Any]) -> dict[str, Any]:
     """The document with tags and final metrics by name, as filters speak of them."""
     tags = {tag["Key"]: tag["Value"] for tag in document.get("Tags", [])}
     metrics = {row["MetricName"]: row["Value"] for row in document.get("FinalMetricDataList", [])}
+    metrics |= {row["MetricName"]: row for row in document.get("Metrics", [])}
     return {**document, "Tags": tags, "Metrics": metrics}
 
 
 def _check_properties(resource: str, known: set[str], names: list[str]) -> None:
     for name in names:
-        if name.partition(".")[0] not in known:
+        if name.partition(".")[0].lower() not in {property_.lower() for property_ in known}:
             raise ValidationException(f"{name!r} is not a property of {resource}; its properties are {sorted(known)}.")
 
 
@@ -123,12 +134,5 @@ def _sorted(documents: list[dict[str, Any]], order: str, *, descending: bool) ->
 
 
 def _page(results: list[dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
-    query = {name: value for name, value in request.items() if name not in ("NextToken", "MaxResults")}
-    [start] = unseal(request["NextToken"], query) if request.get("NextToken") else [0]
-    assert isinstance(start, int)
-    end = start + request.get("MaxResults", DEFAULT_PAGE)
-    return {
-        "Results": results[start:end],
-        "NextToken": seal([end], query) if end < len(results) else None,
-        "TotalHits": {"Value": len(results), "Relation": "EqualTo"},
-    }
+    shown, token = listing.cut(results, request)
+    return {"Results": shown, "NextToken": token, "TotalHits": {"Value": len(results), "Relation": "EqualTo"}}

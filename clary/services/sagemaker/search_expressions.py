@@ -91,7 +91,9 @@ def values_at(document: Any, path: str) -> list[Any]:
     if path in document:  # the names of hyperparameters, metrics and tags may have dots
         return values_at(document[path], "")
     first, _, rest = path.partition(".")
-    return values_at(document[first], rest) if first in document and rest else []
+    if first not in document:  # the SDK's own `metrics.accuracy.max` is for Metrics and Max
+        first = next((key for key in document if key.lower() == first.lower()), "")
+    return values_at(document[first], rest) if first in document else []
 
 
 def _holds(document: Document, part: Mapping[str, Any], path: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.sagemaker import images, listing, resources, roles, training_request
+from clary.services.sagemaker import experiment_config, images, listing, resources, roles, training_request
 from clary.services.sagemaker.errors import ResourceInUse, ValidationException
 from clary.services.sagemaker.holding import hold
 from clary.services.sagemaker.not_done import NotDone, refuse
@@ -38,13 +38,16 @@ def create_training_job(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Check what the model cannot say, write one record, hand the job to the job room."""
     image = check(call, request)
     key = resources.key_of(call, TRAINING_JOB, request["TrainingJobName"])
-    return {"TrainingJobArn": start(call.rooms, key, request, image).body["TrainingJobArn"]}
+    record = start(call.rooms, key, request, image)
+    experiment_config.attach(call, record)
+    return {"TrainingJobArn": record.body["TrainingJobArn"]}
 
 
 def check(call: Call, request: dict[str, Any]) -> images.Image:
     """The image of a job that may run; ValidationException for another."""
     image = images.resolve_specification(request["AlgorithmSpecification"], request.get("HyperParameters", {}))
     training_request.check(call, request, image)
+    experiment_config.check(call, request)
     roles.check(call, request["RoleArn"])
     return image
 

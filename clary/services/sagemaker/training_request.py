@@ -49,7 +49,6 @@ NOT_DONE = (
     NotDone("ProfilerConfig.ProfilingParameters", "the profiler"),
     NotDone("ProfilerConfig.ProfilingIntervalInMilliseconds", "the profiler"),
     NotDone("ProfilerRuleConfigurations", "the profiler"),
-    NotDone("ExperimentConfig", "an experiment"),
     NotDone("RemoteDebugConfig", "remote debugging"),
     NotDone("InfraCheckConfig", "a check of the infrastructure"),
     NotDone("SessionChainingConfig", "tag chaining"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.sagemaker import listing, multi_model, resources, transform_request
+from clary.services.sagemaker import experiment_config, listing, multi_model, resources, transform_request
 from clary.services.sagemaker.endpoint_deployment import new_container
 from clary.services.sagemaker.errors import ResourceInUse, ValidationException
 from clary.services.sagemaker.holding import hold
@@ -22,6 +22,7 @@ def create_transform_job(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Check what the model cannot say, write one record, hand the job to the transform room."""
     body = with_defaults(request)
     transform_request.check(call, body)
+    experiment_config.check(call, request)
     record = _create_record(call, {**body, **_served(call, request)})
     submitted = False
     try:
@@ -30,6 +31,7 @@ def create_transform_job(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     finally:
         if not submitted:
             call.rooms.records.delete(record.key)
+    experiment_config.attach(call, record)
     return {"TransformJobArn": record.body["TransformJobArn"]}
 
 

@@ -23,7 +23,6 @@ NOT_DONE = (
     NotDone("TransformResources.VolumeKmsKeyId", "encryption with a KMS key"),
     NotDone("TransformResources.TransformAmiVersion", "a machine image of AWS's"),
     NotDone("DataCaptureConfig", "data capture"),
-    NotDone("ExperimentConfig", "an experiment"),
 )
 
 

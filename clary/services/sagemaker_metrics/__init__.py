@@ -1,0 +1,1 @@
+"""Amazon SageMaker Metrics: the curves of experiments' runs."""
