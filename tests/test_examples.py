@@ -190,3 +190,23 @@ def test_batch_transform(server):
     scored, area = re.search(r"(\d+) patients scored, AUC (\S+)", output).groups()
     assert int(scored) == 169 and float(area) > 0.98
     assert len(re.findall(r"look first at patient-\d+: [01]\.\d+", output)) == 3
+
+
+@pytest.mark.slow
+def test_multi_model_endpoint(server):
+    """Ten models of handwritten digits behind one endpoint, and an eleventh that comes later."""
+    output = run(server, sys.executable, EXAMPLES / "multi_model_endpoint.py")
+    assert int(re.search(r"ten models read (\d+)% of 397 images right", output)[1]) >= 90
+    cold, warm = map(float, re.search(r"first answer takes (\d+) ms, later ones (\d+) ms", output).groups())
+    assert warm <= cold
+    assert int(re.search(r"an eleventh model tells even digits, (\d+)% right", output)[1]) >= 80
+
+
+@pytest.mark.slow
+def test_pipeline(server):
+    """Two models are good enough for their judges; an impossible limit ends the pipeline, on a cached training."""
+    output = run(server, sys.executable, EXAMPLES / "pipeline.py")
+    assert output.startswith("as it is: Succeeded")
+    assert re.search(r"^\{'Limit': '0.001'\}: Failed. log loss 0\.\d+ is over 0.001$", output, re.MULTILINE)
+    assert "Train: Succeeded after 0.0 s, from the cache" in output
+    assert [float(loss) < 0.1 for loss in re.findall(r"^version \d: log loss (\S+)$", output, re.MULTILINE)] == [True] * 2
