@@ -20,7 +20,8 @@ from clary.jobs import Jobs
 from clary.jobs.host import Host, Scope
 from clary.names import make_arn, parse_arn
 from clary.sandbox import WarmParent
-from clary.services import sagemaker
+from clary.services import application_autoscaling, sagemaker
+from clary.services.cloudwatch.alarm_actions import ACTORS
 from clary.services.cloudwatch.alarm_state import alarm_state
 from clary.services.cloudwatch.alarm_watch import watch as watch_alarms
 from clary.services.iam.role import ensure_default_role
@@ -37,7 +38,17 @@ from clary.wire import Registry, Rooms
 from clary.wire.app import WireApp
 
 # Adding a service: its folder under services/ and its name here.
-SERVICES = ("s3", "sagemaker", "sagemaker-runtime", "sagemaker-metrics", "sts", "iam", "logs", "cloudwatch")
+SERVICES = (
+    "s3",
+    "sagemaker",
+    "sagemaker-runtime",
+    "sagemaker-metrics",
+    "sts",
+    "iam",
+    "logs",
+    "cloudwatch",
+    "application-autoscaling",
+)
 
 # Imported once by the warm parent; a job or an endpoint worker forks from it and starts at once.
 PRELOAD = ("clary.jobs.preload",)
@@ -46,6 +57,8 @@ PRELOAD = ("clary.jobs.preload",)
 KEPT = ("state.db", "state.db-wal", "state.db-shm", "objects", "jobs", "endpoints", "transforms", "warm")
 
 KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
+
+ACTORS["autoscaling"] = application_autoscaling.act
 
 Page = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -107,6 +120,7 @@ class House:
         ensure_default_role(self.rooms)
         sagemaker.recover(self.rooms)
         watch_alarms(self.rooms)
+        application_autoscaling.watch(self.rooms)
 
     def _clear_out(self) -> None:
         self.rooms.background.close()

@@ -11,7 +11,7 @@ from clary.services.cloudwatch.alarm_watch import watch
 from clary.services.cloudwatch.errors import InvalidFormat, InvalidNextToken, ResourceNotFound, ValidationError
 from clary.store.pages import BadToken, seal, unseal
 from clary.store.records import Key, Record, RecordExists
-from clary.wire import Call, operation
+from clary.wire import Call, Rooms, operation
 
 _PAGE = 50
 _OF_AN_ALARM = ("AlarmArn", "StateReason", "StateReasonData", "StateUpdatedTimestamp", "StateTransitionedTimestamp")
@@ -120,17 +120,20 @@ def _set_of(dimensions: list[dict[str, str]]) -> set[tuple[str, str]]:
 @operation
 def delete_alarms(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Delete the alarms that are there; then say which was not."""
-    missing = []
-    for name in request["AlarmNames"]:
-        key = Key(KIND, call.account, call.region, name)
-        if call.rooms.records.delete(key) is None:
-            missing.append(name)
-            continue
-        call.rooms.changes.notify(key)
-        alarm_history.note(call.rooms, key, "ConfigurationUpdate", f'Alarm "{name}" deleted', {"type": "Delete"})
+    keys = [Key(KIND, call.account, call.region, name) for name in request["AlarmNames"]]
+    missing = [key.name for key in keys if not delete(call.rooms, key)]
     if missing:
         raise ResourceNotFound(f"Alarm(s) not found: {', '.join(missing)}")
     return {}
+
+
+def delete(rooms: Rooms, key: Key) -> bool:
+    """Delete an alarm; whether there was one."""
+    if rooms.records.delete(key) is None:
+        return False
+    rooms.changes.notify(key)
+    alarm_history.note(rooms, key, "ConfigurationUpdate", f'Alarm "{key.name}" deleted', {"type": "Delete"})
+    return True
 
 
 @operation

@@ -23,6 +23,7 @@ class Capacity(NamedTuple):
     current: int
     changing: bool  # the endpoint is being created or updated
     serverless: bool
+    modified: float  # when the endpoint last changed
 
 
 def find(rooms: Rooms, account: str, region: str, endpoint: str, variant: str) -> Capacity | None:
@@ -33,7 +34,8 @@ def find(rooms: Rooms, account: str, region: str, endpoint: str, variant: str) -
         if record and row["VariantName"] == variant:
             serving = "Deployment" in record.body and record.status != "Failed"
             count = row["DesiredInstanceCount"] if serving else 0
-            return Capacity(count, record.status in TRANSIENT, bool(row.get("Serverless")))
+            modified = record.body.get("LastModifiedTime", record.created)
+            return Capacity(count, record.status in TRANSIENT, bool(row.get("Serverless")), modified)
     return None
 
 
