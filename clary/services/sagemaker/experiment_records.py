@@ -1,4 +1,4 @@
-"""What experiments, trials and trial components have in common: drafts, updates, listings."""
+"""What experiments, trials, their components and lineage have in common: drafts, updates, listings."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def answer(
 ) -> dict[str, Any]:
     """The response of a List operation: the records that the request's times let pass, sorted, one page."""
     after, before = request.get("CreatedAfter", float("-inf")), request.get("CreatedBefore", float("inf"))
-    by_name = request.get("SortBy") == "Name"
+    by = request.get("SortBy", "CreationTime")
     records = sorted(
         (record for record in found if after < record.created < before),
-        key=lambda record: ("" if by_name else record.created, record.key.name),
+        key=lambda record: (by == "CreationTime" and record.created, record.body.get(by, ""), record.key.name),
         reverse=request.get("SortOrder", "Descending") == "Descending",
     )
     shown, token = listing.cut(records, request)

@@ -43,6 +43,8 @@ MODEL_PACKAGE_GROUP = Kind(
 EXPERIMENT = Kind("experiment", "experiment", "ExperimentName", "ExperimentArn")
 TRIAL = Kind("experiment-trial", "trial", "TrialName", "TrialArn")
 TRIAL_COMPONENT = Kind("experiment-trial-component", "trial component", "TrialComponentName", "TrialComponentArn")
+ARTIFACT = Kind("artifact", "artifact", "ArtifactName", "ArtifactArn")
+ASSOCIATION = Kind("association", "association", "", "")
 PIPELINE = Kind("pipeline", "pipeline", "PipelineName", "PipelineArn")
 
 KINDS = {
@@ -61,6 +63,7 @@ KINDS = {
         EXPERIMENT,
         TRIAL,
         TRIAL_COMPONENT,
+        ARTIFACT,
     )
 }
 
@@ -111,7 +114,7 @@ def not_found(key: Key) -> ServiceError:
         return ResourceNotFound(f"Amazon SageMaker can't find a tuning job with the name {key.name}.")
     if kind is PIPELINE:
         return ResourceNotFound(f"Pipeline '{arn_of(key)}' does not exist.")
-    if kind in (EXPERIMENT, TRIAL, TRIAL_COMPONENT):
+    if kind in (EXPERIMENT, TRIAL, TRIAL_COMPONENT, ARTIFACT):
         return ResourceNotFound(f"{kind.name.removesuffix('Name')} '{arn_of(key)}' does not exist.")
     if kind in (PROCESSING_JOB, TRANSFORM_JOB):
         return ValidationException(f"Could not find requested job with name: {key.name}")

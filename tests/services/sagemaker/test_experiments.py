@@ -236,3 +236,40 @@ def test_a_job_of_an_unknown_trial_is_refused(aws, sagemaker, run):
         **job.request(f"{run}-job", ExperimentConfig={"ExperimentName": run, "TrialName": "none"}),
     )
     assert (code, "experiment-trial/none' does not exist" in message) == ("ResourceNotFound", True)
+
+
+def test_lineage_joins_an_artifact_to_the_component_that_it_came_from(sagemaker, run):
+    component = sagemaker.describe_trial_component(TrialComponentName=f"{run}-run")["TrialComponentArn"]
+    source = {"SourceUri": f"s3://b/{run}", "SourceTypes": [{"SourceIdType": "S3ETag", "Value": "e"}]}
+    request = {"ArtifactName": "matrix", "ArtifactType": "ConfusionMatrix", "Source": source}
+    arn = sagemaker.create_artifact(**request)["ArtifactArn"]
+    assert "already exists" in code_and_message(sagemaker.create_artifact, **request)[1]
+    described = sagemaker.describe_artifact(ArtifactArn=arn)
+    assert (described["ArtifactName"], described["Source"]) == ("matrix", source)
+    pair = {"SourceArn": component, "DestinationArn": arn}
+    sagemaker.add_association(**pair, AssociationType="Produced")
+    assert "already exists" in code_and_message(sagemaker.add_association, **pair)[1]
+    (edge,) = sagemaker.list_associations(SourceArn=component)["AssociationSummaries"]
+    assert (edge["DestinationArn"], edge["DestinationType"], edge["AssociationType"]) == (
+        arn,
+        "ConfusionMatrix",
+        "Produced",
+    )
+    (found,) = sagemaker.list_artifacts(SourceUri=f"s3://b/{run}")["ArtifactSummaries"]
+    assert found["ArtifactArn"] == arn
+    assert component in code_and_message(sagemaker.delete_artifact, ArtifactArn=arn)[1]
+    sagemaker.delete_association(**pair)
+    sagemaker.delete_artifact(Source=source)
+    assert code_and_message(sagemaker.describe_artifact, ArtifactArn=arn)[0] == "ResourceNotFound"
+
+
+def test_an_artifact_that_is_missing_is_not_associated(sagemaker, run):
+    component = sagemaker.describe_trial_component(TrialComponentName=f"{run}-run")["TrialComponentArn"]
+    gone = f"arn:aws:sagemaker:us-east-1:000000000000:artifact/{'0' * 32}"
+    code, message = code_and_message(sagemaker.add_association, SourceArn=gone, DestinationArn=component)
+    assert (code, message) == ("ResourceNotFound", f"Artifact '{gone}' does not exist.")
+    context = gone.replace("artifact", "context")
+    assert (
+        "can't be associated"
+        in code_and_message(sagemaker.add_association, SourceArn=context, DestinationArn=component)[1]
+    )
