@@ -10,7 +10,7 @@ import msgspec
 
 from clary import pipelines
 from clary.services.s3.errors import NoSuchBucket, NoSuchKey
-from clary.services.sagemaker import pipeline_request, s3_locations
+from clary.services.sagemaker import pipeline_experiment, pipeline_request, s3_locations
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.pipeline_jobs import JOBS, Job, cached_part, new_name
 from clary.services.sagemaker.pipeline_state import CACHE_KIND, MOST_REASON, child, date_time, pipeline_key
@@ -50,7 +50,8 @@ def _planned_job(rooms: Rooms, record: Record, definition: Definition, step: Ste
     digest = _digest(job, arguments) if step.cached_for else ""
     if digest and (hit := _hit(rooms, record.key, step, digest)):
         return hit
-    state: State = {"Prefix": prefix, "Name": name, "Arguments": named(rooms, job, arguments, name), "Tries": 1}
+    request = named(rooms, job, pipeline_experiment.joined(body, job, arguments), name)
+    state: State = {"Prefix": prefix, "Name": name, "Arguments": request, "Tries": 1}
     return state | ({"Digest": digest} if digest else {})
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from clary import pipelines
 from clary.errors import ServiceError
 from clary.pipelines import retries
-from clary.services.sagemaker import pipeline_operations, pipeline_planning, resources
+from clary.services.sagemaker import pipeline_experiment, pipeline_operations, pipeline_planning, resources
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.pipeline_jobs import JOBS, key_of_job, new_name
 from clary.services.sagemaker.pipeline_operations import Actor
@@ -65,6 +65,8 @@ def _create(rooms: Rooms, record: Record, step: Step, state: State) -> State:
     try:
         if group := state["Arguments"].get("ModelPackageGroupName"):
             _ensure_group(rooms, actor, group)
+        if config := state["Arguments"].get(pipeline_experiment.MEMBER):
+            pipeline_experiment.ensure(rooms, actor, config)
         answer = pipeline_operations.do(rooms, actor, job.create, state["Arguments"])
     except ServiceError as problem:
         kind = _CODES.get(problem.code, retries.SERVICE_FAULT if problem.status >= 500 else "")

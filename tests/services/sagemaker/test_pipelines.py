@@ -30,6 +30,8 @@ from clary.services.sagemaker.pipeline_execution import (
 )
 from clary.services.sagemaker.tags import add_tags, list_tags
 from clary.services.sagemaker.training_job import delete_training_job, describe_training_job, list_training_jobs
+from clary.services.sagemaker.trial import list_trials
+from clary.services.sagemaker.trial_component import list_trial_components
 from clary.store.changes import Changes
 from tests.services.sagemaker.conftest import ACCOUNT, KMEANS, ROLE, training_job
 
@@ -519,12 +521,19 @@ def test_a_deletion_takes_the_executions_along(flow):
     assert flow.statuses(flow.start()) == {"a": "Executing"}
 
 
-def test_the_names_of_an_experiment_are_worked_out(flow):
+def test_jobs_join_the_experiment_of_their_execution(flow):
     config = {"ExperimentName": get("Execution.PipelineName"), "TrialName": get("Execution.PipelineExecutionId")}
-    flow.create(definition=text(step("a"), PipelineExperimentConfig=config))
-    arn = flow.start()
-    shown = flow.describe(arn)["PipelineExperimentConfig"]
-    assert shown == {"ExperimentName": "Flow", "TrialName": arn.rpartition("/")[2]}
+    shown = training_job(TrainingJobName=None, ExperimentConfig={"TrialComponentDisplayName": "shown"})
+    flow.create(definition=text(step("a"), step("b", arguments=shown), PipelineExperimentConfig=config))
+    for _ in range(2):
+        arn = flow.start()
+        joined = {"ExperimentName": "Flow", "TrialName": arn.rpartition("/")[2]}
+        assert flow.describe(arn)["PipelineExperimentConfig"] == joined
+        assert flow.statuses(arn) == {"b": "Executing", "a": "Executing"}
+        found = flow.desk(list_trial_components, TrialName=joined["TrialName"])["TrialComponentSummaries"]
+        assert "shown" in [row["DisplayName"] for row in found]
+        assert sorted(row["TrialComponentSource"]["SourceArn"] for row in found) == sorted(flow.jobs()[-2:])
+    assert len(flow.desk(list_trials, ExperimentName="flow")["TrialSummaries"]) == 2
 
 
 class Killed(BaseException):
