@@ -13,7 +13,7 @@ import pytest
 from tests.main_job import BOOSTING, ROLE, XGBOOST, MainJob, labelled_rows, wait_until
 from tests.test_kill import Server, alive
 
-KILLS, SEED = int(os.environ.get("KILLS", "4")), 11
+KILLS, SEED = int(os.environ.get("KILLS", "3")), 11
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 30 * KILLS)]
 

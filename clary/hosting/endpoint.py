@@ -73,22 +73,21 @@ class Endpoint:
         async with self._turn:
             if self._deleted:
                 return
-            old = self._traffic.fleets
+            over = self._traffic.fleets
             self._fleets.add(fleet)
             try:
                 await self._take_over(fleet, rollout)
             except DeploymentError as error:
-                await self._retire([fleet])
+                over = [fleet]
                 await self._tell_failure(str(error))
-                return
             except RollbackError as error:
-                self._mixed = True
+                over, self._mixed = [], True
                 await self._tell_failure(str(error))
-                return
-            self._mixed = False
-            self._traffic.divide([Part(fleet, 1.0)])
-            await self._tell({"EndpointStatus": "InService"})
-        await self._retire(old)
+            else:
+                self._mixed = False
+                self._traffic.divide([Part(fleet, 1.0)])
+                await self._tell({"EndpointStatus": "InService"})
+        await self._retire(over)
 
     async def resize(self, spec: EndpointSpec) -> None:
         """Start or stop instances in place; where new ones don't come up all stays as it is."""

@@ -12,7 +12,7 @@ from clary.hosting.measurements import scope_of
 from clary.hosting.traffic import Part, Traffic
 from clary.hosting.worker import Ground
 
-LOOK_SECONDS = 0.1  # between two looks at the clock and at the alarms
+LOOK_SECONDS = 0.25  # between two looks at the clock and at the alarms
 _SLACK = 1e-6  # of a share: 3 x 1/3 is all
 
 Tell = Callable[[dict[str, Any]], Awaitable[None]]
