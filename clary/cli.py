@@ -1,4 +1,4 @@
-"""The command line: serve, demo, env, status, doctor, reset."""
+"""The command line: serve, demo, env, status, doctor, image, reset."""
 
 import gc
 import logging
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from clary import __version__, clients
+from clary import __version__, cli_image, clients
 from clary.config import Settings, load_settings
 from clary.errors import SettingsError
 from clary.store.lock import DataFolderLock, FolderInUse
@@ -94,6 +94,9 @@ def status(data_dir: DataDir = None) -> None:
     }
     for name, value in rows.items():
         typer.echo(f"{name:<14}{value}")
+
+
+app.add_typer(cli_image.app, name="image")
 
 
 @app.command()

@@ -6,9 +6,9 @@ is another class with the members of `Image`, and a line in `resolve`.
 
 from clary.config import Settings
 from clary.images.image import BuildError, Image, Start, UnknownImageError
-from clary.images.managed import resolve_managed
+from clary.images.managed import offered, resolve_managed
 
-__all__ = ["BuildError", "Image", "Start", "UnknownImageError", "resolve"]
+__all__ = ["BuildError", "Image", "Start", "UnknownImageError", "offered", "resolve"]
 
 
 def resolve(settings: Settings, uri: str) -> Image:

@@ -1,6 +1,6 @@
 """The managed environments: each built once, under a lock, and moved to its place when it is whole.
 
-<cache_dir>/environments/<framework>-<tag>-<hash>/   an environment; `environment.json` in it says what it holds
+<cache_dir>/environments/<framework>-<version>-<hash>/   an environment; `environment.json` in it says what it holds
             /<the same>.log     what pip said when it was built, or why it could not be
             /<the same>.lock    held by whoever builds it
             /<the same>.part-*  a draft
@@ -40,9 +40,10 @@ _PATIENCE = ("--retries", "1", "--disable-pip-version-check", "--no-input")
 
 def folder_of(settings: Settings, recipe: Recipe) -> Path:
     """Where an environment lies, or will lie."""
-    what = [recipe, sys.version_info[:2], platform.machine(), sys.base_prefix, _GENERATION]
+    name = f"{recipe.framework}-{recipe.pinned or recipe.wanted}"  # tags that come to the same share it
+    what = [name, sys.version_info[:2], platform.machine(), sys.base_prefix, _GENERATION]
     digest = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:12]
-    return settings.cache_dir / "environments" / f"{recipe.framework}-{recipe.tag}-{digest}"
+    return settings.cache_dir / "environments" / f"{name}-{digest}"
 
 
 def notes_of(settings: Settings, recipe: Recipe) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """AWS's framework images as Python environments of this machine."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,3 +73,11 @@ def resolve_managed(settings: Settings, uri: str) -> ManagedImage:
         known = f"; AWS's are {', '.join(recipes.AWS_VERSIONS[framework])}"
         raise UnknownImageError(f"{uri!r}: the tag {tag!r} of {repository} begins with no version{known}.")
     return ManagedImage(settings, recipes.recipe_of(settings, framework, match["version"]))
+
+
+def offered(settings: Settings) -> Iterator[tuple[str, str]]:
+    """The names of AWS's versions, and what their environments hold where they are built."""
+    for framework, versions in recipes.AWS_VERSIONS.items():
+        for tag in versions:
+            notes = environments.notes_of(settings, recipes.recipe_of(settings, framework, tag))
+            yield f"{framework}:{tag}", f"{framework} {notes['version']}" if notes else ""
