@@ -88,10 +88,15 @@ class ProcessingDesk(MainJob):
         return {key.removeprefix(f"out/{name}/"): answer["Body"].read() for key, answer in objects.items()}
 
     def lines(self, name):
-        """All that a job printed."""
-        pages = self.client("logs").get_paginator("filter_log_events").paginate
-        found = pages(logGroupName=GROUP, logStreamNamePrefix=f"{name}/algo-1-")
-        return [event["message"] for page in found for event in page["events"]]
+        """All that a job printed so far."""
+        logs = self.client("logs")
+        found = logs.get_paginator("filter_log_events").paginate(
+            logGroupName=GROUP, logStreamNamePrefix=f"{name}/algo-1-"
+        )
+        try:
+            return [event["message"] for page in found for event in page["events"]]
+        except logs.exceptions.ResourceNotFoundException:  # nothing was ever printed
+            return []
 
 
 @pytest.fixture(scope="module")
