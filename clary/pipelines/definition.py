@@ -103,6 +103,7 @@ def _parse(text: str) -> Definition:
             raise DefinitionError(f"Duplicate step name {step.name!r}.")
         steps[step.name] = step
     experiment = document.get("PipelineExperimentConfig") or {}
+    _only(experiment, {"ExperimentName", "TrialName"}, "PipelineExperimentConfig")
     definition = Definition(parameters.parse(document.get("Parameters") or []), experiment, steps)
     _check_references(definition)
     _check_order(definition)
@@ -147,6 +148,9 @@ def _step(row: Any, branch: Branch | None) -> Step:
     if not isinstance(kind, str) or not isinstance(arguments, dict):
         raise DefinitionError(f"Step {name!r} needs a Type, and Arguments that are a JSON object.")
     _only(row, _STEP if kind in ("Condition", "Fail") else _JOB_STEP, f"Step {name!r}")
+    told = [row.get(member) or "" for member in ("DisplayName", "Description")]
+    if not all(isinstance(text, str) for text in told):
+        raise DefinitionError(f"Step {name!r}: DisplayName and Description must be text.")
     if not isinstance(depends_on, list) or not all(isinstance(other, str) for other in depends_on):
         raise DefinitionError(f"Step {name!r}: DependsOn must be a list of step names.")
     try:
@@ -156,8 +160,7 @@ def _step(row: Any, branch: Branch | None) -> Step:
             _conditions_of(arguments) if kind == "Condition" else arguments,
             tuple(depends_on),
             branch,
-            row.get("DisplayName") or "",
-            row.get("Description") or "",
+            *told,
             _cached_for(row.get("CacheConfig") or {}),
             retries.parse(row.get("RetryPolicies") or []),
             _property_files(row.get("PropertyFiles") or []),

@@ -103,7 +103,7 @@ def _check(function: str, argument: Any) -> None:
         )
     elif function == "Std:JsonGet":
         good = isinstance(argument, dict) and isinstance(argument.get("Path"), str)
-        good = good and argument.keys() - {"Path"} in ({"PropertyFile"}, {"S3Uri"})
+        good = good and (argument.keys() == {"Path", "S3Uri"} or _names_property_file(argument))
     else:
         raise DefinitionError(f"{function} is no function; there are Get, Std:Join and Std:JsonGet.")
     if not good:
@@ -114,6 +114,15 @@ def _check(function: str, argument: Any) -> None:
             paths.split(argument["Path"])
         except ValueError as error:
             raise DefinitionError(f"Std:JsonGet: {error}.") from None
+
+
+def _names_property_file(argument: dict[str, Any]) -> bool:
+    file = argument.get("PropertyFile")
+    return argument.keys() == {"Path", "PropertyFile"} and is_expression(file) and _is_property_file(file.get("Get"))
+
+
+def _is_property_file(text: Any) -> bool:
+    return isinstance(text, str) and bool(_reference(text).property_file)
 
 
 def resolve(value: Any, scope: Scope) -> Any:

@@ -44,13 +44,15 @@ def _parse(row: Any) -> Parameter:
         raise DefinitionError(f"Parameter {row!r} needs a Name and a Type of {', '.join(_TYPES)}.")
     if unknown := row.keys() - {"Name", "Type", "DefaultValue", "EnumValues"}:
         raise DefinitionError(f"Parameter {row['Name']!r}: unknown field {min(unknown)!r}.")
-    default, values = row.get("DefaultValue"), tuple(row.get("EnumValues") or ())
+    default, values = row.get("DefaultValue"), row.get("EnumValues") or []
+    if not isinstance(values, list):
+        raise DefinitionError(f"Parameter {row['Name']!r}: EnumValues must be a list.")
     for value in (*([] if default is None else [default]), *values):
         if not isinstance(value, _TYPES[row["Type"]]) or (isinstance(value, bool) and row["Type"] != "Boolean"):
             raise DefinitionError(f"Parameter {row['Name']!r}: {value!r} is no value of the Type {row['Type']}.")
     if values and default is not None and default not in values:
         raise DefinitionError(f"Parameter {row['Name']!r}: DefaultValue {default!r} is not among its EnumValues.")
-    return Parameter(row["Name"], row["Type"], default, values)
+    return Parameter(row["Name"], row["Type"], default, tuple(values))
 
 
 def _read_boolean(text: str) -> bool:

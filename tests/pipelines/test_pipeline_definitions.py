@@ -123,6 +123,10 @@ JSON_GET = {"Std:JsonGet": {"PropertyFile": get("Steps.a.PropertyFiles.none"), "
             {"Parameters": [{"Name": "p", "Type": "String", "DefaultValue": "c", "EnumValues": ["a", "b"]}]},
             "not among its EnumValues",
         ),
+        ([step("a", Arguments={"X": {"Std:JsonGet": {"Path": "x", "PropertyFile": "f"}}})], {}, "Std:JsonGet takes"),
+        ([step("a", DisplayName=3)], {}, "DisplayName and Description must be text"),
+        ([step("a")], {"Parameters": [{"Name": "p", "Type": "String", "EnumValues": 3}]}, "EnumValues must be a list"),
+        ([step("a")], {"PipelineExperimentConfig": ["x"]}, "PipelineExperimentConfig must be a JSON object"),
         ([step("a")], {"PipelineExperimentConfig": {"TrialName": get("Steps.a.X")}}, "can't refer to Steps.a"),
     ],
 )

@@ -34,6 +34,8 @@ from clary.store.pages import seal, unseal
 from clary.store.records import Draft, Key, Query, Record, RecordExists
 from clary.wire import Call, Rooms, operation
 
+MOST_ROWS = 100  # of a page; the SDKs ask for one page of steps, and for no number
+
 _ORDERS = {"CreationTime": "created", "PipelineExecutionArn": "name"}
 _TOLD = ("PipelineExecutionDisplayName", "PipelineExecutionDescription", "ParallelismConfiguration")
 
@@ -43,14 +45,8 @@ def start_pipeline_execution(call: Call, request: dict[str, Any]) -> dict[str, A
     """Write one record, and have it driven; the same request again starts nothing."""
     refuse(request, pipeline_request.NOT_DONE)
     pipeline = resources.find(call, PIPELINE, request["PipelineName"])
-    version = request.get("PipelineVersionId", pipeline.body["PipelineVersionId"])
-    body = _new_body(call, pipeline, version, request)
     key = child(pipeline.key, EXECUTION_KIND, execution_id(pipeline.key, request["ClientRequestToken"]))
-    body |= {"PipelineExecutionArn": execution_arn(key), "Execution": _variables(call, pipeline, key)}
-    body |= {"PipelineExecutionDisplayName": f"execution-{int(call.rooms.clock.now() * 1000)}"} | {
-        member: request[member] for member in _TOLD if member in request
-    }
-    body["PipelineExperimentConfig"] = _experiment(parsed(version_definition(call, pipeline.key, version)), body)
+    body = _new_body(call, pipeline, key, request)
 
     def draft(pipeline: Record) -> Draft:
         if pipeline.status != "Active":
@@ -69,6 +65,35 @@ def start_pipeline_execution(call: Call, request: dict[str, Any]) -> dict[str, A
     return {"PipelineExecutionArn": execution_arn(key)}
 
 
+def _new_body(call: Call, pipeline: Record, key: Key, request: dict[str, Any]) -> dict[str, Any]:
+    version = request.get("PipelineVersionId", pipeline.body["PipelineVersionId"])
+    text = version_definition(call, pipeline.key, version)
+    pipeline_request.check(text)  # what it asks for may be more than this server has: another one may have taken it
+    role = request.get("RoleArn", pipeline.body["RoleArn"])
+    roles.check(call, role)
+    definition, now = parsed(text), call.rooms.clock.now()
+    body = {
+        PIPELINE.arn: pipeline.body[PIPELINE.arn],
+        "PipelineExecutionArn": execution_arn(key),
+        "PipelineExecutionDisplayName": f"execution-{int(now * 1000)}",
+        "PipelineVersionId": version,
+        "Version": str(version),
+        "RoleArn": role,
+        "ParallelismConfiguration": pipeline.body.get("ParallelismConfiguration"),
+        **{member: request[member] for member in _TOLD if member in request},
+        "Parameters": pipeline_request.parameter_values(definition, request.get("PipelineParameters", [])),
+        "Execution": _variables(pipeline, key, now),
+        "Steps": {},
+        "CreatedBy": caller(call),
+        "LastModifiedBy": caller(call),
+        "RequestDigest": hashlib.sha256(msgspec.json.encode(request, order="sorted")).hexdigest(),
+    }
+    body["PipelineExperimentConfig"] = _experiment(definition, body)
+    if "SelectiveExecutionConfig" in request:
+        body |= pipeline_selection.select(call, pipeline.key, definition, request["SelectiveExecutionConfig"])
+    return body
+
+
 def version_definition(call: Call, pipeline: Key, version: int) -> str:
     """The definition of a version, or AWS's error."""
     found = version_of(call.rooms, pipeline, version)
@@ -77,36 +102,14 @@ def version_definition(call: Call, pipeline: Key, version: int) -> str:
     return str(found["PipelineDefinition"])
 
 
-def _new_body(call: Call, pipeline: Record, version: int, request: dict[str, Any]) -> dict[str, Any]:
-    role = request.get("RoleArn", pipeline.body["RoleArn"])
-    roles.check(call, role)
-    text = version_definition(call, pipeline.key, version)
-    pipeline_request.check(text)  # what it asks for may have been supported when it was made, by another server
-    definition = parsed(text)
-    body = {
-        PIPELINE.arn: pipeline.body[PIPELINE.arn],
-        "PipelineVersionId": version,
-        "Version": str(version),
-        "RoleArn": role,
-        "ParallelismConfiguration": pipeline.body.get("ParallelismConfiguration"),
-        "Parameters": pipeline_request.parameter_values(definition, request.get("PipelineParameters", [])),
-        "Steps": {},
-        "CreatedBy": caller(call),
-        "LastModifiedBy": caller(call),
-        "RequestDigest": hashlib.sha256(msgspec.json.encode(request, order="sorted")).hexdigest(),
-    }
-    if "SelectiveExecutionConfig" in request:
-        body |= pipeline_selection.select(call, pipeline.key, definition, request["SelectiveExecutionConfig"])
-    return body
-
-
-def _variables(call: Call, pipeline: Record, key: Key) -> dict[str, str]:
+def _variables(pipeline: Record, key: Key, now: float) -> dict[str, str]:
+    """The values of execution variables that stay as they are."""
     return {
         "PipelineName": pipeline.body["PipelineName"],
         "PipelineArn": pipeline.body[PIPELINE.arn],
         "PipelineExecutionId": key.name.partition("/")[2],
         "PipelineExecutionArn": execution_arn(key),
-        "StartDateTime": date_time(call.rooms.clock.now()),
+        "StartDateTime": date_time(now),
     }
 
 
@@ -234,7 +237,7 @@ def list_pipeline_execution_steps(call: Call, request: dict[str, Any]) -> dict[s
     record = find_execution(call, request["PipelineExecutionArn"])
     text = version_definition(call, pipeline_key(record.key), record.body["PipelineVersionId"])
     shown = [describe_step(parsed(text), name, state) for name, state in record.body["Steps"].items()]
-    shown.sort(key=lambda step: step["StartTime"], reverse=False)
+    shown.sort(key=lambda step: step["StartTime"])
     if request.get("SortOrder", "Descending") == "Descending":
         shown.reverse()
     return cut("PipelineExecutionSteps", shown, request)
@@ -253,7 +256,7 @@ def cut(member: str, rows: list[dict[str, Any]], request: dict[str, Any]) -> dic
     query = {name: value for name, value in request.items() if name not in ("NextToken", "MaxResults")}
     [start] = unseal(request["NextToken"], query) if request.get("NextToken") else [0]
     assert isinstance(start, int)
-    end = start + request.get("MaxResults", listing.DEFAULT_PAGE)
+    end = start + request.get("MaxResults", MOST_ROWS)
     return {member: rows[start:end], "NextToken": seal([end], query) if end < len(rows) else None}
 
 

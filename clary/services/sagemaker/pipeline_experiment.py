@@ -18,14 +18,16 @@ MEMBER = "ExperimentConfig"
 
 def joined(body: dict[str, Any], job: Job, arguments: dict[str, Any]) -> dict[str, Any]:
     """A request for a job, as one of the execution's experiment and trial, where its kind of job can be that."""
-    config = body.get("PipelineExperimentConfig") or {}
-    if not config or MEMBER not in pipeline_operations.members(job.create)[0]:
+    config, own = body.get("PipelineExperimentConfig"), arguments.get(MEMBER, {})
+    if not config or not isinstance(own, dict) or MEMBER not in pipeline_operations.members(job.create)[0]:
         return arguments
-    return {**arguments, MEMBER: {**arguments.get(MEMBER, {}), **config}}
+    return {**arguments, MEMBER: {**own, **config}}
 
 
-def ensure(rooms: Rooms, actor: Actor, config: dict[str, Any]) -> None:
+def ensure(rooms: Rooms, actor: Actor, config: Any) -> None:
     """Make the experiment and the trial that a job is to join; what stands in the way, the job's own request tells."""
+    if not isinstance(config, dict):
+        return
     for operation, members in (
         ("CreateExperiment", ("ExperimentName",)),
         ("CreateTrial", ("ExperimentName", "TrialName")),

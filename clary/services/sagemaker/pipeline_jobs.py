@@ -95,13 +95,13 @@ _UNFIT = re.compile(r"[^A-Za-z0-9-]")
 
 def new_name(clock: Clock, job: Job, execution: str, step: str, prefix: str) -> str:
     """A name for a job of a step, as AWS makes it; the prefix is one that the step's arguments ask for."""
-    suffix = clock.hex(SUFFIX)
+    suffix, fit = clock.hex(SUFFIX), _UNFIT.sub("-", step)
+    room = (32 if job.metadata == "TuningJob" else 63) - len(f"-{execution}-{suffix}")
     if prefix:
-        return f"{prefix[: 63 - 2 - len(execution) - SUFFIX]}-{execution}-{suffix}"
-    fit = _UNFIT.sub("-", step)
-    if job.metadata == "TuningJob":  # at most 32 characters
-        return f"{execution}-{fit[:8]}-{suffix}"
-    return f"pipelines-{execution}-{fit[: 63 - 12 - len(execution) - SUFFIX]}-{suffix}"
+        return f"{prefix[:room]}-{execution}-{suffix}"
+    if job.metadata == "TuningJob":
+        return f"{execution}-{fit[:room]}-{suffix}"
+    return f"pipelines-{execution}-{fit[: room - len('pipelines-')]}-{suffix}"
 
 
 def key_of_job(job: Job, execution: Key, name: str) -> Key:
@@ -113,7 +113,7 @@ def cached_part(job: Job, arguments: dict[str, Any]) -> dict[str, Any]:
     """What of a request decides whether an earlier result is as good."""
     part = {member: arguments[member] for member in job.cached if member in arguments}
     definition = part.get("TrainingJobDefinition")
-    if definition:
+    if isinstance(definition, dict):
         kept = (*_TUNING_CACHED, "TuningObjective")
         part["TrainingJobDefinition"] = {member: definition[member] for member in kept if member in definition}
     return part

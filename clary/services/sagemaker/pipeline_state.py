@@ -89,7 +89,7 @@ def version_of(rooms: Rooms, pipeline: Key, version: int) -> dict[str, Any] | No
     return former.body if former else None
 
 
-@functools.lru_cache(maxsize=64)
+@functools.lru_cache(maxsize=16)
 def parsed(text: str) -> Definition:
     """A definition that was checked when it came."""
     return pipelines.parse(text)
