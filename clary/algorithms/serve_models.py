@@ -54,15 +54,16 @@ class ModelServer(Listener):
 
     def answer(self, request: Request) -> Answer:
         """The answer to any request."""
-        match request.method, *request.path.decode("latin-1").strip("/").split("/"):
-            case b"GET", "ping":
+        parts = request.path.decode("latin-1").strip("/").split("/", 2)
+        match request.method, parts:
+            case b"GET", ["ping"]:
                 return PONG
-            case b"GET", "models":
+            case b"GET", ["models"]:
                 return _json({"models": [_describe(name, model) for name, model in list(self._models.items())]})
-            case b"POST", "models":
+            case b"POST", ["models"]:
                 return self._take(request.body)
-            case _, "models", name, *rest:
-                return self._answer_of(unquote(name), request, "/".join(rest))
+            case _, ["models", name, *rest]:
+                return self._answer_of(unquote(name), request, "".join(rest))
         return Answer(404, b"Not Found")
 
     def _answer_of(self, name: str, request: Request, rest: str) -> Answer:
