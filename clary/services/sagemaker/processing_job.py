@@ -46,8 +46,8 @@ def create_processing_job(call: Call, request: dict[str, Any]) -> dict[str, Any]
 def _create_record(call: Call, request: dict[str, Any]) -> Record:
     key = resources.key_of(call, PROCESSING_JOB, request["ProcessingJobName"])
     arn = resources.arn_of(key)
-    has_environment = processing_request.is_framework(call, request["AppSpecification"]["ImageUri"])
-    body = {**new_body(request, arn), "HasEnvironment": has_environment}
+    own = processing_request.has_environment(call, request["AppSpecification"]["ImageUri"])
+    body = {**new_body(request, arn), "HasEnvironment": own}
     try:
         return call.rooms.records.create(key, body, status="InProgress")
     except RecordExists:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clary import images
-from clary.images.managed import ManagedImage
 from clary.services.sagemaker import images as algorithm_images
 from clary.services.sagemaker import s3_locations
 from clary.services.sagemaker.errors import ValidationException
@@ -43,13 +42,13 @@ def check(call: Call, request: dict[str, Any]) -> None:
         raise ValidationException("ProcessingResources.ClusterConfig.InstanceType is required.")
     check_instances(cluster.get("InstanceCount", 1), "processing job")
     check_environment(request.get("Environment", {}), "Environment")
-    _check_image(call, request["AppSpecification"])
+    _check_image(request["AppSpecification"])
     _check_inputs(request.get("ProcessingInputs", []))
     _check_outputs(call, request.get("ProcessingOutputConfig", {}).get("Outputs", []))
 
 
-def is_framework(call: Call, uri: str) -> bool:
-    """Whether an image has an environment of its own; a built-in algorithm's is this server's."""
+def has_environment(call: Call, uri: str) -> bool:
+    """Whether an image brings a Python of its own; a built-in algorithm's is this server's."""
     try:
         images.resolve(call.rooms.settings, uri)
     except images.UnknownImageError:
@@ -66,17 +65,10 @@ def local_path(path: str, member: str) -> str:
     return "/".join([FOLDER.removeprefix(ROOT).rstrip("/"), *parts])
 
 
-def _check_image(call: Call, specification: dict[str, Any]) -> None:
-    uri, member = specification["ImageUri"], "AppSpecification.ImageUri"
-    try:
-        own = not isinstance(images.resolve(call.rooms.settings, uri), ManagedImage)
-    except images.UnknownImageError as unknown:
-        try:
-            algorithm_images.resolve(uri, member)
-        except ValidationException:
-            raise ValidationException(f"{member}: {unknown}") from None
-        own = False
-    if not own and not specification.get("ContainerEntrypoint"):
+def _check_image(specification: dict[str, Any]) -> None:
+    uri = specification["ImageUri"]
+    algorithm_images.resolve(uri, "AppSpecification.ImageUri")
+    if not specification.get("ContainerEntrypoint"):
         raise ValidationException(
             f"AppSpecification: the image {uri} processes nothing by itself: give ContainerEntrypoint, such as "
             '["python3", "/opt/ml/processing/input/code/script.py"], and the script as a ProcessingInput.'
