@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import fields
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -14,7 +15,8 @@ from clary.access import Access
 from clary.access.identities import unique_id
 from clary.clients import address
 from clary.clock import Clock
-from clary.config import Settings
+from clary.config import LOOPBACK, Settings
+from clary.errors import ServiceError
 from clary.hosting import Hosting
 from clary.jobs import Jobs
 from clary.jobs.host import Host, Scope
@@ -179,11 +181,27 @@ class House:
             await asyncio.to_thread(self.reset)
             await _answer(send, 200, {"status": "ok"})
 
+        async def interrupt(scope: Any, receive: Any, send: Any) -> None:  # noqa: ARG001
+            if not scope["client"] or scope["client"][0] not in LOOPBACK:
+                await _answer(send, 403, {"message": "Refused: only this machine may interrupt a job."})
+                return
+            await _answer(send, *await asyncio.to_thread(self._interrupt, scope["query_string"].decode()))
+
         return {
             ("GET", "/_clary/health"): health,
+            ("POST", "/_clary/spot/interrupt"): interrupt,
             ("POST", "/_clary/reset"): reset,
             ("POST", "/moto-api/reset"): reset,
         }
+
+    def _interrupt(self, query: str) -> tuple[int, dict[str, Any]]:
+        """What `clary spot interrupt` asks for: ?job=NAME&grace=SECONDS; the status and the answer."""
+        asked = dict(parse_qsl(query))
+        try:
+            grace = float(asked["grace"]) if "grace" in asked else None
+            return 200, {"interrupted": sagemaker.interrupt(self.rooms, asked.get("job", ""), grace)}
+        except (ServiceError, ValueError) as problem:
+            return 400, {"message": str(problem)}
 
     def health(self) -> dict[str, Any]:
         """What `clary status` shows."""

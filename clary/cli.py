@@ -1,4 +1,4 @@
-"""The command line: serve, demo, env, status, doctor, image, reset."""
+"""The command line: serve, demo, env, status, doctor, image, spot, reset."""
 
 import gc
 import logging
@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from clary import __version__, cli_image, clients
+from clary import __version__, cli_image, cli_spot, clients
 from clary.config import Settings, load_settings
 from clary.errors import SettingsError
 from clary.store.lock import DataFolderLock, FolderInUse
@@ -96,6 +96,7 @@ def status(data_dir: DataDir = None) -> None:
         typer.echo(f"{name:<14}{value}")
 
 
+app.add_typer(cli_spot.app, name="spot")
 app.add_typer(cli_image.app, name="image")
 
 

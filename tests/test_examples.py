@@ -123,6 +123,14 @@ def test_demo():
 
 
 @pytest.mark.slow
+def test_spot(server):
+    output = run(server, sys.executable, EXAMPLES / "spot.py")
+    assert "Interrupted; in S3: xgboost-checkpoint." in output and "The job on demand: Completed" in output
+    assert "Training > Interrupted > Starting > Downloading > Training > Uploading > Completed" in output
+    assert re.search(r"(6|7)\d % saved", output)
+
+
+@pytest.mark.slow
 def test_ipinsights(server):
     """User 7's home network is known; an address for documentation isn't."""
     output = run(server, sys.executable, EXAMPLES / "ipinsights.py")

@@ -23,7 +23,7 @@ def read_booster(content: bytes) -> xgboost.Booster:
         raise ValueError(str(error).partition("\n")[0]) from None
 
 
-def restore(stopping: Any, booster: xgboost.Booster) -> None:
+def restore(stopping: xgboost.callback.EarlyStopping | None, booster: xgboost.Booster) -> None:
     """Put early stopping where it was; the booster is left as it would be without a checkpoint."""
     state = json.loads(booster.attr(STOPPING) or "{}")
     booster.set_attr(**{STOPPING: None})
@@ -37,20 +37,28 @@ class Saving(xgboost.callback.TrainingCallback):  # type: ignore[misc]
     XGBoost's generators would go on where a run stands, which no model says: so each round begins with fresh ones.
     """
 
-    def __init__(self, checkpoints: Checkpoints, run: Run, start: int, seed: int, stopping: Any) -> None:
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        run: Run,
+        rounds: range,
+        seed: int,
+        stopping: xgboost.callback.EarlyStopping | None,
+    ) -> None:
         super().__init__()
-        self.checkpoints, self.run, self.start, self.seed, self.stopping = checkpoints, run, start, seed, stopping
+        self.checkpoints, self.run, self.rounds, self.seed, self.stopping = checkpoints, run, rounds, seed, stopping
 
     def before_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002 - XGBoost's signature
         """Begin anew but for the trees, and draw by the round's own seed."""
         model.load_config(model.save_config())
-        model.set_param({"seed": self.seed + self.start + epoch})
+        model.set_param({"seed": self.seed + self.rounds[epoch]})
         return False
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:  # noqa: ARG002
         """Save the round, on the host that saves the model too."""
         if self.run.first:
-            self.checkpoints.save(self.start + epoch, lambda: self._content(model), last=self.run.stopping)
+            last = self.run.stopping or self.rounds[epoch] == self.rounds[-1]
+            self.checkpoints.save(self.rounds[epoch], lambda: self._content(model), last=last)
         return False
 
     def _content(self, model: Any) -> bytes:

@@ -263,7 +263,7 @@ def boost(
         restore(early, begun)
     callbacks: list[Any] = [_Progress(run, last + 1), *([early] if early else [])]
     if checkpoints:
-        callbacks.append(Saving(checkpoints, run, last + 1, settings["seed"], early))
+        callbacks.append(Saving(checkpoints, run, range(last + 1, settings["num_round"]), settings["seed"], early))
     callbacks.append(_Stopping(run, settings["save_model_on_termination"] == "true"))
     history: dict[str, dict[str, list[float]]] = {}
     booster = xgboost.train(

@@ -93,7 +93,7 @@ class Jobs(Room[Life]):
         if life.stopping:  # asked to while it was on its way into the queue
             self.stop(life.spec.id)
         elif life.spec.spot:
-            timer = threading.Timer(max(0.0, life.wait_left), self._give_up, [life])
+            timer = threading.Timer(min(max(0.0, life.wait_left), threading.TIMEOUT_MAX), self._give_up, [life])
             timer.daemon = True
             self._timers[life.spec.id] = timer
             timer.start()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clary import algorithms
 from clary.errors import ClientError
-from clary.services.sagemaker import channel_request, s3_locations, script_request
+from clary.services.sagemaker import channel_request, s3_locations, script_request, spot_request
 from clary.services.sagemaker.errors import ValidationException, not_yet
 from clary.services.sagemaker.instance_types import has_accelerator, has_gpu
 from clary.services.sagemaker.limits import check_environment, check_instances
@@ -39,9 +39,6 @@ NOT_DONE = (
     NotDone("ResourceConfig.SelectedInstanceType", "a list of instance types to choose from"),
     NotDone("ResourceConfig.SelectedInstanceCount", "a list of instance types to choose from"),
     NotDone("VpcConfig", "training in a VPC"),
-    NotDone("EnableManagedSpotTraining", "managed spot training"),
-    NotDone("StoppingCondition.MaxWaitTimeInSeconds", "managed spot training"),
-    NotDone("CheckpointConfig", "checkpoints in S3"),
     NotDone("DebugHookConfig.CollectionConfigurations", "the debugger"),
     NotDone("DebugHookConfig.HookParameters", "the debugger"),
     NotDone("DebugRuleConfigurations", "the debugger"),
@@ -64,6 +61,7 @@ def check(call: Call, request: dict[str, Any], image: Image) -> None:
     algorithm = algorithms.load(image.algorithm) if image.algorithm else None
     _check_resources(request, image, algorithm)
     _check_stopping(request)
+    spot_request.check(call, request, algorithm, DEFAULT_MAX_RUNTIME)
     check_environment(request.get("Environment", {}), "Environment")
     if algorithm is None:
         script_request.check(call, request)

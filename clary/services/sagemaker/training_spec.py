@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clary.jobs import ChannelSpec, JobSpec, MetricSpec
-from clary.services.sagemaker import s3_locations
+from clary.services.sagemaker import s3_locations, spot_request
 from clary.store.records import Record
 
 
@@ -31,6 +31,9 @@ def to_spec(record: Record) -> JobSpec:
         instance_count=resources["InstanceCount"],
         volume_gib=resources.get("VolumeSizeInGB", 0),
         max_seconds=body["StoppingCondition"]["MaxRuntimeInSeconds"],
+        checkpoints=spot_request.to_spec(body["CheckpointConfig"]) if body.get("CheckpointConfig") else None,
+        spot=body["EnableManagedSpotTraining"],
+        max_wait_seconds=body["StoppingCondition"].get("MaxWaitTimeInSeconds", 0),
         network_isolation=body["EnableNetworkIsolation"],
         encrypt_between=body["EnableInterContainerTrafficEncryption"],
         metrics=[MetricSpec(row["Name"], row["Regex"]) for row in body["AlgorithmSpecification"]["MetricDefinitions"]],

@@ -38,7 +38,14 @@ _MESSAGES = {
     "Failed": "Training job failed",
 }
 
-_REPORTED = ("TrainingStartTime", "TrainingEndTime", "BillableTimeInSeconds", "FinalMetricDataList", "ModelArtifacts")
+_REPORTED = (
+    "TrainingStartTime",
+    "TrainingEndTime",
+    "TrainingTimeInSeconds",
+    "BillableTimeInSeconds",
+    "FinalMetricDataList",
+    "ModelArtifacts",
+)
 
 _MAX_REASON = 1024
 
@@ -111,7 +118,7 @@ def _close(body: dict[str, Any], now: float) -> None:
     body.setdefault("TrainingEndTime", now)
     if "TrainingStartTime" in body:
         seconds = max(1, math.ceil(body["TrainingEndTime"] - body["TrainingStartTime"]))
-        body["TrainingTimeInSeconds"] = seconds
+        body.setdefault("TrainingTimeInSeconds", seconds)
         body.setdefault("BillableTimeInSeconds", seconds)
 
 

@@ -73,6 +73,9 @@ def training_request(
         "HyperParameters": {**definition.get("StaticHyperParameters", {}), **tuned, OBJECTIVE: metric},
         "ResourceConfig": definition["ResourceConfig"],
     }
+    if request.get("CheckpointConfig"):  # trials must not go on from each other's
+        config = request["CheckpointConfig"]
+        request["CheckpointConfig"] = {**config, "S3Uri": f"{config['S3Uri'].rstrip('/')}/{name}"}
     if "HyperParameterTuningJobArn" in body:
         request["TuningJobArn"] = body["HyperParameterTuningJobArn"]
     if body.get("Tags"):

@@ -604,7 +604,7 @@ def hyperband(least, most):
         ({"TrainingJobDefinition": definition(ResourceConfig=None)}, "exactly one of ResourceConfig"),
         (
             {"TrainingJobDefinition": definition(EnableManagedSpotTraining=True)},
-            "EnableManagedSpotTraining asks for managed spot training",
+            "Invalid MaxWaitTimeInSeconds. It must be present",
         ),
         ({"Autotune": {"Mode": "Enabled"}}, "Autotune asks for Autotune"),
         ({"ParameterRanges": {"AutoParameters": [{"Name": "eta", "ValueHint": "0.1"}]}}, "AutoParameters asks for"),

@@ -215,8 +215,6 @@ def test_updates_that_ask_for_nothing_are_stored_and_the_others_refused(desk):
 
 
 NOT_DONE = {
-    "EnableManagedSpotTraining": {"EnableManagedSpotTraining": True},
-    "CheckpointConfig": {"CheckpointConfig": {"S3Uri": "s3://out/checkpoints"}},
     "VpcConfig": {"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}},
     "OutputDataConfig.KmsKeyId": {"OutputDataConfig": {"S3OutputPath": "s3://out", "KmsKeyId": "alias/key"}},
     "DebugRuleConfigurations": {"DebugRuleConfigurations": [{"RuleConfigurationName": "r", "RuleEvaluatorImage": "i"}]},
@@ -234,9 +232,6 @@ NOT_DONE = {
     "MlflowConfig": {"MlflowConfig": {"MlflowResourceArn": "arn"}},
     "ModelPackageConfig": {"ModelPackageConfig": {"ModelPackageGroupArn": "arn"}},
     "SessionChainingConfig": {"SessionChainingConfig": {"EnableSessionTagChaining": True}},
-    "StoppingCondition.MaxWaitTimeInSeconds": {
-        "StoppingCondition": {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 60}
-    },
 }
 
 
