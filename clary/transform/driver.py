@@ -23,6 +23,7 @@ from clary.hosting.spec import ContainerSpec
 from clary.jobs.journal import Journal, write_whole
 from clary.jobs.outcome import DISK_FULL, REASON_MAX
 from clary.jobs.supervisor import take_lock
+from clary.transform.capture import began
 from clary.transform.containers import Ground, Instance, Limits, Refused
 from clary.transform.plan import End, read_plan
 from clary.transform.processing import Processing
@@ -113,7 +114,7 @@ class Driver:
         self._folder = folder
         self._spec = spec
         self._objects = read_plan(folder)
-        self._processing = Processing(spec)
+        self._processing = Processing(spec, began(folder))
         self._journal = Journal(folder / "journal")
         self._turn = asyncio.Lock()
         self._failure = ""

@@ -30,6 +30,7 @@ from clary.jobs.manifests import split_uri
 from clary.jobs.outcome import DISK_FULL, INTERNAL, REASON_MAX
 from clary.jobs.staging import GIB, remove_tree
 from clary.sandbox import SandboxError, is_running
+from clary.transform.capture import began, manifests
 from clary.transform.plan import End, Object, read_end, read_plan
 from clary.transform.spec import TransformSpec
 from clary.transform.staging import stage
@@ -109,7 +110,18 @@ class Life:
 
     def _checked(self, end: End) -> End:
         """The end, unless an output could not be uploaded."""
-        return self._failed(self._upload_problem) if self._upload_problem and end.outcome == "Completed" else end
+        if end.outcome != "Completed":
+            return end
+        if self.spec.capture_uri and not self._upload_problem:
+            self._put_manifests()
+        return self._failed(self._upload_problem) if self._upload_problem else end
+
+    def _put_manifests(self) -> None:
+        """Say in S3 what went in and what came out; a server killed in between says the same again."""
+        path = self.folder / "manifest"
+        for uri, content in manifests(self.spec, read_plan(self.folder), began(self.folder)).items():
+            path.write_bytes(content)
+            self._put(uri, path)
 
     def _stage(self) -> None:
         try:
@@ -208,7 +220,11 @@ class Life:
         path = self.folder / "output" / str(entry["object"])
         if not path.exists():
             return
-        bucket, key = split_uri(f"{self.spec.output_uri.rstrip('/')}/{objects[entry['object']].key}")
+        self._put(f"{self.spec.output_uri.rstrip('/')}/{objects[entry['object']].key}", path)
+
+    def _put(self, uri: str, path: Path) -> None:
+        """Move a file to S3."""
+        bucket, key = split_uri(uri)
         try:
             self._persist(lambda: self._house.host.put_object(bucket, key, path), TRIES)
         except (ServiceError, OSError) as problem:

@@ -1,26 +1,29 @@
 """What DataProcessing does to a payload before the model sees it, and to its answer."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from clary.errors import ClientError
 from clary.transform import csv_rows, json_path
+from clary.transform.capture import append_to_records, append_to_rows
 from clary.transform.spec import TransformSpec
 
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"
 
 
 class Processing:
-    """The filters and the join of a transform."""
+    """The filters and the join of a transform, and the ids where it is asked for them, with its start."""
 
-    def __init__(self, spec: TransformSpec) -> None:
+    def __init__(self, spec: TransformSpec, start: datetime | None = None) -> None:
         self._spec = spec
         self._input = json_path.parse(spec.input_filter)
         self._output = json_path.parse(spec.output_filter)
         self.filters = bool(self._input.steps)
-        self.finishes = spec.join or bool(self._output.steps)
+        self._start = start if spec.inference_ids else None
+        self.finishes = spec.join or bool(self._output.steps) or self._start is not None
 
     def prepare(self, payload: bytes) -> bytes:
         """What the model gets of a payload."""
@@ -33,11 +36,13 @@ class Processing:
         content = self._spec.output_content
         if content == "csv":
             path = self._output
-            return csv_rows.join(payload, answer, path) if self._spec.join else csv_rows.cut(answer, path)
+            rows = csv_rows.join(payload, answer, path) if self._spec.join else csv_rows.cut(answer, path)
+            return append_to_rows(rows, self._start) if self._start else rows
         records = _read(content, answer, "the model's answer")
         if self._spec.join:
             records = _join(self._read(payload), records)
-        return _write(content, [self._find(self._output, record) for record in records])
+        records = [self._find(self._output, record) for record in records]
+        return _write(content, append_to_records(records, self._start) if self._start else records)
 
     def _read(self, payload: bytes) -> list[Any]:
         return _read(self._spec.input_content, payload, "the input")

@@ -40,6 +40,10 @@ class TransformSpec(msgspec.Struct, kw_only=True, frozen=True):
     input_filter: str = "$"
     output_filter: str = "$"
     join: bool = False
+    inference_ids: bool = False
+    """Whether each record of the output gets an id and the time at which the transform began."""
+    capture_uri: str = ""
+    """Where manifests of what went in and came out belong; "" for nowhere."""
     input_content: Content = ""
     """The form of the records: "" where they are never looked into."""
     output_content: Content = ""

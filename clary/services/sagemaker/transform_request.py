@@ -22,7 +22,7 @@ NOT_DONE = (
     NotDone("TransformOutput.KmsKeyId", "encryption with a KMS key"),
     NotDone("TransformResources.VolumeKmsKeyId", "encryption with a KMS key"),
     NotDone("TransformResources.TransformAmiVersion", "a machine image of AWS's"),
-    NotDone("DataCaptureConfig", "data capture"),
+    NotDone("DataCaptureConfig.KmsKeyId", "encryption with a KMS key"),
 )
 
 
@@ -34,9 +34,15 @@ def check(call: Call, body: dict[str, Any]) -> None:
     _check_payload(body)
     _check_input(call, body["TransformInput"])
     _check_processing(body)
-    output = s3_locations.parse(body["TransformOutput"]["S3OutputPath"], "TransformOutput.S3OutputPath")
-    if not s3_locations.bucket_exists(call.rooms, output.bucket):
-        raise ValidationException(f"TransformOutput.S3OutputPath: the bucket {output.bucket!r} does not exist.")
+    _check_bucket(call, body["TransformOutput"]["S3OutputPath"], "TransformOutput.S3OutputPath")
+    if capture := body.get("DataCaptureConfig"):
+        _check_bucket(call, capture["DestinationS3Uri"], "DataCaptureConfig.DestinationS3Uri")
+
+
+def _check_bucket(call: Call, uri: str, member: str) -> None:
+    bucket = s3_locations.parse(uri, member).bucket
+    if not s3_locations.bucket_exists(call.rooms, bucket):
+        raise ValidationException(f"{member}: the bucket {bucket!r} does not exist.")
 
 
 def _check_payload(body: dict[str, Any]) -> None:
@@ -79,6 +85,11 @@ def _check_processing(body: dict[str, Any]) -> None:
     used = {name: _parse(processing, name) for name in ("InputFilter", "OutputFilter")}
     if join:
         _check_join(given, output)
+    if body.get("DataCaptureConfig", {}).get("GenerateInferenceId") and not content_of(accept, given["SplitType"]):
+        raise ValidationException(
+            "DataCaptureConfig.GenerateInferenceId needs TransformOutput.Accept to be "
+            f"{CSV}, {JSON} or {JSON_LINES}, not {accept or 'unset'!r}."
+        )
     for name, member, media_type in (
         ("InputFilter", "TransformInput.ContentType", content_type),
         ("OutputFilter", "TransformOutput.Accept", accept),

@@ -41,6 +41,7 @@ def to_spec(record: Record) -> TransformSpec:
         body["TransformResources"],
     )
     content_type, accept = source.get("ContentType", ""), output.get("Accept", "")
+    capture = body.get("DataCaptureConfig", {})
     return TransformSpec(
         id=body["TransformJobArn"],
         account=record.key.account,
@@ -65,6 +66,8 @@ def to_spec(record: Record) -> TransformSpec:
         input_filter=processing["InputFilter"],
         output_filter=processing["OutputFilter"],
         join=processing["JoinSource"] == "Input",
+        inference_ids=capture.get("GenerateInferenceId", False),
+        capture_uri=s3_locations.parse(capture["DestinationS3Uri"], "DestinationS3Uri").uri if capture else "",
         input_content=content_of(content_type, source["SplitType"]),
         output_content=content_of(accept, source["SplitType"]),
         instance_type=resources["InstanceType"],

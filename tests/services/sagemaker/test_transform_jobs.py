@@ -88,6 +88,7 @@ def test_what_is_not_asked_for_is_not_told_to_the_container(desk):
 
 
 PROCESSED = {"DataProcessing": {"InputFilter": "$[1:]"}}
+CAPTURE = {"DestinationS3Uri": "s3://out/captured"}
 JOINED = {"DataProcessing": {"JoinSource": "Input"}}
 
 
@@ -108,8 +109,10 @@ JOINED = {"DataProcessing": {"JoinSource": "Input"}}
         (transform_job(MaxPayloadInMB=6, MaxConcurrentTransforms=17), "at most 100 MB, not 17 \\* 6"),
         (transform_job(MaxConcurrentTransforms=101), "MaxConcurrentTransforms must be at most 100"),
         (transform_job(Environment={"CLARY_X": "1"}), "Environment.CLARY_X"),
-        (transform_job(DataCaptureConfig={"DestinationS3Uri": "s3://out/c"}), "DataCaptureConfig"),
-        (transform_job(ExperimentConfig={"TrialName": "t"}), "ExperimentConfig"),
+        (transform_job(DataCaptureConfig={"DestinationS3Uri": "s3://none/c"}), "DestinationS3Uri: the bucket 'none'"),
+        (transform_job(DataCaptureConfig={**CAPTURE, "KmsKeyId": "key"}), "DataCaptureConfig.KmsKeyId"),
+        (transform_job(output={}, DataCaptureConfig={**CAPTURE, "GenerateInferenceId": True}), "Accept to be text/csv"),
+        (transform_job(ExperimentConfig={"TrialName": "t"}), "Trial .* does not exist"),
         (transform_job(DataProcessing={"InputFilter": "1:"}), "InputFilter is not a JSONPath .* begin with"),
         (transform_job(DataProcessing={"OutputFilter": "$[?(@.a)]"}), "OutputFilter is not a JSONPath"),
         (transform_job(DataProcessing={"InputFilter": "$.id"}), "InputFilter: '\\$.id' names members"),
