@@ -219,3 +219,12 @@ def test_pipeline(server):
     assert "Train: Succeeded after 0.0 s, from the cache" in output
     losses = [float(loss) for loss in re.findall(r"^version \d: log loss (\S+)$", output, re.MULTILINE)]
     assert len(losses) == 2 and max(losses) < 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_processing(server):
+    """A script in the scikit-learn image fills and splits a raw table, and what it left trains a good model."""
+    output = run(server, sys.executable, EXAMPLES / "processing.py", timeout=500)
+    assert "865 blank cells filled, 426 rows to learn from, 143 to test with" in output
+    assert float(re.search(r"test rows: accuracy (\S+)", output)[1]) > 0.94
