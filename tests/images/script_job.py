@@ -20,7 +20,9 @@ def archive(files):
     return buffer.getvalue()
 
 
-def train(job, name, files, program="train.py", *, image=SKLEARN, settings=None, definitions=(), channels=(), **changes):
+def train(
+    job, name, files, program="train.py", *, image=SKLEARN, settings=None, definitions=(), channels=(), **changes
+):
     """The end of a job that runs a script, its hyperparameters encoded as SDK v2 does it."""
     job.put(f"{name}/source/sourcedir.tar.gz", archive(files))
     source = f"s3://{job.bucket}/{name}/source/sourcedir.tar.gz"

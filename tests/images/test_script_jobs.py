@@ -116,7 +116,9 @@ def wheel():
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("tiny_words.py", "WORD = 'installed'")
         file.writestr("tiny_words-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-words\nVersion: 1.0\n")
-        file.writestr("tiny_words-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(
+            "tiny_words-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         file.writestr("tiny_words-1.0.dist-info/RECORD", "")
     return buffer.getvalue()
 
