@@ -32,7 +32,7 @@ def check(conditions: Any) -> None:
 
 def _check(condition: Any) -> None:
     kind = condition.get("Type") if isinstance(condition, dict) else None
-    if kind not in _MEMBERS:
+    if not isinstance(kind, str) or kind not in _MEMBERS:
         raise DefinitionError(f"Condition of Type {kind!r}: the types are {', '.join(_MEMBERS)}.")
     if condition.keys() - {"Type"} != _MEMBERS[kind]:
         raise DefinitionError(f"A condition of Type {kind} has {' and '.join(sorted(_MEMBERS[kind]))}.")

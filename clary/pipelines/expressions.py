@@ -118,11 +118,8 @@ def _check(function: str, argument: Any) -> None:
 
 def _names_property_file(argument: dict[str, Any]) -> bool:
     file = argument.get("PropertyFile")
-    return argument.keys() == {"Path", "PropertyFile"} and is_expression(file) and _is_property_file(file.get("Get"))
-
-
-def _is_property_file(text: Any) -> bool:
-    return isinstance(text, str) and bool(_reference(text).property_file)
+    named = isinstance(file, dict) and file.keys() == {"Get"} and bool(_reference(file["Get"]).property_file)
+    return named and argument.keys() == {"Path", "PropertyFile"}
 
 
 def resolve(value: Any, scope: Scope) -> Any:

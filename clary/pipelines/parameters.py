@@ -40,7 +40,7 @@ def parse(rows: Any) -> dict[str, Parameter]:
 
 
 def _parse(row: Any) -> Parameter:
-    if not isinstance(row, dict) or not isinstance(row.get("Name"), str) or row.get("Type") not in _TYPES:
+    if not isinstance(row, dict) or not isinstance(row.get("Name"), str) or row.get("Type") not in list(_TYPES):
         raise DefinitionError(f"Parameter {row!r} needs a Name and a Type of {', '.join(_TYPES)}.")
     if unknown := row.keys() - {"Name", "Type", "DefaultValue", "EnumValues"}:
         raise DefinitionError(f"Parameter {row['Name']!r}: unknown field {min(unknown)!r}.")

@@ -57,7 +57,7 @@ def parse(rows: Any) -> tuple[Policy, ...]:
 
 def _parse(row: Any) -> Policy:
     types = row.get("ExceptionType") if isinstance(row, dict) else None
-    if not isinstance(types, list) or not types or not set(types) <= set(TYPES):
+    if not isinstance(types, list) or not types or not all(kind in TYPES for kind in types):
         raise DefinitionError(f"RetryPolicies: ExceptionType must be a list of {', '.join(TYPES)}.")
     if unknown := row.keys() - {"ExceptionType", *_LIMITS}:
         raise DefinitionError(f"RetryPolicies: unknown field {min(unknown)!r}.")

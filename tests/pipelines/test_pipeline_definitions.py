@@ -1,6 +1,10 @@
 """Definitions: the graph that they make, and what is refused of them."""
 
+import contextlib
+import copy
+import functools
 import json
+import operator
 
 import pytest
 
@@ -159,3 +163,41 @@ def test_parameters_are_read_by_their_types():
     for name, text in (("s", "c"), ("i", "1.5"), ("f", "x"), ("b", "yes")):
         with pytest.raises(ValueError, match=text):
             found[name].read(text)
+
+
+JUNK = (None, True, -1, 1.5, "", "x", [], ["x"], {}, {"x": 1}, {"Get": 1}, {"Std:Join": []}, {"Std:JsonGet": "x"})
+
+
+def places(node, path=()):
+    """The paths of all values in a document."""
+    items = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for key, value in items:
+        yield (*path, key)
+        yield from places(value, (*path, key))
+
+
+def test_junk_in_any_place_is_read_or_refused():
+    rich = step(
+        "a",
+        "Processing",
+        CacheConfig={"Enabled": True, "ExpireAfter": "PT1H"},
+        PropertyFiles=[{"PropertyFileName": "f", "OutputName": "out", "FilePath": "m.json"}],
+        RetryPolicies=[{"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": 1}],
+    )
+    read = {"Std:JsonGet": {"PropertyFile": get("Steps.a.PropertyFiles.f"), "Path": "x"}}
+    rows = [{"Name": "p", "Type": "String", "DefaultValue": "a", "EnumValues": ["a"]}]
+    joined = step("b", Arguments={"X": {"Std:Join": {"On": "", "Values": [get("Parameters.p")]}}}, DependsOn=["a"])
+    document = {
+        "Version": "2020-12-01",
+        "Parameters": rows,
+        "PipelineExperimentConfig": {"TrialName": get("Execution.PipelineName")},
+        "Steps": [rich, condition("c", [joined], [step("f", "Fail", Arguments={"ErrorMessage": ""})], left=read)],
+    }
+    parse(json.dumps(document))
+    for path in places(document):
+        for junk in JUNK:
+            changed = copy.deepcopy(document)
+            above = functools.reduce(operator.getitem, path[:-1], changed)
+            above[path[-1]] = junk
+            with contextlib.suppress(DefinitionError):
+                parse(json.dumps(changed))

@@ -8,16 +8,24 @@ from typing import Any
 import msgspec
 
 from clary.services.sagemaker import listing, pipeline_driver, pipeline_execution, pipeline_request, resources, roles
-from clary.services.sagemaker.errors import ConflictException, ResourceNotFound, ValidationException
+from clary.services.sagemaker.errors import ConflictException, ValidationException
 from clary.services.sagemaker.model_package_group import caller
 from clary.services.sagemaker.not_done import refuse
-from clary.services.sagemaker.pipeline_state import CACHE_KIND, EXECUTION_KIND, VERSION_KIND, child, version_of
+from clary.services.sagemaker.pipeline_state import (
+    CACHE_KIND,
+    EXECUTION_KIND,
+    VERSION_KIND,
+    child,
+    version_not_found,
+    version_of,
+)
 from clary.services.sagemaker.resources import PIPELINE, record_kind
 from clary.store.records import Draft, Key, Query, Record, RecordExists
 from clary.wire import Call, Rooms, operation
 
 _ORDERS = {"Name": "name", "CreationTime": "created"}
-_OF_A_VERSION = ("PipelineDefinition", "PipelineVersionId", "VersionTime")
+_TOLD = ("PipelineVersionDisplayName", "PipelineVersionDescription")
+_OF_A_VERSION = ("PipelineDefinition", "PipelineVersionId", "VersionTime", *_TOLD)
 
 
 @operation
@@ -76,7 +84,7 @@ def _new_version(rooms: Rooms, key: Key, changes: dict[str, Any]) -> Record:
     """Put a new definition in force and keep the one before it, in one transaction."""
 
     def replace(record: Record) -> Draft:
-        former = {member: record.body[member] for member in _OF_A_VERSION}
+        former = {member: record.body.pop(member) for member in _OF_A_VERSION if member in record.body}
         version = former["PipelineVersionId"]
         record.body.update(changes, PipelineVersionId=version + 1)
         return Draft(child(key, VERSION_KIND, str(version)), former)
@@ -97,8 +105,9 @@ def describe_pipeline(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     version = request.get("PipelineVersionId", record.body["PipelineVersionId"])
     body = version_of(call.rooms, record.key, version)
     if body is None:
-        raise ResourceNotFound(f"Version {version} of pipeline '{record.body[PIPELINE.arn]}' does not exist.")
-    return {**record.body, **body, "PipelineStatus": record.status, "CreationTime": record.created}
+        raise version_not_found(record.key, version)
+    told = {member: body.get(member) for member in _OF_A_VERSION}
+    return {**record.body, **told, "PipelineStatus": record.status, "CreationTime": record.created}
 
 
 @operation
@@ -191,7 +200,27 @@ def _version_summary(rooms: Rooms, record: Record, number: int) -> dict[str, Any
     ).records
     return {
         PIPELINE.arn: record.body[PIPELINE.arn],
-        "PipelineVersionId": number,
+        **{member: version.get(member) for member in ("PipelineVersionId", *_TOLD)},
         "CreationTime": version["VersionTime"],
         "LastExecutionPipelineExecutionArn": last[0].body["PipelineExecutionArn"] if last else None,
     }
+
+
+@operation
+def update_pipeline_version(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """Name or describe a version."""
+    refuse(request, pipeline_request.NOT_DONE)
+    pipeline, version = resources.find(call, PIPELINE, request[PIPELINE.arn]), request["PipelineVersionId"]
+    changes = {member: request[member] for member in _TOLD if member in request}
+    former = child(pipeline.key, VERSION_KIND, str(version))
+
+    def describe(record: Record) -> None:
+        if record.body["PipelineVersionId"] == version:
+            record.body.update(changes)
+
+    found = call.rooms.records.change(pipeline.key, describe)
+    if found is None or found.body["PipelineVersionId"] != version:
+        found = call.rooms.records.change(former, describe)
+    if found is None:
+        raise version_not_found(pipeline.key, version)
+    return {PIPELINE.arn: pipeline.body[PIPELINE.arn], "PipelineVersionId": version}

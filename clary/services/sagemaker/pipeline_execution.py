@@ -9,7 +9,7 @@ import msgspec
 
 from clary import pipelines
 from clary.services.sagemaker import listing, pipeline_driver, pipeline_request, pipeline_selection, resources, roles
-from clary.services.sagemaker.errors import ConflictException, ResourceNotFound, ValidationException
+from clary.services.sagemaker.errors import ConflictException, ValidationException
 from clary.services.sagemaker.holding import hold
 from clary.services.sagemaker.model_package_group import caller
 from clary.services.sagemaker.not_done import refuse
@@ -27,6 +27,7 @@ from clary.services.sagemaker.pipeline_state import (
     find_execution,
     parsed,
     pipeline_key,
+    version_not_found,
     version_of,
 )
 from clary.services.sagemaker.resources import PIPELINE
@@ -98,7 +99,7 @@ def version_definition(call: Call, pipeline: Key, version: int) -> str:
     """The definition of a version, or AWS's error."""
     found = version_of(call.rooms, pipeline, version)
     if found is None:
-        raise ResourceNotFound(f"Version {version} of pipeline '{resources.arn_of(pipeline)}' does not exist.")
+        raise version_not_found(pipeline, version)
     return str(found["PipelineDefinition"])
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NOT_DONE = (
     NotDone("PipelineVersionAliases", "aliases of pipeline versions"),
     NotDone("PipelineVersionAlias", "aliases of pipeline versions"),
+    NotDone("PipelineVersionAliasOperations", "aliases of pipeline versions"),
     NotDone("MlflowExperimentName", "an MLflow experiment"),
     NotDone("PipelineDefinitionS3Location.VersionId", "a version of an object"),
 )

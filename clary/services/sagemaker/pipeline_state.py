@@ -89,6 +89,11 @@ def version_of(rooms: Rooms, pipeline: Key, version: int) -> dict[str, Any] | No
     return former.body if former else None
 
 
+def version_not_found(pipeline: Key, version: int) -> ResourceNotFound:
+    """The error for a version that doesn't exist."""
+    return ResourceNotFound(f"Version {version} of pipeline '{resources.arn_of(pipeline)}' does not exist.")
+
+
 @functools.lru_cache(maxsize=16)
 def parsed(text: str) -> Definition:
     """A definition that was checked when it came."""

@@ -16,6 +16,7 @@ from clary.services.sagemaker.pipeline import (
     list_pipeline_versions,
     list_pipelines,
     update_pipeline,
+    update_pipeline_version,
 )
 from clary.services.sagemaker.pipeline_execution import (
     describe_pipeline_definition_for_execution,
@@ -202,8 +203,18 @@ def test_updates_make_versions_and_executions_keep_theirs(flow):
     assert flow.statuses(flow.start(PipelineVersionId=1)) == {"a": "Executing"}
     versions = flow.desk(list_pipeline_versions, PipelineName="flow")["PipelineVersionSummaries"]
     assert [row["PipelineVersionId"] for row in versions] == [2, 1]
+    for number in (1, 2):
+        shown = {"PipelineVersionDisplayName": f"v{number}"}
+        flow.desk(update_pipeline_version, PipelineArn=ARN, PipelineVersionId=number, **shown)
+        found = flow.desk(describe_pipeline, PipelineName="flow", PipelineVersionId=number)
+        assert found["PipelineVersionDisplayName"] == f"v{number}"
+    flow.desk(update_pipeline, **changes)
+    assert flow.desk(describe_pipeline, PipelineName="flow")["PipelineVersionDisplayName"] is None
+    versions = flow.desk(list_pipeline_versions, PipelineName="flow")["PipelineVersionSummaries"]
+    assert [row["PipelineVersionDisplayName"] for row in versions] == [None, "v2", "v1"]
+    flow.refuses("Version 4", update_pipeline_version, PipelineArn=ARN, PipelineVersionId=4)
     flow.refuses(
-        "Version 3", start_pipeline_execution, PipelineName="flow", PipelineVersionId=3, ClientRequestToken="x"
+        "Version 4", start_pipeline_execution, PipelineName="flow", PipelineVersionId=4, ClientRequestToken="x"
     )
     assert flow.refuses("does not exist", update_pipeline, PipelineName="none") == "ResourceNotFound"
 
