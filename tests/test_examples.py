@@ -201,6 +201,15 @@ def test_batch_transform(server):
 
 
 @pytest.mark.slow
+def test_async_inference(server):
+    """Eight wards are answered, one with the wrong columns is told why; the answered ones are captured."""
+    output = run(server, sys.executable, EXAMPLES / "async_inference.py")
+    assert len(re.findall(r"^ward-\d: 20 patients, \d+ to look at$", output, re.MULTILINE)) == 8
+    assert 'ward-of-errors: Received client error (400) from primary with message "Unable to evaluate' in output
+    assert "8 requests captured" in output
+
+
+@pytest.mark.slow
 def test_multi_model_endpoint(server):
     """Ten models of handwritten digits behind one endpoint, and an eleventh that comes later."""
     output = run(server, sys.executable, EXAMPLES / "multi_model_endpoint.py")

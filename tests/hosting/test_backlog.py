@@ -172,6 +172,24 @@ def test_an_update_meanwhile_loses_nothing(serving: Callable[..., None], request
     assert sorted(requests.written) == [f"r{number:02}.out" for number in range(30)]
 
 
+def test_requests_wait_for_an_instance(serving: Callable[..., None], requests: Requests, house: House) -> None:
+    serving()
+    requests.hosting.resize(endpoint(variant(concurrent=1, instance_count=0)))
+    house.wait_for_states(2)
+    requests.ask("a", "x")
+    requests.ask("late", "y", ttl=0.1)
+    until(lambda: "late-error" in requests.objects)
+    assert requests.hosting.backlog_size(ID) == 1
+    readings = requests.hosting._measurements.readings
+    readings._looked -= 60
+    readings.flush()
+    found = {datum.name: datum.summary.sum for datum in house.metrics if datum.summary}
+    assert (found["HasBacklogWithoutCapacity"], found["ApproximateBacklogSizePerInstance"]) == (1, 1)
+    requests.hosting.resize(endpoint(variant(concurrent=1, instance_count=1)))
+    requests.wait()
+    assert requests.objects["a.out"].body == b"(x)"
+
+
 def test_deleting_ends_what_is_under_way(serving: Callable[..., None], requests: Requests) -> None:
     serving()
     for number in range(3):

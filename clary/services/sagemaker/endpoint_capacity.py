@@ -88,8 +88,9 @@ def _with_desired(record: Record, variants: list[dict[str, Any]], rows: list[dic
         )
     if twice := [name for name in names if names.count(name) > 1]:
         raise ValidationException(f'The variant name "{twice[0]}" was non-unique within the request.')
+    queued = record.body["Deployment"].get("AsyncInferenceConfig")  # its requests can wait for instances
     for row in rows:
-        if row.get("DesiredInstanceCount") == 0:
+        if row.get("DesiredInstanceCount") == 0 and not queued:
             raise ValidationException("DesiredInstanceCount must be at least 1.")
         changed[row["VariantName"]].update(
             {name: row[name] for name in ("DesiredWeight", "DesiredInstanceCount") if name in row}
