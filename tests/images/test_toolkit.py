@@ -2,11 +2,12 @@
 
 import io
 import json
+import sys
 import tarfile
 
 import pytest
 
-from clary.images.clary_toolkit import errors, source
+from clary.images.clary_toolkit import errors, source, training
 from clary.images.clary_toolkit.settings import Settings
 
 
@@ -76,6 +77,21 @@ def test_the_variables_are_those_of_awss_toolkit(told, tmp_path):
         RESOURCE_CONFIG INPUT_DATA_CONFIG NETWORK_INTERFACE_NAME CURRENT_INSTANCE_TYPE CURRENT_INSTANCE_GROUP
         CURRENT_INSTANCE_GROUP_HOSTS INSTANCE_GROUPS INSTANCE_GROUPS_DICT DISTRIBUTION_INSTANCE_GROUPS IS_HETERO"""
     assert {f"SM_{name}" for name in documented.split()} <= variables.keys()
+
+
+def test_a_script_is_run_by_what_it_is(told, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "CODE", tmp_path)
+    monkeypatch.setattr(training, "gpus", lambda: 0)
+    (tmp_path / "train.sh").touch()
+    python = sys.executable
+    assert training.command_of(told({"sagemaker_program": "a/train.py", "n": "1"})) == [python, "a/train.py", "-n", "1"]
+    shell = told({"sagemaker_program": "train.sh", "word": "a b"})
+    assert training.command_of(shell) == ["/bin/sh", "-c", "./train.sh --word 'a b'"]
+    torchrun = training.command_of(told({"sagemaker_program": "t.py", "sagemaker_torch_distributed_enabled": "true"}))
+    options = "--nnodes 2 --nproc_per_node 1 --master_addr algo-1 --master_port 7777 --node_rank 1 t.py"
+    assert torchrun == [python, "-m", "torch.distributed.run", *options.split()]
+    (tmp_path / "setup.py").touch()
+    assert training.command_of(told({"sagemaker_program": "package/main.py"})) == [python, "-m", "package.main"]
 
 
 def test_source_code_comes_from_what_was_fetched_or_from_a_folder(tmp_path):
