@@ -9,6 +9,7 @@ from clary.services.sagemaker import (
     async_requests,
     endpoint_rollout,
     endpoint_state,
+    inference_experiment_driver,
     pipeline,
     processing_state,
     resources,
@@ -49,6 +50,8 @@ def state_changed(rooms: Rooms, id: str, change: dict[str, Any]) -> None:  # noq
     rooms.changes.notify(key)
     if record is not None and "TuningJobArn" in record.body and record.status in training_state.ENDED:
         tuning_driver.wake(rooms, record.body["TuningJobArn"])
+    if record is not None and _MOVES[resources.kind_of(key)] is endpoint_state.move:
+        inference_experiment_driver.endpoint_changed(rooms, record)
 
 
 def recover(rooms: Rooms) -> None:
@@ -64,6 +67,7 @@ def recover(rooms: Rooms) -> None:
         _recover_endpoint(rooms, record)
     tuning_driver.recover(rooms)
     pipeline.recover(rooms)
+    inference_experiment_driver.recover(rooms)
 
 
 def _recover_job(rooms: Rooms, record: Record) -> None:

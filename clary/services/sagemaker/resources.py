@@ -46,6 +46,7 @@ TRIAL_COMPONENT = Kind("experiment-trial-component", "trial component", "TrialCo
 ARTIFACT = Kind("artifact", "artifact", "ArtifactName", "ArtifactArn")
 ASSOCIATION = Kind("association", "association", "", "")
 PIPELINE = Kind("pipeline", "pipeline", "PipelineName", "PipelineArn")
+INFERENCE_EXPERIMENT = Kind("inference-experiment", "inference experiment", "Name", "Arn")
 
 KINDS = {
     kind.resource: kind
@@ -60,6 +61,7 @@ KINDS = {
         MODEL_PACKAGE,
         MODEL_PACKAGE_GROUP,
         PIPELINE,
+        INFERENCE_EXPERIMENT,
         EXPERIMENT,
         TRIAL,
         TRIAL_COMPONENT,

@@ -1,4 +1,4 @@
-"""A canary that goes wrong, on a real server: its errors ring an alarm, and the old configuration is back."""
+"""On a real server: a canary whose errors ring an alarm goes back; a shadow variant is tried and promoted."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -10,9 +10,9 @@ pytestmark = pytest.mark.slow
 NAME = "guarded"
 
 
-@pytest.fixture
-def main_job(aws):
-    """An endpoint, and a second configuration whose model wants four features instead of three."""
+@pytest.fixture(scope="module")
+def configured(aws):
+    """Two configurations; the model of the second wants four features instead of three."""
     job = MainJob(aws, "guarded-updates")
     job.s3.create_bucket(Bucket=job.bucket)
     for name, width in (("guarded", 3), ("guarded-next", 4)):
@@ -24,6 +24,13 @@ def main_job(aws):
         job.sagemaker.create_endpoint_config(
             EndpointConfigName=name, ProductionVariants=[{**variant, "InitialInstanceCount": 1}]
         )
+    return job
+
+
+@pytest.fixture
+def main_job(configured):
+    """An endpoint of the first configuration."""
+    job = configured
     job.sagemaker.create_endpoint(EndpointName=NAME, EndpointConfigName=NAME)
     wait_until(lambda: describe(job)["EndpointStatus"] == "InService", "it never served")
     yield job
@@ -85,3 +92,40 @@ def test_an_alarm_sends_a_canary_back(main_job):
     assert "Baking" in seen
     for _ in range(10):
         main_job.invoke(NAME, b"0.5,0.5,0.5")
+
+
+def test_an_inference_experiment_promotes_its_shadow(main_job):
+    place = {"InstanceType": "ml.m5.large", "InstanceCount": 1}
+    infrastructure = {"InfrastructureType": "RealTimeInference", "RealTimeInferenceConfig": place}
+    shadows = [{"ShadowModelVariantName": "Better", "SamplingPercentage": 100}]
+    main_job.sagemaker.create_inference_experiment(
+        Name="guarded-trial",
+        Type="ShadowMode",
+        RoleArn=ROLE,
+        EndpointName=NAME,
+        ModelVariants=[
+            {"VariantName": name, "ModelName": model, "InfrastructureConfig": infrastructure}
+            for name, model in (("AllTraffic", "guarded"), ("Better", "guarded-next"))
+        ],
+        ShadowModeConfig={"SourceModelVariantName": "AllTraffic", "ShadowModelVariants": shadows},
+    )
+
+    def status():
+        return main_job.sagemaker.describe_inference_experiment(Name="guarded-trial")["Status"]
+
+    wait_until(lambda: status() == "Running", "it never ran")
+    for _ in range(10):
+        main_job.invoke(NAME, b"0.5,0.5,0.5")  # of which the shadow can make nothing
+    dimensions = [{"Name": "EndpointName", "Value": NAME}, {"Name": "VariantName", "Value": "Better"}]
+    cloudwatch = main_job.client("cloudwatch")
+    query = {"Namespace": "AWS/SageMaker", "MetricName": "Invocation4XXErrors", "Dimensions": dimensions}
+    wait_until(lambda: cloudwatch.list_metrics(**query)["Metrics"], "the shadow was never asked")
+
+    main_job.sagemaker.stop_inference_experiment(
+        Name="guarded-trial",
+        ModelVariantActions={"AllTraffic": "Remove", "Better": "Promote"},
+        DesiredState="Completed",
+    )
+    wait_until(lambda: status() == "Completed", "it never ended")
+    main_job.invoke(NAME, b"0.5,0.5,0.5,0.5")
+    main_job.sagemaker.delete_inference_experiment(Name="guarded-trial")
