@@ -127,10 +127,17 @@ def _write_settings(program: Program, root: Path, user: int, group: int) -> None
     (folder / "hosts").write_text("".join(f"{address}\t{name}\n" for name, address in hosts.items()))
 
 
+def _gpus(devices: Path) -> list[str]:
+    """NVIDIA's device files, where there are any."""
+    found = [*devices.glob("nvidia*"), *devices.glob("nvidia-caps/*")]
+    return sorted(str(path.relative_to(devices)) for path in found if not path.is_dir())
+
+
 def _make_devices(root: Path) -> None:
     folder = root / "dev"
     folder.mkdir()
-    for name in _DEVICES:
+    for name in (*_DEVICES, *_gpus(Path("/dev"))):
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).touch()
         # not through `bind`: its nodev would make the device useless
         kernel.mount(f"/dev/{name}", str(folder / name), flags=kernel.MS_BIND)
