@@ -47,6 +47,9 @@ class Settings:
         "Memory in GiB for the container of a multi-model endpoint, its models with it; 0 means that of its instance "
         "type, at most job_memory_gib.",
     )
+    serverless_idle_seconds: float = _setting(
+        300.0, "Seconds without a request after which an instance of a serverless endpoint ends."
+    )
     max_request_mib: int = _setting(64, "The largest request body in MiB; S3 object bodies are not counted.")
 
     def __post_init__(self) -> None:

@@ -13,13 +13,15 @@ from clary.hosting.invocation import (
 )
 from clary.hosting.rollout import PLAIN, Rollout, Step
 from clary.hosting.room import Hosting
-from clary.hosting.spec import CaptureSpec, ContainerSpec, EndpointSpec, VariantSpec
+from clary.hosting.serverless import ConcurrencyExceeded
+from clary.hosting.spec import CaptureSpec, ContainerSpec, EndpointSpec, ServerlessSpec, VariantSpec
 
 __all__ = [
     "PLAIN",
     "Answer",
     "BrokenStream",
     "CaptureSpec",
+    "ConcurrencyExceeded",
     "ContainerSpec",
     "EndpointNotFoundError",
     "EndpointSpec",
@@ -29,6 +31,7 @@ __all__ = [
     "ModelFailure",
     "ModelNotReady",
     "Rollout",
+    "ServerlessSpec",
     "Step",
     "StreamedAnswer",
     "VariantNotFoundError",

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 from clary.errors import ServiceError
+from clary.hosting import serverless
 from clary.hosting.capture import Captures
 from clary.hosting.fleet import DeploymentError, Fleet, Instance, Variant
 from clary.hosting.invocation import (
@@ -189,7 +190,7 @@ class Endpoint:
         started = time.perf_counter()
         if not self._traffic.parts:
             await self._wait_until_serving()
-        variant, instance = self._take(request)
+        variant, instance = await self._claim_for(request)
         async with self._measuring(variant, instance, request, started):
             yield variant, instance
 
@@ -208,6 +209,7 @@ class Endpoint:
             ended = time.perf_counter()
             with self._lock:
                 instance.in_flight -= 1
+                instance.idle_since = self._ground.clock.now()
             model, whole = (ended - model_started) * 1e6, (ended - started) * 1e6
             count = len(variant.instances) or 1  # 0: the last was taken out meanwhile
             times = (model, whole - model)
@@ -216,7 +218,21 @@ class Endpoint:
                 Measurement(self._scope, self.name, variant.spec.name, count, status, *times, *origin)
             )
 
-    def _take(self, request: Invocation) -> tuple[Variant, Instance]:
+    async def _claim_for(self, request: Invocation) -> tuple[Variant, Instance]:
+        """Who answers; a serverless variant starts an instance where none is idle."""
+        while True:
+            fleet, variant, instance = self._take(request)
+            if instance is None:
+                instance = await serverless.start(fleet, variant, self._lock, self._measurements.readings)
+            if instance is not None:
+                return variant, instance
+
+    async def let_rest(self, seconds: float) -> None:
+        """End serverless instances that had nothing to do for so long, unless an update is under way."""
+        for fleet in self._traffic.fleets if not self._turn.locked() else []:
+            await serverless.let_rest(fleet, self._lock, self._ground.clock.now(), seconds)
+
+    def _take(self, request: Invocation) -> tuple[Fleet, Variant, Instance | None]:
         """Choose who answers; from here on a swap of the fleet waits for the request."""
         target = request.target_variant
         with self._lock:
@@ -229,10 +245,12 @@ class Endpoint:
                 raise VariantNotFoundError(target) from None
             if variant.spec.concurrent:
                 raise QueuedOnly(f"Endpoint {self.name} is asynchronous: use InvokeEndpointAsync to invoke it.")
+            if variant.spec.serverless:
+                return fleet, variant, serverless.take(variant, request)
             instance = variant.choose_instance(request.target_model)
             instance.in_flight += 1
             self._mirror.copy(fleet, variant, request)
-            return variant, instance
+            return fleet, variant, instance
 
     async def _wait_until_serving(self) -> None:
         end = time.monotonic() + MODEL_SECONDS

@@ -37,6 +37,7 @@ class Instance:
         self.workers = workers
         self.caches: dict[int, ModelCache] = {}  # of its multi-model containers, by their place
         self.in_flight = 0
+        self.idle_since = 0.0
         self._tasks = tasks
 
     @property
@@ -64,6 +65,7 @@ class Variant:
         self.spec = spec
         self.weight = spec.weight
         self.instances: list[Instance] = []
+        self.starting = 0  # requests to a serverless variant whose instance is not launched yet
         self._turn = 0
 
     def choose_instance(self, target_model: str = "") -> Instance:
@@ -93,9 +95,10 @@ class Fleet:
         self._ground = ground
         self._folder = folder
         self._sockets = sockets
+        self.loop: asyncio.AbstractEventLoop  # known once it grows
         self._models: dict[str, list[Path]] = {}
         self._launched: list[Instance] = []
-        self._stopped = False
+        self.stopped = False
 
     @property
     def shadow(self) -> Variant | None:
@@ -113,23 +116,35 @@ class Fleet:
         return {name: len(variant.instances) for name, variant in self.variants.items()}
 
     async def start(self) -> None:
-        """Start all instances and wait for them; DeploymentError where one does not come up."""
-        await self.grow(self.full)
+        """Start all instances and wait for them; DeploymentError where one does not come up.
+
+        Of a serverless variant one is tried, whether or not it is kept.
+        """
+        await self.grow({name: max(count, 1) for name, count in self.full.items()})
+        await self.end(self.take_out(self.full))
 
     async def grow(self, counts: Mapping[str, int]) -> None:
         """Fetch the models, start instances until each variant has so many, wait for them; DeploymentError."""
+        self.loop = asyncio.get_running_loop()
         if not self._models:
             self._folder.mkdir(parents=True, exist_ok=True)
             models = await asyncio.gather(*(self._fetch(variant) for variant in self.spec.variants))
             self._models = {variant.name: folders for variant, folders in zip(self.spec.variants, models, strict=True)}
-        if self._stopped:
+        if self.stopped:
             raise DeploymentError("the endpoint was deleted")
         for name, variant in self.variants.items():
             while len(variant.instances) < counts[name]:
-                variant.instances.append(self._launch(variant.spec, self._models[name]))
+                self.launch(variant)
         for variant in self.variants.values():
             for position in range(len(variant.spec.containers)):
                 await self._wait_for(variant, position)
+
+    def launch(self, variant: Variant) -> Instance:
+        """Start one more instance of a variant, without waiting for it."""
+        instance = self._launch(variant.spec, self._models[variant.spec.name])
+        instance.idle_since = self._ground.clock.now()
+        variant.instances.append(instance)
+        return instance
 
     def take_out(self, counts: Mapping[str, int]) -> list[Instance]:
         """Give no more requests to instances beyond so many of each variant; `end` those that are returned."""
@@ -166,7 +181,7 @@ class Fleet:
 
     async def stop(self) -> None:
         """End all workers and remove what they had."""
-        self._stopped = True
+        self.stopped = True
         await asyncio.gather(*(instance.stop() for instance in self._launched))
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
@@ -192,7 +207,7 @@ class Fleet:
         """Have its environment built, which may take minutes the first time."""
 
         def check() -> None:
-            if self._stopped:
+            if self.stopped:
                 raise BuildError("the endpoint was deleted")
 
         try:
@@ -237,17 +252,21 @@ class Fleet:
             started = (asyncio.shield(instance.workers[position].started) for instance in variant.instances)
             await asyncio.gather(*started)
         except NotHealthyError:
-            container = container_name(variant.spec, position)
-            raise DeploymentError(
-                f"The {container} container for production variant {variant.spec.name} did not pass the ping health "
-                "check. Please check CloudWatch logs for this endpoint."
-            ) from None
+            raise DeploymentError(ping_failed(variant.spec, position)) from None
 
 
 async def _drain(instances: Sequence[Instance]) -> None:
     end = asyncio.get_running_loop().time() + _DRAIN_SECONDS
     while any(instance.in_flight for instance in instances) and asyncio.get_running_loop().time() < end:
         await asyncio.sleep(_LOOK_SECONDS)
+
+
+def ping_failed(variant: VariantSpec, position: int) -> str:
+    """What AWS says of a container that doesn't come up."""
+    return (
+        f"The {container_name(variant, position)} container for production variant {variant.name} did not pass the "
+        "ping health check. Please check CloudWatch logs for this endpoint."
+    )
 
 
 def container_name(variant: VariantSpec, position: int) -> str:

@@ -54,6 +54,7 @@ class Hosting:
         self._thread = threading.Thread(target=self._loop.run_forever, name="hosting", daemon=True)
         self._thread.start()
         asyncio.run_coroutine_threadsafe(self._put_metrics(), self._loop)
+        asyncio.run_coroutine_threadsafe(self._let_rest(settings.serverless_idle_seconds), self._loop)
 
     def create(self, spec: EndpointSpec) -> None:
         """Start an endpoint; its state comes through the host's `state_changed`."""
@@ -166,6 +167,12 @@ class Hosting:
         while True:
             await asyncio.sleep(_FLUSH_SECONDS)
             await asyncio.to_thread(self._measurements.flush)
+
+    async def _let_rest(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_SECONDS)
+            for endpoint in list(self._endpoints.values()):
+                await endpoint.let_rest(seconds)
 
 
 async def _end_tasks() -> None:

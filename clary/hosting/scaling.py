@@ -23,5 +23,7 @@ async def resize(traffic: Traffic, spec: EndpointSpec) -> None:
         raise
     with traffic.lock:
         fleet.set_weights({variant.name: variant.weight for variant in spec.variants})
+        for variant in spec.variants:
+            fleet.variants[variant.name].spec = variant
         gone = fleet.take_out(counts)
     await fleet.end(gone)

@@ -32,6 +32,14 @@ class CaptureSpec(msgspec.Struct, kw_only=True, frozen=True):
     json_types: list[str] = []
 
 
+class ServerlessSpec(msgspec.Struct, kw_only=True, frozen=True):
+    """Instances that start when they are needed."""
+
+    memory_bytes: int  # that each of them may use
+    max_concurrency: int  # instances at most, each with one request
+    provisioned: int = 0  # instances at least
+
+
 class VariantSpec(msgspec.Struct, kw_only=True, frozen=True):
     """One production variant: a model on so many instances, with a share of the traffic."""
 
@@ -48,6 +56,7 @@ class VariantSpec(msgspec.Struct, kw_only=True, frozen=True):
     accelerator_type: str = ""  # AcceleratorType
     capture: CaptureSpec | None = None
     shadow: bool = False  # it gets copies of another variant's requests, in the ratio of their weights
+    serverless: ServerlessSpec | None = None  # `instance_count` is then that of the provisioned ones
     config: str = ""  # the name of the endpoint configuration that it is from
     concurrent: int = 0  # requests that an instance takes from the queue at once; 0 where the endpoint has no queue
 

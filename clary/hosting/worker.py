@@ -74,6 +74,8 @@ class Worker:
         isolated = self._variant.network_isolation
         program = serving_program(self._container, self._model, self._folder, self._sockets, output, isolated=isolated)
         program.threads = threads_of(self._variant.accelerator_type)
+        if self._variant.serverless:
+            program.memory_bytes = self._variant.serverless.memory_bytes
         try:
             await self._keep_running(program)
         finally:

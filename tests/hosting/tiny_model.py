@@ -35,6 +35,9 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(200, b"slept")
             case "refuse":
                 self.answer(int(rest), b"not with me")
+            case "take":
+                taken = bytearray(int(rest) << 20)
+                self.answer(200, f"took {len(taken) >> 20}".encode())
             case "hang-up":
                 self.close_connection = True
             case "headers":

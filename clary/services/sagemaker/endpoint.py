@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.sagemaker import async_requests, endpoint_rollout, listing, resources
+from clary.services.sagemaker import async_requests, endpoint_rollout, listing, resources, serverless_config
 from clary.services.sagemaker.endpoint_deployment import new_deployment, retain, to_spec
 from clary.services.sagemaker.endpoint_state import TRANSIENT, check_settled, describe
 from clary.services.sagemaker.errors import ValidationException
@@ -62,6 +62,7 @@ def update_endpoint(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     # AWS refuses to update an endpoint whose present configuration was deleted.
     resources.find(call, ENDPOINT_CONFIG, serving.body["Deployment"]["EndpointConfigName"])
     deployment = new_deployment(call, config)
+    serverless_config.check_update(serving, deployment)
     excluded = {row["VariantPropertyType"] for row in request.get("ExcludeRetainedVariantProperties", [])}
 
     def update(record: Record) -> None:

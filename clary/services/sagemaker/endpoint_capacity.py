@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from clary.services.sagemaker import resources
+from clary.services.sagemaker import resources, serverless_config
 from clary.services.sagemaker.endpoint_deployment import check_size, to_spec
 from clary.services.sagemaker.endpoint_state import TRANSIENT, check_settled
 from clary.services.sagemaker.errors import ValidationException
-from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.services.sagemaker.resources import ENDPOINT
 from clary.store.records import Key, Record
 from clary.wire import Call, operation
@@ -48,7 +47,6 @@ def set_instance_count(rooms: Rooms, account: str, region: str, endpoint: str, v
 @operation
 def update_endpoint_weights_and_capacities(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Change shares of traffic and numbers of instances in place."""
-    refuse(request, [NotDone("DesiredWeightsAndCapacities.ServerlessUpdateConfig", "serverless inference")])
     key = resources.key_of(call, ENDPOINT, request["EndpointName"])
     record = _change(call.rooms, key, request["DesiredWeightsAndCapacities"])
     return {"EndpointArn": record.body["EndpointArn"]}
@@ -56,7 +54,7 @@ def update_endpoint_weights_and_capacities(call: Call, request: dict[str, Any]) 
 
 def _change(rooms: Rooms, key: Key, rows: list[dict[str, Any]]) -> Record:
     now = rooms.clock.now()
-    resized = any("DesiredInstanceCount" in row for row in rows)
+    resized = any("DesiredInstanceCount" in row or "ServerlessUpdateConfig" in row for row in rows)
 
     def update(record: Record) -> None:
         check_settled(record)
@@ -92,8 +90,8 @@ def _with_desired(record: Record, variants: list[dict[str, Any]], rows: list[dic
     for row in rows:
         if row.get("DesiredInstanceCount") == 0 and not queued:
             raise ValidationException("DesiredInstanceCount must be at least 1.")
-        changed[row["VariantName"]].update(
-            {name: row[name] for name in ("DesiredWeight", "DesiredInstanceCount") if name in row}
-        )
+        variant = changed[row["VariantName"]]
+        variant.update(serverless_config.desired(variant, row))
+        variant.update({name: row[name] for name in ("DesiredWeight", "DesiredInstanceCount") if name in row})
     check_size(list(changed.values()))
     return list(changed.values())

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.sagemaker import async_config, capture_config, listing, multi_model, resources, roles, shadow_config
+from clary.services.sagemaker import (
+    async_config,
+    capture_config,
+    listing,
+    multi_model,
+    resources,
+    roles,
+    serverless_config,
+    shadow_config,
+)
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.services.sagemaker.resources import ENDPOINT_CONFIG, MODEL
@@ -22,7 +31,6 @@ NOT_DONE = (
     NotDone("CrossRegionTrafficConfig", "traffic between regions"),
     NotDone("ProductionVariants.InstancePools", "a choice of instance types"),
     NotDone("ProductionVariants.CoreDumpConfig", "core dumps"),
-    NotDone("ProductionVariants.ServerlessConfig", "serverless inference"),
     NotDone("ProductionVariants.EnableSSMAccess", "access through SSM"),
     NotDone("ProductionVariants.ManagedInstanceScaling.Status", "managed instance scaling", ("DISABLED",)),
     NotDone("ProductionVariants.RoutingConfig.RoutingStrategy", "this routing strategy", _ROUTING),
@@ -37,6 +45,7 @@ def create_endpoint_config(call: Call, request: dict[str, Any]) -> dict[str, Any
     refuse(request, NOT_DONE)
     capture_config.check(call, request)
     async_config.check(call, request)
+    serverless_config.check(request)
     variants = [_with_defaults(variant) for variant in request["ProductionVariants"]]
     shadows = [_with_defaults(variant) for variant in request.get(SHADOW_VARIANTS, [])]
     _check_names([variant["VariantName"] for variant in [*variants, *shadows]])
@@ -51,7 +60,8 @@ def create_endpoint_config(call: Call, request: dict[str, Any]) -> dict[str, Any
 
 
 def _with_defaults(variant: dict[str, Any]) -> dict[str, Any]:
-    return {"InitialVariantWeight": 1.0, "InitialInstanceCount": 1, **variant}
+    count = {} if "ServerlessConfig" in variant else {"InitialInstanceCount": 1}
+    return {"InitialVariantWeight": 1.0, **count, **variant}
 
 
 def _check_names(names: list[str]) -> None:
@@ -67,9 +77,11 @@ def _check_variant(call: Call, variant: dict[str, Any]) -> None:
             f"ProductionVariants: the variant {name!r} has no ModelName; inference components are not supported by "
             "Clary yet."
         )
-    if not variant.get("InstanceType"):
+    if not variant.get("InstanceType") and "ServerlessConfig" not in variant:
         raise ValidationException(f"ProductionVariants: the variant {name!r} has no InstanceType.")
-    multi_model.check_variant(variant, resources.find(call, MODEL, variant["ModelName"]).body)
+    model = resources.find(call, MODEL, variant["ModelName"]).body
+    multi_model.check_variant(variant, model)
+    serverless_config.check_model(variant, model)
 
 
 @operation

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clary.hosting import ContainerSpec, EndpointSpec, VariantSpec
-from clary.services.sagemaker import async_config, capture_config, images, resources, s3_locations
+from clary.services.sagemaker import async_config, capture_config, images, resources, s3_locations, serverless_config
 from clary.services.sagemaker.limits import check_instances
 from clary.services.sagemaker.model import model_data
 from clary.services.sagemaker.multi_model import is_direct, is_multi_model
@@ -15,6 +15,9 @@ from clary.services.sagemaker.shadow_config import SHADOW_VARIANTS
 if TYPE_CHECKING:
     from clary.store.records import Record
     from clary.wire import Call
+
+_STARTUP = "ContainerStartupHealthCheckTimeoutInSeconds"
+_SERVERLESS_SECONDS = 180  # that a cold start may take
 
 _TIMEOUTS = {"startup_seconds": "StartupSeconds", "download_seconds": "DownloadSeconds"}
 
@@ -41,14 +44,18 @@ def check_size(variants: list[dict[str, Any]]) -> None:
 def _variant(call: Call, config: Record, variant: dict[str, Any]) -> dict[str, Any]:
     model = resources.find(call, MODEL, variant["ModelName"]).body
     containers = model.get("Containers") or [model["PrimaryContainer"]]
+    serverless = variant.get("ServerlessConfig")
     return {
         "VariantName": variant["VariantName"],
-        "InstanceType": variant["InstanceType"],
+        "InstanceType": variant.get("InstanceType", ""),
+        "Serverless": serverless,
         "DesiredWeight": variant["InitialVariantWeight"],
-        "DesiredInstanceCount": variant["InitialInstanceCount"],
+        "DesiredInstanceCount": (
+            serverless.get("ProvisionedConcurrency", 0) if serverless else variant["InitialInstanceCount"]
+        ),
         "Containers": [new_container(container) for container in containers],
         "NetworkIsolation": bool(model["EnableNetworkIsolation"] or config.body.get("EnableNetworkIsolation")),
-        "StartupSeconds": variant.get("ContainerStartupHealthCheckTimeoutInSeconds"),
+        "StartupSeconds": _SERVERLESS_SECONDS if serverless else variant.get(_STARTUP),
         "DownloadSeconds": variant.get("ModelDataDownloadTimeoutInSeconds"),
         "Direct": is_direct(model),
         "Routing": variant.get("RoutingConfig", {}).get("RoutingStrategy", ""),
@@ -76,8 +83,9 @@ def retain(deployment: dict[str, Any], old: dict[str, Any], excluded: set[str]) 
     properties = {"DesiredWeight", "DesiredInstanceCount"} - excluded
     before = {variant["VariantName"]: variant for variant in old["Variants"]}
     for variant in deployment["Variants"]:
-        if variant["VariantName"] in before:
-            variant.update({name: before[variant["VariantName"]][name] for name in properties})
+        found = before.get(variant["VariantName"])
+        if found and not (variant["Serverless"] or found.get("Serverless")):
+            variant.update({name: found[name] for name in properties})
 
 
 def to_spec(record: Record, deployment: dict[str, Any]) -> EndpointSpec:
@@ -105,6 +113,7 @@ def _to_variant(variant: dict[str, Any], deployment: dict[str, Any]) -> VariantS
         shadow=variant.get("Shadow", False),
         config=deployment["EndpointConfigName"],
         capture=capture_config.to_spec(deployment.get("DataCaptureConfig")),
+        serverless=serverless_config.to_spec(variant.get("Serverless")),
         concurrent=async_config.concurrent(deployment.get("AsyncInferenceConfig")),
         **{name: variant[member] for name, member in _TIMEOUTS.items() if variant[member] is not None},
     )

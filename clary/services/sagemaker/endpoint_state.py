@@ -104,14 +104,18 @@ def _variant(
     variant: dict[str, Any], deployment: dict[str, Any], share: float, counts: dict[str, int] | None
 ) -> dict[str, Any]:
     """A variant whose fleet has this share of the traffic, and so many instances; None for as many as wanted."""
-    wanted = variant["DesiredInstanceCount"]
+    wanted, serverless = variant["DesiredInstanceCount"], variant.get("Serverless")
+    current = wanted if counts is None else counts.get(variant["VariantName"], 0)
     return {
         "VariantName": variant["VariantName"],
         "DeployedImages": _images(variant, deployment),
         "CurrentWeight": variant["DesiredWeight"] * share,
         "DesiredWeight": variant["DesiredWeight"],
-        "CurrentInstanceCount": wanted if counts is None else counts.get(variant["VariantName"], 0),
-        "DesiredInstanceCount": wanted,
+        **(
+            {"CurrentServerlessConfig": serverless, "DesiredServerlessConfig": serverless}
+            if serverless
+            else {"CurrentInstanceCount": current, "DesiredInstanceCount": wanted}
+        ),
     }
 
 
@@ -122,7 +126,11 @@ def _show_desired(shown: dict[str, Any], pending: dict[str, Any]) -> None:
         return
     for variant in shown.get("ProductionVariants", []):
         if found := desired.get(variant["VariantName"]):
-            variant.update({name: found[name] for name in ("DesiredInstanceCount", "DesiredWeight")})
+            variant["DesiredWeight"] = found["DesiredWeight"]
+            if found.get("Serverless"):
+                variant["DesiredServerlessConfig"] = found["Serverless"]
+            else:
+                variant["DesiredInstanceCount"] = found["DesiredInstanceCount"]
 
 
 def _pending(pending: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +142,7 @@ def _pending(pending: dict[str, Any], stage: dict[str, Any]) -> dict[str, Any]:
     rows = [
         {
             **_variant(variant, pending, stage["Share"], stage["Counts"]["New"]),
-            "InstanceType": variant["InstanceType"],
+            "InstanceType": variant["InstanceType"] or None,
             "AcceleratorType": variant.get("AcceleratorType") or None,
             "VariantStatus": [status],
         }

@@ -31,6 +31,13 @@ class ModelStreamError(ServiceError):
     status = 400
 
 
+class ThrottlingException(ServiceError):
+    """A serverless endpoint has as many requests on their way as it may have."""
+
+    code = "ThrottlingException"
+    status = 400
+
+
 class ModelError(ServiceError):
     """The model answered 4xx or 5xx, or not at all."""
 

@@ -7,6 +7,7 @@ from typing import Any
 from clary.hosting import (
     Answer,
     BrokenStream,
+    ConcurrencyExceeded,
     EndpointNotFoundError,
     Invocation,
     InvocationRefused,
@@ -20,6 +21,7 @@ from clary.services.sagemaker_runtime.errors import (
     ModelError,
     ModelNotReadyException,
     ModelStreamError,
+    ThrottlingException,
     ValidationError,
 )
 from clary.wire import Call, operation
@@ -101,6 +103,8 @@ def _failing(call: Call, request: dict[str, Any]) -> Iterator[None]:
         raise ValidationError(f"Variant {request['TargetVariant']} not found for endpoint {name}.") from None
     except ModelNotReady as refused:
         raise ModelNotReadyException(str(refused)) from None
+    except ConcurrencyExceeded as refused:
+        raise ThrottlingException(str(refused)) from None
     except InvocationRefused as refused:
         raise ValidationError(str(refused)) from None
     except ModelFailure as failure:

@@ -79,7 +79,6 @@ def test_a_configuration_must_make_sense(ready):
 @pytest.mark.parametrize(
     ("member", "value"),
     [
-        ("ServerlessConfig", {"MemorySizeInMB": 2048, "MaxConcurrency": 1}),
         ("CoreDumpConfig", {"DestinationS3Uri": "s3://out"}),
         ("EnableSSMAccess", True),
         ("RoutingConfig.RoutingStrategy", "PREFIX_AWARE"),
