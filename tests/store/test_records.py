@@ -228,3 +228,12 @@ def test_a_record_stays_when_the_check_of_it_raises(records: Records) -> None:
     records.change(key("a"), lambda record: record.body.update(locked=False))
     assert records.delete(key("a"), check)
     assert records.get(key("a")) is None
+
+
+def test_records_below_a_prefix_go_at_once(records: Records) -> None:
+    for name in ("a/1", "a/2", "a", "ab/1", "b/1"):
+        records.create(key(name), {})
+    records.create(key("a/1", kind="endpoint"), {})
+    records.delete_below("model", "000000000000", "us-east-1", "a/")
+    assert sorted(find(records)) == ["a", "ab/1", "b/1"]
+    assert records.get(key("a/1", kind="endpoint")) is not None

@@ -31,6 +31,8 @@ def check(call: Call, request: dict[str, Any]) -> None:
     refuse(request, _NOT_DONE)
     if any(variant.get("ServerlessConfig") for variant in request["ProductionVariants"]):
         raise ValidationException("AsyncInferenceConfig: a serverless endpoint can't be asynchronous.")
+    if request.get("ShadowProductionVariants"):
+        raise ValidationException("AsyncInferenceConfig: an asynchronous endpoint can't have a shadow variant.")
     output = config["OutputConfig"]
     if not output.get("S3OutputPath"):
         raise ValidationException(f"{_OUTPUT}.S3OutputPath is missing: Clary has no default place for answers.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clary.hosting import Invocation
 from clary.hosting.queued import Payload, QueuedRequest, Ticket
 from clary.services.s3 import inside as s3
+from clary.services.s3.properties import DEFAULT_TYPE
 from clary.services.sagemaker import s3_locations
 from clary.services.sagemaker.endpoint_deployment import to_spec
 from clary.store.records import Key, Query
@@ -50,7 +51,7 @@ class RequestKeeper:
     def write(self, uri: str, payload: Payload) -> None:
         """Put an answer."""
         location = s3_locations.parse(uri, "S3OutputPath")
-        content_type = payload.content_type or s3.DEFAULT_TYPE
+        content_type = payload.content_type or DEFAULT_TYPE
         s3.put_object_bytes(self._rooms, *location, payload.body, content_type=content_type)
 
     def _key(self, name: str) -> Key:

@@ -153,6 +153,17 @@ def test_a_configuration(aws: Callable[..., Any], name: str) -> None:
         code, said = refusal(lambda change=change: configure(sagemaker, name, f"{name}-bad", **change))
         assert code == "ValidationException"
         assert said.startswith(message)
+    variants = [{"VariantName": side, "ModelName": name, "InstanceType": "ml.m5.large"} for side in "ab"]
+    asynchronous = {"OutputConfig": {"S3OutputPath": f"s3://{name}/out"}}
+    code, said = refusal(
+        lambda: sagemaker.create_endpoint_config(
+            EndpointConfigName=f"{name}-bad",
+            ProductionVariants=variants[:1],
+            ShadowProductionVariants=variants[1:],
+            AsyncInferenceConfig=asynchronous,
+        )
+    )
+    assert said == "AsyncInferenceConfig: an asynchronous endpoint can't have a shadow variant."
 
 
 def test_an_update_while_requests_wait(aws: Callable[..., Any], runtime: Any, name: str) -> None:
