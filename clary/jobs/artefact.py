@@ -24,9 +24,12 @@ def destination(spec: JobSpec, name: str) -> tuple[str, str]:
 
 
 def members(folders: list[Path]) -> Iterator[tuple[Path, str]]:
-    """All folders, files and links (as links) and their paths there; of two with one path the first folder's."""
+    """All folders, files and links (as links) and their paths there; of two with one path the first folder's.
+
+    A folder that the job replaced by a link has none: a link may lead out of the job's own tree.
+    """
     seen: set[str] = set()
-    for folder in folders:
+    for folder in (folder for folder in folders if not (folder.is_symlink() or folder.parent.is_symlink())):
         for parent, inner, names in os.walk(folder):
             inner.sort()
             for name in (*inner, *sorted(names)):

@@ -3,11 +3,11 @@
 import os
 import re
 import signal
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from clary.jobs.plan import FeedPlan
+from clary.jobs.written import read_beginning
 
 REASON_MAX = 1024
 INTERNAL = "InternalServerError: We encountered an internal error. Please try again."
@@ -33,15 +33,8 @@ def word_failure(ml: Path, status: int, feeds: Sequence[FeedPlan] = (), host: st
 
 
 def read_failure(ml: Path) -> str:
-    """The first 1024 characters of output/failure; empty where there is no such file. The folder is not trusted."""
-    try:
-        handle = os.open(ml / "output" / "failure", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError:
-        return ""
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return ""
-        return file.read(4 * REASON_MAX).decode(errors="replace")[:REASON_MAX].strip()
+    """The first 1024 characters of output/failure; empty where there is no such file."""
+    return read_beginning(ml, "output/failure", 4 * REASON_MAX).decode(errors="replace")[:REASON_MAX].strip()
 
 
 def is_full(folder: Path) -> bool:

@@ -57,11 +57,11 @@ def files_below(root: Path, folder: str) -> Iterator[File]:
 
 
 def read_beginning(root: Path, name: str, size: int) -> bytes:
-    """The first bytes of a regular file of a job's tree; none where there is no such file."""
-    with _opened(root, name, _FILE) as handle:
-        if handle is None or not stat.S_ISREG(os.fstat(handle).st_mode):
-            return b""
-        return os.pread(handle, size, 0)
+    """The first bytes of a regular file of a job's tree; none where there is none that can be read."""
+    with suppress(PermissionError), _opened(root, name, _FILE) as handle:
+        if handle is not None and stat.S_ISREG(os.fstat(handle).st_mode):
+            return os.pread(handle, size, 0)
+    return b""
 
 
 @contextmanager

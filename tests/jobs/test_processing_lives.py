@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import time
 
 import pytest
@@ -187,6 +188,16 @@ def test_each_way_to_fail_says_what_it_was(house, code, reason):
     process(house, "bad", code)
     end = house.end("bad")
     assert (end["SecondaryStatus"], end["FailureReason"]) == ("Failed", reason)
+
+
+def test_an_output_that_can_not_be_read_is_named(house):
+    """Root may read everything, so its server uploads it."""
+    process(house, "locked", "import os; open('/opt/ml/processing/out/a', 'w'); os.chmod('/opt/ml/processing/out', 0)")
+    end = house.end("locked")
+    if os.geteuid():
+        assert "Artifact upload failed:[Errno 13] Permission denied: 'out'" in end["FailureReason"]
+    else:
+        assert (end["SecondaryStatus"], results(house)) == ("Completed", {"a": b""})
 
 
 def test_inputs_that_are_missing_or_collide_are_named(house):

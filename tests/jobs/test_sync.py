@@ -7,6 +7,7 @@ import pytest
 
 from clary.errors import ClientError, ServiceError
 from clary.jobs import sync
+from clary.jobs.artefact import members
 from clary.jobs.written import files_below, read_beginning
 
 
@@ -81,6 +82,7 @@ def test_links_lead_nowhere(ml, tmp_path):
     assert [file.inside for file in files_below(ml, "out")] == ["real"]
     assert [file.inside for file in files_below(ml, "other")] == []
     assert [file.inside for file in files_below(ml, "nothing/there")] == []
+    assert [path for path, _ in members([ml / "other", ml / "other" / "data"])] == []
     assert read_beginning(ml, "other/key", 10) == b""
     assert read_beginning(ml, "out/file", 10) == b""
     assert read_beginning(ml, "out/pipe", 10) == b""
