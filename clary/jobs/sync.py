@@ -72,7 +72,7 @@ class Sync:
 
     def adopt(self) -> None:
         """Before the job starts: what stands in the folder came from S3."""
-        self._stored = {file.inside: file.stamp for file in files_below(self._root, self._folder)}
+        self._stored = {file.inside: file.stamp for file in files_below(self._root, self._folder, [])}
         self._note()
 
     def note(self, name: str, stamp: Stamp | None) -> None:
@@ -91,7 +91,7 @@ class Sync:
         """Go through the folder; one file's trouble is raised when the others are done."""
         seen: dict[str, Stamp] = {}
         problems: list[Exception] = []
-        for file in files_below(self._root, self._folder):
+        for file in files_below(self._root, self._folder, problems):
             if file.inside.endswith(self._ignored):
                 continue
             seen[file.inside] = file.stamp
@@ -101,7 +101,8 @@ class Sync:
                 except (ServiceError, OSError) as problem:
                     problems.append(problem)
         self._seen = seen
-        for name in [name for name in self._stored if name not in seen] if self._delete else []:
+        gone = [name for name in self._stored if name not in seen]
+        for name in gone if self._delete and not problems else []:  # what can't be read isn't gone
             try:
                 self._remove(name)
             except (ServiceError, OSError) as problem:

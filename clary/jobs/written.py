@@ -46,14 +46,17 @@ def stamp_of(handle: int) -> Stamp:
     return Stamp(status.st_size, status.st_mtime_ns, status.st_ino)
 
 
-def files_below(root: Path, folder: str) -> Iterator[File]:
+def files_below(root: Path, folder: str, problems: list[Exception]) -> Iterator[File]:
     """The regular files below a folder of a job's tree, by name; `root` is ours, `folder` is the job's.
 
-    What vanishes meanwhile is passed over; OSError for what can't be read.
+    What vanishes meanwhile is passed over; what can't be read or be an object stands in `problems` afterwards.
     """
-    with _opened(root, folder, _FOLDER) as handle:
-        if handle is not None:
-            yield from _files(handle, "")
+    try:
+        with _opened(root, folder, _FOLDER) as handle:
+            if handle is not None:
+                yield from _files(handle, "", problems)
+    except OSError as problem:
+        problems.append(problem)
 
 
 def read_beginning(root: Path, name: str, size: int) -> bytes:
@@ -89,17 +92,21 @@ def _open(name: str, flags: int, folder: int) -> int | None:
         raise
 
 
-def _files(folder: int, inside: str) -> Iterator[File]:
+def _files(folder: int, inside: str, problems: list[Exception]) -> Iterator[File]:
     with os.scandir(folder) as entries:
         rows = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     for name, is_folder in rows:
-        path = _named(inside, name)
-        handle = _open(name, _FOLDER if is_folder else _FILE, folder)
+        try:
+            path = _named(inside, name)
+            handle = _open(name, _FOLDER if is_folder else _FILE, folder)
+        except (ClientError, OSError) as problem:
+            problems.append(problem)
+            continue
         if handle is None:
             continue
         try:
             if is_folder:
-                yield from _files(handle, f"{path}/")
+                yield from _files(handle, f"{path}/", problems)
             elif stat.S_ISREG(os.fstat(handle).st_mode):
                 yield File(path, handle, stamp_of(handle))
         finally:
