@@ -227,3 +227,16 @@ def test_what_the_limits_and_the_bill_count():
         "TrainingTimeInSeconds": 60,
         "BillableTimeInSeconds": 18,
     }
+
+
+def test_a_machine_that_is_lost_while_it_is_to_be_left_is_an_interruption(house):
+    code = "import signal; signal.signal(signal.SIGTERM, lambda *_: print('no')); " + HANG
+    house.jobs.submit(make_spec("lost", code, **SPOT))
+    wait_until(lambda: "here" in said(house, "lost"), "the job never began")
+    house.jobs.interrupt(arn("lost"), grace=600)
+    wait_until(lambda: "no" in said(house, "lost"), "it never heard")
+    house.jobs._lives[arn("lost")].kill()
+    wait_until(lambda: said(house, "lost").count("here") == 2, "it never came back")
+    house.jobs.stop(arn("lost"))
+    house.jobs._lives[arn("lost")].kill()
+    assert house.statuses("lost")[:5] == ["Starting", "Downloading", "Training", "Interrupted", "Starting"]
