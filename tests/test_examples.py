@@ -68,6 +68,13 @@ def test_population_segmentation(server):
 
 
 @pytest.mark.slow
+def test_script_mode(server):
+    output = run(server, sys.executable, EXAMPLES / "script_mode.py", timeout=600)  # it may build the environment
+    assert re.search(r"^accuracy 0\.9[78]", output, re.MULTILINE)
+    assert "predicted [0.0, 0.0, 0.0, 0.0, 0.0] of [0, 0, 0, 0, 0]" in output
+
+
+@pytest.mark.slow
 def test_randomcutforest(server):
     """Three events are made up, on 3 and 31 August and 6 October, and found."""
     output = run(server, sys.executable, EXAMPLES / "randomcutforest.py")
