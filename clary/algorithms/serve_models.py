@@ -36,6 +36,7 @@ class Loaded(NamedTuple):
     """A model in memory."""
 
     url: str
+    size: int
     responder: Responder
 
 
@@ -93,10 +94,11 @@ class ModelServer(Listener):
         if name in self._models:
             return Answer(409, f"Model {name} is loaded already".encode())
         folder = _folder(url)
-        if not self._has_room(_size(folder)):
+        size = _size(folder)
+        if not self._has_room(size):
             return _no_room(name)
         try:
-            loaded = Loaded(url, self._load(folder))
+            loaded = Loaded(url, size, self._load(folder))
         except AlgorithmError as error:
             self.log.error("Unable to load model %s: %s", name, error)
             return Answer(500, f"Unable to load model: {error}".encode())
@@ -112,7 +114,8 @@ class ModelServer(Listener):
         return _json(_describe(name, loaded))
 
     def _has_room(self, size: int) -> bool:
-        return not self._limit or memory_in_use() + size <= self._limit
+        used = memory_in_use() or sum(model.size for model in list(self._models.values()))
+        return not self._limit or used + size <= self._limit
 
 
 def memory_in_use() -> int:

@@ -113,6 +113,15 @@ def test_what_does_not_fit_into_memory(models, monkeypatch):
     assert [model["modelName"] for model in ask(server, "GET", "/models")[1]["models"]] == ["near"]
 
 
+def test_where_the_system_does_not_tell_the_files_count(models, monkeypatch):
+    size = sum(path.stat().st_size for path in (models / "near").rglob("*") if path.is_file())
+    monkeypatch.setattr(serve_models, "memory_in_use", lambda: 0)
+    server = ModelServer(lambda folder: serve.load_responder("kmeans", folder), {LIMIT: str(int(1.5 * size))})
+    assert [load(server, name)[0] for name in ("near", "far")] == [200, 507]
+    ask(server, "DELETE", "/models/near")
+    assert load(server, "far")[0] == 200
+
+
 def test_memory_that_ends_while_loading(models):
     def fail(folder):
         raise MemoryError
