@@ -87,6 +87,10 @@ JOBS = {
     ),
 }
 
+TRIALS = "ListTrainingJobsForHyperParameterTuningJob"
+"""The operation whose answer the properties of a tuning step have too: its trials, the best first."""
+MOST_TRIALS = 50
+
 _TUNING_CACHED = ("AlgorithmSpecification", "HyperParameterRanges", "InputDataConfig", "StaticHyperParameters")
 
 SUFFIX = 10  # digits that keep the names of tries apart
@@ -107,6 +111,18 @@ def new_name(clock: Clock, job: Job, execution: str, step: str, prefix: str) -> 
 def key_of_job(job: Job, execution: Key, name: str) -> Key:
     """The key of a job's record."""
     return Key(f"sagemaker/{job.resource}", execution.account, execution.region, name.lower())
+
+
+def trials_request(described: dict[str, Any]) -> dict[str, Any]:
+    """The request for the trials of a tuning job, the best first."""
+    config, definitions = described["HyperParameterTuningJobConfig"], described.get("TrainingJobDefinitions", [{}])
+    objective = config.get("HyperParameterTuningJobObjective") or definitions[0].get("TuningObjective", {})
+    return {
+        "HyperParameterTuningJobName": described["HyperParameterTuningJobName"],
+        "SortBy": "FinalObjectiveMetricValue",
+        "SortOrder": "Descending" if objective.get("Type") == "Maximize" else "Ascending",
+        "MaxResults": MOST_TRIALS,
+    }
 
 
 def cached_part(job: Job, arguments: dict[str, Any]) -> dict[str, Any]:

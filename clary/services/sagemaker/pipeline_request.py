@@ -12,7 +12,7 @@ from clary.services.s3.errors import NoSuchBucket, NoSuchKey
 from clary.services.sagemaker import pipeline_operations
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.not_done import NotDone, refuse
-from clary.services.sagemaker.pipeline_jobs import JOBS
+from clary.services.sagemaker.pipeline_jobs import JOBS, TRIALS
 from clary.services.sagemaker.pipeline_state import parsed
 
 if TYPE_CHECKING:
@@ -104,13 +104,20 @@ def _check_members(step: Step, known: set[str]) -> None:
 
 def _check_property(definition: Definition, step: Step, reference: Reference) -> None:
     other = definition.steps[reference.name]
-    known = {"Outcome"} if other.type == "Condition" else pipeline_operations.members(JOBS[other.type].describe)[1]
-    if not reference.path or reference.path[0] not in known:
+    if not reference.path or reference.path[0] not in _properties(other):
         path = ".".join(map(str, reference.path))
         raise ValidationException(
             f"Unable to parse pipeline definition. Step {step.name!r}: Unknown property reference "
             f"'Steps.{reference.name}.{path}'."
         )
+
+
+def _properties(step: Step) -> set[str]:
+    """The first members of what later steps may refer to."""
+    if step.type == "Condition":
+        return {"Outcome"}
+    described = pipeline_operations.members(JOBS[step.type].describe)[1]
+    return described | (pipeline_operations.members(TRIALS)[1] if step.type == "Tuning" else set())
 
 
 def parameter_values(definition: Definition, given: list[dict[str, str]]) -> dict[str, Any]:

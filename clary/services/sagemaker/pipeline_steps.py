@@ -11,7 +11,7 @@ from clary.errors import ServiceError
 from clary.pipelines import retries
 from clary.services.sagemaker import pipeline_experiment, pipeline_operations, pipeline_planning, resources
 from clary.services.sagemaker.errors import ValidationException
-from clary.services.sagemaker.pipeline_jobs import JOBS, key_of_job, new_name
+from clary.services.sagemaker.pipeline_jobs import JOBS, TRIALS, key_of_job, new_name, trials_request
 from clary.services.sagemaker.pipeline_operations import Actor
 from clary.services.sagemaker.pipeline_state import MOST_REASON
 
@@ -93,9 +93,11 @@ def _ended(rooms: Rooms, record: Record, step: Step, state: State, found: Record
 
 
 def _succeeded(rooms: Rooms, record: Record, step: Step, state: State) -> State:
-    job = JOBS[step.type]
+    job, actor = JOBS[step.type], _actor(record)
     name = state["Arn"] if job.metadata == "RegisterModel" else state["Name"]
-    result = pipeline_operations.do(rooms, _actor(record), job.describe, {job.name: name})
+    result = pipeline_operations.do(rooms, actor, job.describe, {job.name: name})
+    if step.type == "Tuning":
+        result |= pipeline_operations.do(rooms, actor, TRIALS, trials_request(result))
     state = {**state, "Status": "Succeeded", "EndTime": rooms.clock.now(), "Result": result}
     if "Digest" in state:
         pipeline_planning.remember(rooms, record, step, state)

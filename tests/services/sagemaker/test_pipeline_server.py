@@ -112,7 +112,7 @@ def test_every_type_of_job(job):
             "On": "/",
             "Values": [
                 f"s3://{BUCKET}/models",
-                get("Steps.tune.BestTrainingJob.TrainingJobName"),
+                get("Steps.tune.TrainingJobSummaries[0].TrainingJobName"),
                 "output/model.tar.gz",
             ],
         }
@@ -164,11 +164,11 @@ def test_a_stop_ends_the_training(job):
     create(job, "endless", step("train", "Training", training(job, num_round="1000000")))
     arn = start(job, "endless")
     wait_until(lambda: steps_of(job, arn).get("train", {}).get("Metadata"), "it never began")
+    name = steps_of(job, arn)["train"]["Metadata"]["TrainingJob"]["Arn"].rpartition("/")[2]
+    wait_until(lambda: any("logloss" in line for line in job.log(name)), "it never trained")
     job.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn)
     assert end(job, arn)["PipelineExecutionStatus"] == "Stopped"
-    row = steps_of(job, arn)["train"]
-    name = row["Metadata"]["TrainingJob"]["Arn"].rpartition("/")[2]
-    assert row["StepStatus"] == "Stopped"
+    assert steps_of(job, arn)["train"]["StepStatus"] == "Stopped"
     assert job.sagemaker.describe_training_job(TrainingJobName=name)["TrainingJobStatus"] == "Stopped"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from clary.access.identities import Identity
 from clary.errors import ServiceError
-from clary.services.sagemaker import pipeline, pipeline_operations
+from clary.services.sagemaker import pipeline, pipeline_operations, resources
 from clary.services.sagemaker.model_package import describe_model_package, list_model_packages
 from clary.services.sagemaker.pipeline import (
     create_pipeline,
@@ -545,6 +545,22 @@ def test_jobs_join_the_experiment_of_their_execution(flow):
         assert "shown" in [row["DisplayName"] for row in found]
         assert sorted(row["TrialComponentSource"]["SourceArn"] for row in found) == sorted(flow.jobs()[-2:])
     assert len(flow.desk(list_trials, ExperimentName="flow")["TrialSummaries"]) == 2
+
+
+def test_a_deletion_that_was_cut_off_is_finished(flow):
+    flow.create(step("a"))
+    flow.start()
+    flow.tell(flow.jobs()[0])
+    key = resources.key_of_arn(ARN)
+
+    def begin(record):
+        record.status = "Deleting"
+
+    flow.rooms.records.change(key, begin)
+    flow.refuses("does not exist", start_pipeline_execution, PipelineName="flow", ClientRequestToken="x" * 32)
+    pipeline.recover(flow.rooms)
+    assert flow.rooms.records.get(key) is None
+    assert list(flow.rooms.records.every("sagemaker/pipeline-execution")) == []
 
 
 class Killed(BaseException):
