@@ -217,6 +217,16 @@ def test_async_inference(server):
 
 
 @pytest.mark.slow
+def test_autoscaling(server):
+    """The load brings instances while requests are answered; a serverless endpoint starts when it is asked."""
+    output = run(server, sys.executable, EXAMPLES / "autoscaling.py")
+    assert "Setting desired instance count to 3." in output
+    assert re.search(r"AlarmHigh-\S+ in state ALARM triggered policy requests", output)
+    cold, warm = map(float, re.search(r"first answer took (\d+) ms, its second (\d+) ms", output).groups())
+    assert warm < cold
+
+
+@pytest.mark.slow
 def test_multi_model_endpoint(server):
     """Ten models of handwritten digits behind one endpoint, and an eleventh that comes later."""
     output = run(server, sys.executable, EXAMPLES / "multi_model_endpoint.py")

@@ -36,9 +36,9 @@ def register_scalable_target(call: Call, request: dict[str, Any]) -> dict[str, A
     if len(request.get("Tags", {})) > MOST_TAGS:
         raise TooManyTags(f"A scalable target has at most {MOST_TAGS} tags.")
     key = key_of(call, request)
-    given: dict[str, Any] = {
-        member: request[member] for member in ("MinCapacity", "MaxCapacity", "RoleARN") if member in request
-    }
+    members = ("MinCapacity", "MaxCapacity", "RoleARN")
+    given: dict[str, Any] = {member: request[member] for member in members if member in request}
+    given["Least"] = 0 if capacity.queued else 1
     suspended = request.get("SuspendedState", {})
     record = call.rooms.records.change(key, lambda record: _update(record, given, suspended))
     if record is None:
@@ -83,8 +83,11 @@ def _update(record: Record, given: dict[str, Any], suspended: dict[str, bool]) -
 
 def check_bounds(body: dict[str, Any]) -> None:
     """Raise ValidationException for bounds that no number of instances can be in."""
-    if body["MinCapacity"] < 1:
-        raise ValidationException("MinCapacity must be at least 1: a variant of an endpoint has an instance at least.")
+    if min(body["MinCapacity"], body["MaxCapacity"]) < body["Least"]:
+        raise ValidationException(
+            f"MinCapacity and MaxCapacity must be at least {body['Least']}: only the variant of an asynchronous "
+            "endpoint can do without instances."
+        )
     if body["MaxCapacity"] < body["MinCapacity"]:
         raise ValidationException("Maximum capacity cannot be less than minimum capacity")
 

@@ -42,7 +42,7 @@ def put_scheduled_action(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     bounds = body["ScalableTargetAction"]
     if not bounds:
         raise ValidationException("ScalableTargetAction needs MinCapacity, MaxCapacity or both.")
-    check_bounds({**target, **bounds} if len(bounds) == 1 else bounds)
+    check_bounds({**target, **bounds})
     body["From"] = old.body["From"] if old and "StartTime" not in request else body.get("StartTime", now)
     body["Next"] = _schedule(body).after(now)
     if body["Next"] is None:

@@ -22,6 +22,7 @@ class Capacity(NamedTuple):
     current: int
     changing: bool  # the endpoint is being created or updated
     serverless: bool
+    queued: bool  # the endpoint is asynchronous, so it can do without instances
     modified: float  # when the endpoint last changed
 
 
@@ -34,7 +35,8 @@ def find(rooms: Rooms, account: str, region: str, endpoint: str, variant: str) -
             serving = "Deployment" in record.body and record.status != "Failed"
             count = row["DesiredInstanceCount"] if serving else 0
             modified = record.body.get("LastModifiedTime", record.created)
-            return Capacity(count, record.status in TRANSIENT, bool(row.get("Serverless")), modified)
+            queued = bool(deployment.get("AsyncInferenceConfig"))
+            return Capacity(count, record.status in TRANSIENT, bool(row.get("Serverless")), queued, modified)
     return None
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from clary.errors import ServiceError
 from clary.services.application_autoscaling.decision import stepped, tracked
-from tests.services.application_autoscaling.conftest import RESOURCE
+from clary.services.sagemaker import resources
+from tests.services.application_autoscaling.conftest import ARN, RESOURCE
 
 
 def refused(scaler, name, **request):
@@ -45,13 +46,24 @@ def test_a_target(scaler):
         ({"ResourceId": "endpoint/endpoint"}, "Unsupported resource ID"),
         ({"ResourceId": "endpoint/endpoint/variant/other"}, "Could not find the variant other"),
         ({"MaxCapacity": None}, "MaxCapacity is required"),
-        ({"MinCapacity": 0}, "MinCapacity must be at least 1"),
+        ({"MinCapacity": 0}, "must be at least 1"),
         ({"MinCapacity": 3, "MaxCapacity": 2}, "Maximum capacity cannot be less than minimum capacity"),
     ],
 )
 def test_targets_that_are_refused(scaler, request_, words):
     code, message = refused(scaler, "RegisterScalableTarget", **{"MinCapacity": 1, "MaxCapacity": 2, **request_})
     assert (code, words in message) == ("ValidationException", True), message
+
+
+def test_an_asynchronous_endpoint_can_do_without_instances(scaler):
+    key = resources.key_of_arn(ARN)
+    queue = {"OutputConfig": {"S3OutputPath": "s3://out"}}
+    scaler.rooms.records.change(key, lambda record: record.body["Deployment"].update(AsyncInferenceConfig=queue))
+    scaler.register(0, 2)
+    action = {"ScheduledActionName": "night", "Schedule": "rate(1 minute)"}
+    scaler("PutScheduledAction", ScalableTargetAction={"MinCapacity": 0, "MaxCapacity": 0}, **action)
+    scaler.minute()
+    assert scaler.asked == [0]
 
 
 PREDEFINED = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
