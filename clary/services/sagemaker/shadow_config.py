@@ -28,8 +28,6 @@ def check(call: Call, request: dict[str, Any], not_done: Sequence[NotDone]) -> N
             f"{SHADOW_VARIANTS}: there can be one shadow variant, beside one production variant; these are "
             f"{len(shadows)} and {len(variants)}."
         )
-    if request.get("AsyncInferenceConfig"):
-        raise ValidationException(f"{SHADOW_VARIANTS}: an asynchronous endpoint can have none.")
     for variant in [*variants, *shadows]:
         _check_variant(call, variant)
 

@@ -57,7 +57,7 @@ def test_a_shadow_variant_on_its_way(ready):
         (
             [variant("one")],
             {"AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://out/async"}}},
-            "an asynchronous endpoint can have none",
+            "an asynchronous endpoint can't have a shadow variant",
         ),
     ],
 )
