@@ -1,11 +1,16 @@
 """Checkpoints: whole files `<name>.<round>` in a folder, of which the newest one that can be read counts."""
 
+import io
 import os
 import time
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+
+from clary.algorithms.base import Run
 from clary.algorithms.log_lines import log_of
 
 log = log_of("checkpoints")
@@ -72,3 +77,45 @@ class Checkpoints:
 
 
 NO_CHECKPOINTS = Checkpoints(None, "")
+
+
+class Epochs:
+    """Checkpoints of a training whose state is arrays that are changed in place, one after an epoch.
+
+    Only on one host: several would have to go on from the same epoch, and nothing says that all of them saved it.
+    """
+
+    def __init__(self, run: Run, name: str, epochs: int, arrays: Mapping[str, np.ndarray]) -> None:
+        self._checkpoints = Checkpoints(run.checkpoints if len(run.hosts) == 1 else None, f"{name}-checkpoint")
+        self._epochs = epochs
+        self._arrays = arrays
+
+    def resume(self) -> int:
+        """Put the arrays where the newest checkpoint has them; the epoch to go on with. The last is always run."""
+        found, epoch = self._checkpoints.newest(self._read)
+        if found is None:
+            return 0
+        for name, array in self._arrays.items():
+            array[...] = found[name]
+        return min(epoch + 1, self._epochs - 1)
+
+    def save(self, epoch: int) -> None:
+        """Keep the arrays as they are after an epoch."""
+        self._checkpoints.save(epoch, self._write, last=epoch + 2 == self._epochs)
+
+    def _write(self) -> bytes:
+        content = io.BytesIO()
+        np.savez(content, **self._arrays)
+        return content.getvalue()
+
+    def _read(self, content: bytes) -> dict[str, np.ndarray]:
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as file:
+                found = {name: file[name] for name in file.files}
+        except (OSError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(str(error)) from None
+        if {name: array.shape for name, array in found.items()} != {
+            name: array.shape for name, array in self._arrays.items()
+        }:
+            raise ValueError("it is one of a training with other settings")
+        return found

@@ -11,6 +11,7 @@ import numpy as np
 
 from clary.algorithms import log_lines
 from clary.algorithms.base import Batches, Run, Stopped
+from clary.algorithms.checkpoints import Epochs
 from clary.algorithms.exchange import gather
 from clary.algorithms.factorization_machines import BINARY, NAME, PARTS, SETTING_OF_METHOD
 from clary.algorithms.factorization_machines_kernels import (
@@ -38,7 +39,8 @@ def train(batches: Batches, settings: Mapping[str, Any], run: Run) -> Weights:
     """The weights after all epochs. A stop ends it with the weights as they are; raises Stopped where there was no
     step yet, ClientError where there is nothing to learn from."""
     learner = Learner(settings, run)
-    for epoch in range(settings["epochs"]):
+    checkpoints = Epochs(run, "factorization-machines", settings["epochs"], learner.arrays())
+    for epoch in range(checkpoints.resume(), settings["epochs"]):
         begun, tally, before = time.time(), Tally(settings), learner.done
         try:
             learner.run_epoch(batches, epoch, tally)
@@ -50,6 +52,7 @@ def train(batches: Batches, settings: Mapping[str, Any], run: Run) -> Weights:
             break
         log_epoch(run, epoch, settings["epochs"], tally, learner.done - before, begun)
         learner.check(epoch)
+        checkpoints.save(epoch)
     tally.log(run, "train ")
     return learner.weights
 
@@ -61,13 +64,22 @@ class Learner:
         self.settings, self.run = settings, run
         self.weights = first_weights(settings)
         self.steps = steps_of(settings)
-        self.done = 0
+        self.progress = np.zeros((), np.int64)
         self.labels = np.zeros(2, np.int64)
         """Of a classifier, how many labels 0 and 1 there were; of a regressor, 0 and how many rows."""
         self.entries = np.zeros(settings["feature_dim"] if len(run.hosts) > 1 else 0, np.int64)
         """How many entries each column had in this epoch."""
         self.rows = 0
         """How many rows this epoch had."""
+
+    @property
+    def done(self) -> int:
+        """Steps taken."""
+        return int(self.progress)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that a run needs to go on from here."""
+        return {**self.weights._asdict(), "steps": self.progress, "labels": self.labels}
 
     def run_epoch(self, batches: Batches, epoch: int, tally: Tally) -> None:
         """Take the steps of one pass over the rows."""
@@ -82,7 +94,7 @@ class Learner:
                 number = self.done - first
                 if number % interval == 0:
                     tally.log(self.run, f"epoch={epoch}, batch={number} train ")
-                self.done += 1
+                self.progress += 1
             self.rows += len(labels)
             self.labels += np.bincount(labels > 0 if tally.binary else np.ones(len(labels), int), minlength=2)
             if len(self.entries):

@@ -16,6 +16,7 @@ import numpy as np
 
 from clary.algorithms import log_lines
 from clary.algorithms.base import Batches, Run, Stopped
+from clary.algorithms.linear_learner_checkpoints import Progress
 from clary.algorithms.linear_learner_ensemble import Ensemble, Models
 from clary.algorithms.linear_learner_hyperparameters import BINARY, MULTICLASS, REGRESSOR, candidates
 from clary.algorithms.linear_learner_losses import objective_of
@@ -74,10 +75,12 @@ class Training:
 
     def run_epochs(self) -> tuple[Models, float]:
         """Train until the epochs are over, nothing improves, or the job is stopped; the best model and its cut."""
-        for epoch in range(self.settings["epochs"]):
+        progress = Progress(self)
+        begins = progress.resume()
+        for epoch in range(begins, self.settings["epochs"]):
             begun = time.time()
             try:
-                found = self._train(iter(self.batches) if epoch else self.first, epoch)
+                found = self._train(iter(self.batches) if epoch > begins else self.first, epoch)
                 if self.validation is not None:
                     found = self._validate(self.validation, epoch)
             except Stopped:
@@ -89,6 +92,7 @@ class Training:
                 log.info("Early stop condition met. Stopping training.")
                 log.info(log_lines.progress(self.run.host, 100))
                 break
+            progress.save(epoch)
         assert self.best is not None
         return self.best.models, self.best.standing.cut
 

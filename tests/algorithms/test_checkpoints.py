@@ -7,7 +7,11 @@ import pytest
 
 from clary.algorithms.base import Run, Stopped
 from clary.algorithms.checkpoints import Checkpoints
+from clary.algorithms.factorization_machines import FactorizationMachines
+from clary.algorithms.linear_learner import LinearLearner
 from clary.algorithms.xgboost import XGBoost
+from clary.errors import ClientError
+from clary.formats import Batch
 
 ROUNDS = 12
 
@@ -114,3 +118,60 @@ def test_checkpoints_take_no_time_to_speak_of_but_for_the_last(tmp_path, monkeyp
     found.save(1, slowly)
     found.save(2, slowly, last=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["state.0", "state.2"]
+
+
+class Passes:
+    """Batches whose reader is stopped in the middle of a pass."""
+
+    def __init__(self, features, labels, stops_in=None):
+        self.parts = [Batch(features[place::4], labels[place::4]) for place in range(4)]
+        self.stops_in, self.passes = stops_in, 0
+
+    def __iter__(self):
+        number, self.passes = self.passes, self.passes + 1
+        for place, part in enumerate(self.parts):
+            if number == self.stops_in and place == 2:
+                raise Stopped
+            yield part
+
+
+def machine(run, batches):
+    settings = {"feature_dim": "6", "num_factors": "3", "predictor_type": "binary_classifier", "epochs": "6"}
+    model = FactorizationMachines(**settings, mini_batch_size="50").fit(batches, run=run)
+    return [model.bias_, model.linear_, model.factors_]
+
+
+def learner(run, batches, **more):
+    settings = {"predictor_type": "binary_classifier", "epochs": "8", "mini_batch_size": "50", "num_models": "4"}
+    model = LinearLearner(**settings, **more).fit(batches, run=run)
+    return [model.weights_, model.bias_]
+
+
+def patient(run, batches):
+    """Epochs without improvement count on."""
+    return learner(run, batches, early_stopping_patience="2", early_stopping_tolerance="0.02")
+
+
+@pytest.mark.parametrize("fit", [machine, learner, patient])
+def test_epochs_go_on_to_the_same_model(tmp_path, fit):
+    whole = fit(Run(), Passes(*rows()))
+    fit(Run(checkpoints=tmp_path), Passes(*rows(), stops_in=3))
+    assert len(list(tmp_path.iterdir())) == 3
+    second = Passes(*rows())
+    for mine, theirs in zip(fit(Run(checkpoints=tmp_path), second), whole, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+    assert 1 <= second.passes < 8
+    for path in tmp_path.iterdir():
+        path.write_bytes(b"torn")
+    for mine, theirs in zip(fit(Run(checkpoints=tmp_path), Passes(*rows())), whole, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_checkpoints_of_other_settings_are_left_alone(tmp_path):
+    machine(Run(checkpoints=tmp_path), Passes(*rows()))
+    narrow, labels = rows()
+    with pytest.raises(ClientError, match="feature"):
+        machine(Run(checkpoints=tmp_path), Passes(narrow[:, :5], labels))
+    settings = {"feature_dim": "5", "num_factors": "3", "predictor_type": "binary_classifier", "epochs": "2"}
+    found = FactorizationMachines(**settings).fit(Passes(narrow[:, :5], labels), run=Run(checkpoints=tmp_path))
+    assert found.linear_.shape == (5,)
