@@ -10,13 +10,6 @@ class ValidationError(ServiceError):
     status = 400
 
 
-class ServiceUnavailable(ServiceError):
-    """There is no room for the request now."""
-
-    code = "ServiceUnavailable"
-    status = 503
-
-
 class ModelNotReadyException(ServiceError):
     """The model of a multi-model endpoint is still being loaded."""
 
@@ -29,6 +22,13 @@ class ModelStreamError(ServiceError):
 
     code = "ModelStreamError"
     status = 400
+
+
+class ServiceUnavailable(ServiceError):
+    """There is no room for the request now."""
+
+    code = "ServiceUnavailable"
+    status = 503
 
 
 class ThrottlingException(ServiceError):
