@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -37,6 +38,9 @@ class Settings:
     testing: bool = _setting(False, "Allow POST /_clary/reset and /moto-api/reset, which empty the data folder.")
     job_cores: int = _setting(0, "Cores that all running jobs may share; 0 means all of the machine.")
     job_memory_gib: float = _setting(0.0, "Memory in GiB that all running jobs may share; 0 means four fifths of it.")
+    compute: str = _setting(
+        "", "A Ray cluster for training and processing jobs, ray://host:port; empty runs them here."
+    )
     checkpoint_seconds: float = _setting(5.0, "Seconds between two looks at the checkpoints that a job has written.")
     spot_price: float = _setting(0.3, "What a second of managed spot training is billed at, where on demand is 1.")
     torch_version: str = _setting(
@@ -59,6 +63,8 @@ class Settings:
             raise SettingsError(
                 f"host is {self.host!r}, which others can reach: set CLARY_ACCESS_KEY and CLARY_SECRET_KEY first"
             )
+        if self.compute and not re.fullmatch(r"ray://[^/:]+:\d+", self.compute):
+            raise SettingsError(f"compute must be ray://host:port, not {self.compute!r}")
         if len(self.account) != 12 or not self.account.isdigit():
             raise SettingsError(f"account must be 12 digits, not {self.account!r}")
         if not 0 <= self.port <= 65535:

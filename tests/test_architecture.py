@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = [
     {"names", "errors", "config", "clock"},
     {"formats", "store", "sandbox"},
-    {"algorithms", "images"},
+    {"algorithms", "images", "cluster"},
     {"jobs", "hosting", "tuning", "pipelines"},
     {"transform"},
     {"access"},
@@ -56,7 +56,7 @@ def test_algorithms_run_alone():
 
 
 def test_the_rooms_of_work_know_no_service():
-    for room in ("images", "jobs", "hosting", "transform"):
+    for room in ("images", "cluster", "jobs", "hosting", "transform"):
         for path in (PACKAGE / room).rglob("*.py"):
             assert not {"services", "wire", "access"} & set(imports(path)), path
 

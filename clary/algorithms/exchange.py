@@ -5,6 +5,7 @@ arrays as 8 bytes, then each as npy with its length before it; nothing is ever u
 """
 
 import io
+import os
 import socket
 import struct
 import time
@@ -17,13 +18,18 @@ from clary.algorithms.base import Run, Stopped
 from clary.errors import AlgorithmError
 
 PORT = 7077
+"""Where the first host listens, unless CLARY_EXCHANGE_PORT says another: on a node that several jobs share."""
 PATIENCE = 0.2
 """Seconds between two attempts to reach a host that isn't listening yet, and between two looks at `run.stopping`."""
 _LENGTH = struct.Struct("<Q")
 
 
-def gather(run: Run, arrays: Sequence[np.ndarray], port: int = PORT) -> list[list[np.ndarray]]:
-    """Every host's arrays, in the order of the hosts; each host must call it. Raises AlgorithmError, Stopped."""
+def gather(run: Run, arrays: Sequence[np.ndarray], offset: int = 0) -> list[list[np.ndarray]]:
+    """Every host's arrays, in the order of the hosts; each host must call it. Raises AlgorithmError, Stopped.
+
+    `offset` takes a port of its own for an exchange that follows another at once.
+    """
+    port = int(os.environ.get("CLARY_EXCHANGE_PORT", PORT)) + offset
     try:
         return _collect(run, arrays, port) if run.first else _contribute(run, arrays, port)
     except (OSError, EOFError, ValueError) as error:

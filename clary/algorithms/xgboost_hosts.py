@@ -12,7 +12,7 @@ from xgboost import collective
 from xgboost.tracker import RabitTracker
 
 from clary.algorithms.base import Run
-from clary.algorithms.exchange import PORT, gather
+from clary.algorithms.exchange import gather
 from clary.algorithms.log_lines import log_of
 
 log = log_of("xgboost")
@@ -29,7 +29,7 @@ def joined(run: Run, has_data: bool) -> Iterator[bool]:
     tracker = _start_tracker(run, members) if run.first and members else None
     address = json.dumps(tracker.worker_args() if tracker else {}).encode()
     # The first exchange's socket may still be closing, so the second has a port of its own.
-    ((told,), *_) = gather(run, [np.frombuffer(address, np.uint8)], PORT + 1)
+    ((told,), *_) = gather(run, [np.frombuffer(address, np.uint8)], offset=1)
     if not has_data:
         log.warning("Host %s has no data and takes no part in the training", run.host)
         yield False

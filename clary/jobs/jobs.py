@@ -27,6 +27,13 @@ class Jobs(Room[Life]):
         if bool(spec.algorithm) == bool(spec.command or spec.image):
             raise ValidationException(f"{spec.name} needs an algorithm or a command")
         self._refuse_unsafe(spec)
+        if spec.encrypt_between and spec.instance_count > 1:
+            raise ValidationException(
+                "EnableInterContainerTrafficEncryption asks for encryption between the hosts of a job, which Clary "
+                "does not do: leave it out, or take one host, which has nobody to talk to."
+            )
+        if self._house.settings.compute:
+            self._refuse_on_cluster(spec)
         self._queue_up(Life(self._house, self._keep(spec), self._queue.leave))
 
     def recover(self) -> None:
@@ -78,6 +85,23 @@ class Jobs(Room[Life]):
         if spec.network_isolation:
             raise ValidationException(f"{why} EnableNetworkIsolation can't be honoured")
         raise ValidationException(f"{why} hosts can't have names of their own: InstanceCount must be 1")
+
+    def _refuse_on_cluster(self, spec: JobSpec) -> None:
+        """Refuse what needs the machine of the server."""
+        needs = {
+            "Pipe mode": any(channel.mode == "Pipe" for channel in spec.channels),
+            "EnableNetworkIsolation": spec.network_isolation,
+            "CheckpointConfig": spec.checkpoints is not None,
+            "managed spot training": spec.spot,
+            "S3UploadMode Continuous": any(output.continuous for output in spec.outputs),
+            "a kernel with namespaces": not self._house.warm.namespaces,
+        }
+        for name, needed in needs.items():
+            if needed:
+                raise ValidationException(
+                    f"Jobs run on the Ray cluster at {self._house.settings.compute} (setting compute), where Clary "
+                    f"doesn't do {name}."
+                )
 
     def _queue_up(self, life: Life) -> None:
         with self._lock:

@@ -244,6 +244,7 @@ class Life:
                 stop_file=self._stop_file,
                 interrupt_file=self._interrupt_file,
                 allow_unsandboxed=self._house.settings.allow_unsandboxed,
+                compute=self._house.settings.compute,
                 check=self._check,
             )
         except (ServiceError, OSError) as problem:

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from clary.cluster.plan import RelayPlan, relayed
 from clary.errors import ClientError
 from clary.jobs import channels, tree
 from clary.jobs.channels import Staging
@@ -89,6 +90,7 @@ def stage(
     stop_file: Path,
     interrupt_file: Path,
     allow_unsandboxed: bool,
+    compute: str,
     check: Callable[[], None],
 ) -> None:
     """Bring in the channels and write the plan, from nothing; `check` is called between objects and may raise.
@@ -106,14 +108,14 @@ def stage(
     Checkpoints(host, spec, attempt.folder).bring(staging)
     credentials = {} if spec.network_isolation or not spec.role else host.credentials(spec.account, spec.role)
     environment = tree.describe_environment(spec, credentials)
+    programs = {
+        name: _make_program(attempt, spec, name, environment, granted, allow_unsandboxed) for name in spec.hosts
+    }
+    if compute:
+        programs = {name: relayed(_relay_plan(attempt, spec, name, programs[name], compute)) for name in spec.hosts}
     plan = Plan(
         hosts=[
-            HostPlan(
-                name=name,
-                ml=os.fspath(_ml_of(attempt, name)),
-                program=_make_program(attempt, spec, name, environment, granted, allow_unsandboxed),
-                feeds=feeds[name],
-            )
+            HostPlan(name=name, ml=os.fspath(_ml_of(attempt, name)), program=programs[name], feeds=feeds[name])
             for name in spec.hosts
         ],
         max_seconds=seconds,
@@ -186,6 +188,17 @@ def _make_program(
         processes=PROCESSES,
         threads=max(1, granted.cores // count),
         allow_unsandboxed=allow_unsandboxed,
+    )
+
+
+def _relay_plan(attempt: Attempt, spec: JobSpec, name: str, program: Program, compute: str) -> RelayPlan:
+    return RelayPlan(
+        address=compute,
+        job=f"{spec.id}/{attempt.folder.name}",
+        host=name,
+        hosts=spec.hosts,
+        ml=os.fspath(_ml_of(attempt, name)),
+        program=program,
     )
 
 

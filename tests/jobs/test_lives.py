@@ -198,6 +198,13 @@ def test_a_missing_prefix_and_a_missing_bucket_are_worded_as_aws_words_them(hous
         assert house.statuses(name) == ["Starting", "Downloading", "Failed"]
 
 
+def test_encryption_between_hosts_is_refused_where_there_are_several(house):
+    with pytest.raises(ValidationException, match="EnableInterContainerTrafficEncryption"):
+        house.jobs.submit(make_spec("secret", "print(1)", instance_count=2, encrypt_between=True))
+    house.jobs.submit(make_spec("alone", "print(1)", encrypt_between=True))
+    assert house.end("alone")["SecondaryStatus"] == "Completed"
+
+
 def test_hosts_share_the_objects_and_the_model_and_reach_each_other(house):
     for number in range(5):
         house.buckets.put("in", f"data/{number}", str(number))
