@@ -23,6 +23,8 @@ def check(config: dict[str, Any] | None, deployment: dict[str, Any]) -> None:
     """Raise ValidationException for policies that don't make sense for this deployment."""
     if not config:
         return
+    if any(variant.get("Serverless") for variant in deployment["Variants"]):
+        raise ValidationException("DeploymentConfig: a serverless endpoint has no instances that could take turns.")
     blue_green, rolling = config.get("BlueGreenUpdatePolicy"), config.get("RollingUpdatePolicy")
     if blue_green and rolling:
         raise ValidationException(
@@ -130,4 +132,5 @@ def _alarms(config: dict[str, Any]) -> list[str]:
 
 
 def _counts(deployment: dict[str, Any]) -> list[int]:
-    return [variant["DesiredInstanceCount"] for variant in deployment["Variants"]]
+    """At least 1 each: an asynchronous endpoint may have been scaled to none."""
+    return [max(1, variant["DesiredInstanceCount"]) for variant in deployment["Variants"]]

@@ -132,6 +132,15 @@ def test_policies_that_make_no_sense(serving, config, message):
     assert describe(serving)["EndpointStatus"] == "InService"
 
 
+def test_a_serverless_endpoint_takes_no_policy(serving):
+    serverless = {"VariantName": "AllTraffic", "ModelName": "model"}
+    serverless["ServerlessConfig"] = {"MemorySizeInMB": 1024, "MaxConcurrency": 2}
+    serving(create_endpoint_config, EndpointConfigName="serverless", ProductionVariants=[serverless])
+    request = {"EndpointName": "second", "EndpointConfigName": "serverless", "DeploymentConfig": blue_green()}
+    with pytest.raises(ValidationException, match="a serverless endpoint has no instances"):
+        serving(create_endpoint, **request)
+
+
 def test_the_last_policy_can_be_kept(serving):
     canary = blue_green("CANARY", 60, CanarySize=percent(30))
     update(serving, canary)
