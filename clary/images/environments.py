@@ -89,23 +89,24 @@ class Build:
         self._draft = Path(tempfile.mkdtemp(prefix=f"{self._folder.name}.part-", dir=self._folder.parent))
         try:
             self._call("venv failed", sys.executable, "-I", "-m", "venv", str(self._draft))
-            version = self._choose()
-            self._install(version)
+            version = self._install_nearest()
             packages = {row["name"]: row["version"] for row in self._list()}
             self._finish(packages[self._recipe.package(version)], packages, time.monotonic() - started)
         finally:
             shutil.rmtree(self._draft, ignore_errors=True)
 
-    def _choose(self) -> str:
-        """The version to install."""
-        if self._recipe.pinned:
-            return self._recipe.pinned
-        package = self._recipe.package(self._recipe.wanted)
-        answer = self._pip("index", "versions", package, "--only-binary", ":all:")
-        found = re.search(r"^Available versions: (.+)$", answer, re.MULTILINE)
-        version = nearest(self._recipe.wanted, found[1].split(", ") if found else [])
-        if not version:
-            raise BuildError(f"The environment {self._recipe.name} can't be built: the index has no {package}.")
+    def _install_nearest(self) -> str:
+        """Install the version itself, or what comes nearest of those that pip names when it hasn't got it."""
+        wanted = self._recipe.pinned or self._recipe.wanted
+        try:
+            self._install(wanted)
+            return wanted
+        except BuildError:
+            named = re.search(rf"requirement \S+=={re.escape(wanted)} \(from versions: (.+?)\)", self._printed)
+            version = nearest(wanted, named[1].split(", ")) if named and not self._recipe.pinned else ""
+            if not version:
+                raise
+        self._install(version)
         return version
 
     def _install(self, version: str) -> None:
@@ -149,10 +150,10 @@ class Build:
             finally:
                 process.kill()
                 process.wait()
-        printed = self._log.read_bytes()[start:].decode(errors="replace")
+        self._printed = self._log.read_bytes()[start:].decode(errors="replace")
         if process.returncode:
-            raise BuildError(self._word(what, printed))
-        return printed
+            raise BuildError(self._word(what, self._printed))
+        return self._printed
 
     def _word(self, what: str, printed: str) -> str:
         name = self._recipe.name

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clary import algorithms
 from clary.services.sagemaker import images, training_job, tuning_definition
-from clary.services.sagemaker.errors import ResourceLimitExceeded, ValidationException
+from clary.services.sagemaker.errors import ResourceLimitExceeded, ValidationException, not_yet
 from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.services.sagemaker.tuning_stopping import resources_of
 from clary.tuning import Categorical, suggest
@@ -81,7 +81,11 @@ def _check_definition(call: Call, request: dict[str, Any], definition: dict[str,
             "A metric is required for this hyperparameter tuning job objective. Provide a "
             "HyperParameterTuningJobObjective."
         )
-    image = images.resolve_specification(definition["AlgorithmSpecification"])
+    image = images.resolve_specification(
+        definition["AlgorithmSpecification"], definition.get("StaticHyperParameters", {})
+    )
+    if not image.algorithm:
+        raise not_yet("AlgorithmSpecification.TrainingImage", "a search over a script's hyperparameters")
     _check_objective(objective, image)
     space = tuning_definition.space_of(request, definition, image)
     _check_static(definition.get("StaticHyperParameters", {}), objective, space, image)

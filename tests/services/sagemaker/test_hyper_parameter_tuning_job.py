@@ -555,6 +555,12 @@ def hyperband(least, most):
     return {"HyperbandStrategyConfig": {"MinResource": least, "MaxResource": most}}
 
 
+def test_a_search_over_a_scripts_hyperparameters_is_refused(desk):
+    scripted = definition()
+    scripted["StaticHyperParameters"] = {"sagemaker_program": "train.py"}
+    assert "a search over a script's hyperparameters" in refusal(desk, TrainingJobDefinition=scripted).message
+
+
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
