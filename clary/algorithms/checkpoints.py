@@ -105,7 +105,7 @@ class Epochs:
 
     def _write(self) -> bytes:
         content = io.BytesIO()
-        np.savez(content, **self._arrays)
+        np.savez(content, **self._arrays)  # type: ignore[arg-type] # the stub takes a name for `allow_pickle`
         return content.getvalue()
 
     def _read(self, content: bytes) -> dict[str, np.ndarray]:

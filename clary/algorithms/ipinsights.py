@@ -182,6 +182,7 @@ class IPInsights(Estimator):
         import numba
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+        from clary.algorithms.ipinsights_checkpoints import Progress
         from clary.algorithms.ipinsights_network import Learner
 
         run = run or Run()
@@ -190,13 +191,15 @@ class IPInsights(Estimator):
         # A thread of ours has a part of each mini-batch; its matrix products are too small for the BLAS's own threads.
         with ThreadPoolExecutor(numba.get_num_threads()) as pool, threadpool_limits(1, "blas"):
             learner = Learner(settings, run.rank, pool)
-            for epoch in range(settings["epochs"]):
+            progress = Progress(learner, run)
+            for epoch in range(progress.resume(), settings["epochs"]):
                 try:
                     learn_epoch(learner, batches, epoch, run)
                     if not learner.join(run):
                         raise ClientError("the train channel has no events")
                     if validation is not None and run.first:
                         log_validation(learner, as_batches(validation, text=True), epoch, run)
+                    progress.save(epoch)
                 except Stopped:
                     if not learner.steps:
                         raise

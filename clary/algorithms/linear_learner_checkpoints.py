@@ -21,11 +21,15 @@ class Progress:
         self._weights, self._bias = (part[:, : ensemble.classes].copy() for part in (ensemble.weights, ensemble.bias))
         self._standing = np.zeros(3)
         self._numbers = np.zeros(3, np.int64)  # which model is the best, epochs without improvement, steps
-        arrays = {"weights": ensemble.weights, "bias": ensemble.bias}
+        arrays: dict[str, np.ndarray] = {"weights": ensemble.weights, "bias": ensemble.bias}
         arrays |= {"best_weights": self._weights, "best_bias": self._bias}
         arrays |= {"standing": self._standing, "numbers": self._numbers}
         for name, optimizer in (("", ensemble.optimizer), ("bias_", ensemble.bias_optimizer)):
-            moments = {"first": optimizer.first, "second": optimizer.second, "steps": optimizer.steps}
+            moments: dict[str, np.ndarray] = {
+                "first": optimizer.first,
+                "second": optimizer.second,
+                "steps": optimizer.steps,
+            }
             arrays |= {f"{name}{moment}": array for moment, array in moments.items()}
         self._epochs = Epochs(training.run, "linear-learner", training.settings["epochs"], arrays)
 

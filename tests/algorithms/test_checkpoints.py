@@ -8,6 +8,7 @@ import pytest
 from clary.algorithms.base import Run, Stopped
 from clary.algorithms.checkpoints import Checkpoints
 from clary.algorithms.factorization_machines import FactorizationMachines
+from clary.algorithms.ipinsights import IPInsights
 from clary.algorithms.linear_learner import LinearLearner
 from clary.algorithms.xgboost import XGBoost
 from clary.errors import ClientError
@@ -152,7 +153,14 @@ def patient(run, batches):
     return learner(run, batches, early_stopping_patience="2", early_stopping_tolerance="0.02")
 
 
-@pytest.mark.parametrize("fit", [machine, learner, patient])
+def insights(run, batches):
+    events = np.array([[f"user {row % 7}", f"10.{row % 7}.{row % 5}.{row % 11}"] for row in range(400)])
+    batches.parts = [Batch(events[place::4]) for place in range(4)]
+    model = IPInsights(num_entity_vectors="20", vector_dim="8", epochs="6", mini_batch_size="60").fit(batches, run=run)
+    return [model.network_.entities, *(table for layer in model.network_.layers for table in layer)]
+
+
+@pytest.mark.parametrize("fit", [machine, learner, patient, insights])
 def test_epochs_go_on_to_the_same_model(tmp_path, fit):
     whole = fit(Run(), Passes(*rows()))
     fit(Run(checkpoints=tmp_path), Passes(*rows(), stops_in=3))
