@@ -10,7 +10,7 @@ from tests.test_kill import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-BUCKET, WIDTH, DEPTH, KILLS, SEED = "piped", 2, 3, 8, 11
+BUCKET, WIDTH, DEPTH, KILLS, SEED = "piped", 2, 3, 6, 11
 
 
 @pytest.fixture

@@ -56,3 +56,20 @@ def test_a_waiter_that_is_cancelled_leaves_nothing_behind() -> None:
         assert not changes._watches
 
     asyncio.run(scene())
+
+
+def test_a_call_is_made_once_at_the_next_change() -> None:
+    changes, made = Changes(), list[str]()
+
+    def again() -> None:
+        made.append("again")
+        changes.call_once(KEY, "again", again)
+
+    changes.call_once(KEY, "one", lambda: made.append("one"))
+    changes.call_once(KEY, "one", lambda: made.append("never"))
+    changes.call_once(KEY, "again", again)
+    changes.notify(KEY._replace(name="b"))
+    assert made == []
+    changes.notify(KEY)
+    changes.notify(KEY)
+    assert made == ["one", "again", "again"]
