@@ -29,14 +29,19 @@ class Capacity(NamedTuple):
 def find(rooms: Rooms, account: str, region: str, endpoint: str, variant: str) -> Capacity | None:
     """What a variant has now; None where there is no such variant."""
     record = rooms.records.get(Key(resources.record_kind(ENDPOINT), account, region, endpoint.lower()))
-    deployment = record and (record.body.get("Deployment") or record.body.get("Pending"))
-    for row in deployment["Variants"] if deployment else []:
-        if record and row["VariantName"] == variant:
+    if record is None:
+        return None
+    deployment = record.body.get("Deployment") or record.body["Pending"]
+    for row in deployment["Variants"]:
+        if row["VariantName"] == variant:
             serving = "Deployment" in record.body and record.status != "Failed"
-            count = row["DesiredInstanceCount"] if serving else 0
-            modified = record.body.get("LastModifiedTime", record.created)
-            queued = bool(deployment.get("AsyncInferenceConfig"))
-            return Capacity(count, record.status in TRANSIENT, bool(row.get("Serverless")), queued, modified)
+            return Capacity(
+                current=row["DesiredInstanceCount"] if serving else 0,
+                changing=record.status in TRANSIENT,
+                serverless=bool(row.get("Serverless")),
+                queued=bool(deployment.get("AsyncInferenceConfig")),
+                modified=record.body.get("LastModifiedTime", record.created),
+            )
     return None
 
 
