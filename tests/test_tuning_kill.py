@@ -1,5 +1,9 @@
-"""`clary serve` killed again and again while it tunes: the tuning job goes on where it stood."""
+"""`clary serve` killed again and again while it tunes: the tuning job goes on where it stood.
 
+`KILLS=50 pytest tests/test_tuning_kill.py` kills it as often as that.
+"""
+
+import os
 import random
 
 import pytest
@@ -9,9 +13,11 @@ from clary.tuning.ranges import as_text
 from tests.main_job import MainJob, labelled_rows, wait_until
 from tests.test_kill import Server, samples_of
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+KILLS, SEED = int(os.environ.get("KILLS", "6")), 7
+BUCKET, TRIALS, ROUNDS = "tuned", KILLS + 4, 30
 
-BUCKET, TRIALS, ROUNDS, KILLS, SEED = "tuned", 10, 30, 6, 7
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 30 * KILLS)]
+
 SPACE = Space([Integer("max_depth", 1, 9), Continuous("eta", 0.1, 0.5)])
 
 

@@ -1,5 +1,9 @@
-"""`clary serve` killed in the middle of a transform: it goes on, every output is whole, nothing is doubled or stuck."""
+"""`clary serve` killed in the middle of a transform: it goes on, every output is whole, nothing is doubled or stuck.
 
+`KILLS=50 pytest tests/transform/test_transforms_killed.py` kills it as often as that.
+"""
+
+import os
 import random
 import time
 
@@ -9,9 +13,10 @@ from tests.main_job import ROLE, XGBOOST, MainJob, labelled_rows, wait_until
 from tests.test_kill import Server, alive
 from tests.transform.test_transforms import TransformDesk, as_lines
 
-pytestmark = pytest.mark.slow
+KILLS = int(os.environ.get("KILLS", "3"))
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 30 * KILLS)]
 
-OBJECTS, ROWS, KILLS = 20, 300, 3
+OBJECTS, ROWS = 5 * KILLS + 5, 300
 PAYLOAD = b"".join(b"%d,%d,0.5\n" % (number % 7 - 3, number % 5) for number in range(ROWS))
 
 
