@@ -89,6 +89,8 @@ def status(data_dir: DataDir = None) -> None:
         "process": health["pid"],
         "data folder": health["data_dir"],
         "jobs running": health["jobs"],
+        "tuning jobs": health["tuning_jobs"],
+        "pipelines": health["pipelines"],
         "endpoints": health["endpoints"],
         "services": ", ".join(health["services"]),
     }

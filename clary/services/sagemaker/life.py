@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from clary.services.sagemaker import (
@@ -11,15 +12,24 @@ from clary.services.sagemaker import (
     endpoint_state,
     inference_experiment_driver,
     pipeline,
+    pipeline_state,
     processing_state,
     resources,
     training_state,
     transform_state,
     tuning_driver,
+    tuning_state,
 )
 from clary.services.sagemaker.endpoint_deployment import to_spec as to_endpoint_spec
 from clary.services.sagemaker.processing_spec import to_spec as to_processing_spec
-from clary.services.sagemaker.resources import ENDPOINT, PROCESSING_JOB, TRAINING_JOB, TRANSFORM_JOB, record_kind
+from clary.services.sagemaker.resources import (
+    ENDPOINT,
+    PROCESSING_JOB,
+    TRAINING_JOB,
+    TRANSFORM_JOB,
+    TUNING_JOB,
+    record_kind,
+)
 from clary.services.sagemaker.training_spec import to_spec as to_job_spec
 from clary.services.sagemaker.transform_spec import to_spec as to_transform_spec
 
@@ -50,7 +60,7 @@ def state_changed(rooms: Rooms, id: str, change: dict[str, Any]) -> None:  # noq
     rooms.changes.notify(key)
     if record is not None and "TuningJobArn" in record.body and record.status in training_state.ENDED:
         tuning_driver.wake(rooms, record.body["TuningJobArn"])
-    if record is not None and _MOVES[resources.kind_of(key)] is endpoint_state.move:
+    if record is not None and resources.kind_of(key) is ENDPOINT:
         inference_experiment_driver.endpoint_changed(rooms, record)
 
 
@@ -96,9 +106,17 @@ def _recover_transform(rooms: Rooms, record: Record) -> None:
 
 
 def running(rooms: Rooms) -> dict[str, int]:
-    """How many jobs of the job room and endpoints there are to do, over all accounts and regions."""
-    endpoints = sum(record.status != "Failed" for record in rooms.records.every(record_kind(ENDPOINT)))
-    return {"jobs": len(_jobs_to_do(rooms)), "endpoints": endpoints}
+    """How much there is to do, over all accounts and regions: jobs of every kind, searches, pipelines, endpoints."""
+
+    def count(kind: str, over: Collection[str]) -> int:
+        return sum(record.status not in over for record in rooms.records.every(kind))
+
+    return {
+        "jobs": len(_jobs_to_do(rooms)) + count(record_kind(TRANSFORM_JOB), transform_state.ENDED),
+        "tuning_jobs": count(record_kind(TUNING_JOB), tuning_state.ENDED),
+        "pipelines": count(pipeline_state.EXECUTION_KIND, pipeline_state.ENDED),
+        "endpoints": count(record_kind(ENDPOINT), ("Failed",)),
+    }
 
 
 def _jobs_to_do(rooms: Rooms) -> list[Record]:
