@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from clary import algorithms
+from clary.algorithms.hyperparameters import Continuous, Hyperparameter, Hyperparameters, Integer
 from clary.services.sagemaker import images
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.training_state import metric_definitions
 from clary.tuning import Space, allowed
 
 if TYPE_CHECKING:
-    from clary.algorithms.hyperparameters import Hyperparameters
     from clary.services.sagemaker.images import Image
 
 OBJECTIVE = "_tuning_objective_metric"
 """The hyperparameter that tells an algorithm which metric is watched."""
+
+_KINDS = {allowed.INTEGER: Integer, allowed.CONTINUOUS: Continuous, allowed.CATEGORICAL: Hyperparameter}
+_ANY = ("any value",)
 
 _PASSED_ON = (
     "RoleArn",
@@ -51,14 +54,26 @@ def ranges_of(body: Mapping[str, Any], definition: Mapping[str, Any]) -> dict[st
     return definition.get("HyperParameterRanges") or common or {}
 
 
-def space_of(body: Mapping[str, Any], definition: Mapping[str, Any], image: Image) -> Space:
+def image_of(definition: Mapping[str, Any]) -> Image:
+    """The image of a definition's trials; its hyperparameters say whether a script runs in it."""
+    return images.resolve_specification(
+        definition["AlgorithmSpecification"], definition.get("StaticHyperParameters", {})
+    )
+
+
+def space_of(body: Mapping[str, Any], definition: Mapping[str, Any]) -> Space:
     """What is searched for a definition; ValidationException where its ranges can't be."""
-    return allowed.to_space(ranges_of(body, definition), table_of(image))
+    return allowed.to_space(ranges_of(body, definition), table_of(body, definition))
 
 
-def table_of(image: Image) -> Hyperparameters:
-    """The hyperparameters that an algorithm declares."""
-    return algorithms.load(image.algorithm).hyperparameters
+def table_of(body: Mapping[str, Any], definition: Mapping[str, Any]) -> Hyperparameters:
+    """The hyperparameters that an algorithm declares; of a script, those that have a range."""
+    image = image_of(definition)
+    if image.algorithm:
+        return algorithms.load(image.algorithm).hyperparameters
+    ranges = ranges_of(body, definition)
+    rows = ((entry["Name"], kind) for member, kind in _KINDS.items() for entry in ranges.get(member, []))
+    return Hyperparameters(*(kind(name, "", tunable=_ANY) for name, kind in rows))
 
 
 def training_request(
@@ -86,7 +101,7 @@ def training_request(
 def specification_of(definition: Mapping[str, Any]) -> dict[str, Any]:
     """The AlgorithmSpecification, without metrics that are the algorithm's own: a description repeats them."""
     specification = dict(definition["AlgorithmSpecification"])
-    if specification.get("MetricDefinitions") == metric_definitions(images.resolve_specification(specification)):
+    if specification.get("MetricDefinitions") == metric_definitions(image_of(definition)):
         del specification["MetricDefinitions"]
     return specification
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clary import algorithms
-from clary.services.sagemaker import images, training_job, tuning_definition
-from clary.services.sagemaker.errors import ResourceLimitExceeded, ValidationException, not_yet
+from clary.services.sagemaker import training_job, tuning_definition
+from clary.services.sagemaker.errors import ResourceLimitExceeded, ValidationException
 from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.services.sagemaker.tuning_stopping import resources_of
 from clary.tuning import Categorical, suggest
 from clary.tuning.ranges import as_text
 
 if TYPE_CHECKING:
-    from clary.services.sagemaker.images import Image
     from clary.tuning import Space
     from clary.wire import Call
 
@@ -81,14 +80,9 @@ def _check_definition(call: Call, request: dict[str, Any], definition: dict[str,
             "A metric is required for this hyperparameter tuning job objective. Provide a "
             "HyperParameterTuningJobObjective."
         )
-    image = images.resolve_specification(
-        definition["AlgorithmSpecification"], definition.get("StaticHyperParameters", {})
-    )
-    if not image.algorithm:
-        raise not_yet("AlgorithmSpecification.TrainingImage", "a search over a script's hyperparameters")
-    _check_objective(objective, image)
-    space = tuning_definition.space_of(request, definition, image)
-    _check_static(definition.get("StaticHyperParameters", {}), objective, space, image)
+    _check_objective(objective, definition)
+    space = tuning_definition.space_of(request, definition)
+    _check_static(request, definition, objective, space)
     whole = {**definition, "ResourceConfig": tuning_definition.resources_of(definition)}
     values = suggest("Grid" if config["Strategy"] == "Grid" and _is_grid(space) else "Random", space, seed=0, number=0)
     texts = {key: as_text(value) for key, value in values.items()}
@@ -96,9 +90,14 @@ def _check_definition(call: Call, request: dict[str, Any], definition: dict[str,
     return space
 
 
-def _check_objective(objective: dict[str, Any], image: Image) -> None:
+def _check_objective(objective: dict[str, Any], definition: dict[str, Any]) -> None:
+    image = tuning_definition.image_of(definition)
     name, algorithm = objective["MetricName"], image.uri or image.algorithm
-    metrics = {metric.name: metric.direction for metric in algorithms.load(image.algorithm).metrics}
+    if image.algorithm:
+        metrics = {metric.name: metric.direction for metric in algorithms.load(image.algorithm).metrics}
+    else:  # a script's own, which may be sought in either direction
+        own = definition["AlgorithmSpecification"].get("MetricDefinitions", [])
+        metrics = {row["Name"]: objective["Type"] for row in own}
     if name not in metrics:
         raise ValidationException(
             f"The objective metric for the hyperparameter tuning job, [{name}], isn't valid for the [{algorithm}] "
@@ -111,8 +110,8 @@ def _check_objective(objective: dict[str, Any], image: Image) -> None:
         )
 
 
-def _check_static(static: dict[str, str], objective: dict[str, Any], space: Space, image: Image) -> None:
-    table = tuning_definition.table_of(image)
+def _check_static(request: dict[str, Any], definition: dict[str, Any], objective: dict[str, Any], space: Space) -> None:
+    table, static = tuning_definition.table_of(request, definition), definition.get("StaticHyperParameters", {})
     tuned = {table[row.name].name for row in space}
     for name in static:
         if name in table and table[name].name in tuned:

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from clary.services.sagemaker import images, tuning_definition, tuning_state
+from clary.services.sagemaker import tuning_definition, tuning_state
 from clary.tuning import Known, Space, suggest
 from clary.tuning.ranges import as_text
 
@@ -25,10 +25,7 @@ def most_trials(body: dict[str, Any]) -> int:
 
 def spaces_of(body: dict[str, Any]) -> list[Space]:
     """What is searched, definition by definition."""
-    return [
-        tuning_definition.space_of(body, definition, images.resolve_specification(definition["AlgorithmSpecification"]))
-        for definition in tuning_definition.all_of(body)
-    ]
+    return [tuning_definition.space_of(body, definition) for definition in tuning_definition.all_of(body)]
 
 
 def next_trials(rooms: Rooms, body: dict[str, Any]) -> list[Trial]:

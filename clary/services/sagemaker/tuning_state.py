@@ -9,7 +9,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from clary.services.sagemaker import images, resources, tuning_definition
+from clary.services.sagemaker import resources, tuning_definition
 from clary.services.sagemaker.resources import TRAINING_JOB, record_kind
 from clary.services.sagemaker.training_state import metric_definitions
 from clary.store.records import Key
@@ -36,7 +36,8 @@ def new_body(request: dict[str, Any], arn: str, seed: int, inherited: dict[str, 
             definition.setdefault(member, False)
         definition["ResourceConfig"] = tuning_definition.resources_of(definition)
         specification = definition["AlgorithmSpecification"]
-        specification["MetricDefinitions"] = metric_definitions(images.resolve_specification(specification))
+        own = metric_definitions(tuning_definition.image_of(definition))
+        specification["MetricDefinitions"] = own or specification.get("MetricDefinitions", [])
         static = definition.setdefault("StaticHyperParameters", {})
         static[tuning_definition.OBJECTIVE] = tuning_definition.objective_of(body, definition)["MetricName"]
     return {**body, **inherited, "HyperParameterTuningJobArn": arn, "Seed": seed, "Trials": []}

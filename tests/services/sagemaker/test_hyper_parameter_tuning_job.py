@@ -555,10 +555,44 @@ def hyperband(least, most):
     return {"HyperbandStrategyConfig": {"MinResource": least, "MaxResource": most}}
 
 
-def test_a_search_over_a_scripts_hyperparameters_is_refused(desk):
-    scripted = definition()
-    scripted["StaticHyperParameters"] = {"sagemaker_program": "train.py"}
-    assert "a search over a script's hyperparameters" in refusal(desk, TrainingJobDefinition=scripted).message
+def scripted(*metrics):
+    definitions = [{"Name": name, "Regex": f"{name}=([0-9.]+)"} for name in metrics]
+    specification = {"TrainingImage": XGBOOST, "TrainingInputMode": "File", "MetricDefinitions": definitions}
+    return {
+        "StaticHyperParameters": {"sagemaker_program": "train.py"},
+        "AlgorithmSpecification": specification,
+    }
+
+
+SCRIPT_RANGES = {
+    "ContinuousParameterRanges": [{"Name": "rate", "MinValue": "0.1", "MaxValue": "0.5"}],
+    "IntegerParameterRanges": [{"Name": "depth", "MinValue": "1", "MaxValue": "9"}],
+    "CategoricalParameterRanges": [{"Name": "way", "Values": ["up", "down"]}],
+}
+
+
+def test_any_hyperparameter_of_a_script_is_searched_by_a_metric_of_its_own(desk):
+    objective = {"Type": "Minimize", "MetricName": "loss"}
+    tuner = Tuner(
+        desk,
+        HyperParameterTuningJobObjective=objective,
+        ParameterRanges=SCRIPT_RANGES,
+        TrainingJobDefinition=definition(**scripted("loss")),
+    )
+    spec = desk.jobs.submitted[0]
+    assert (spec.image, spec.algorithm, spec.metrics[0].name) == (XGBOOST, "", "loss")
+    assert {"rate", "depth", "way", "sagemaker_program"} <= spec.hyperparameters.keys()
+    tuner.end(0.4, 0.1, 0.3, 0.2, metric="loss")
+    found = tuner.describe()
+    assert found["HyperParameterTuningJobStatus"] == "Completed"
+    assert found["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] == 0.1
+
+
+def test_a_scripts_objective_must_be_among_its_metrics(desk):
+    assert (
+        "Choose a valid objective metric: loss"
+        in refusal(desk, TrainingJobDefinition=definition(**scripted("loss"))).message
+    )
 
 
 @pytest.mark.parametrize(
