@@ -170,8 +170,7 @@ class Life:
         with suppress(OSError):  # a full disk: the supervisor gets the signal all the same
             write_whole(self._stop_file, str(self.spec.stop_grace if grace is None else grace).encode())
         self.tell("Stopping")
-        self._signal(signal.SIGTERM)
-        self._wake.set()
+        self._wake_supervisor()
 
     def interrupt(self, grace: float | None = None) -> bool:
         """Take a spot job its room: it goes on when there is some again. False where it holds none, or ends anyway."""
@@ -183,8 +182,7 @@ class Life:
         except OSError as problem:
             log.warning("%s can't be interrupted: %s", self.spec.name, problem)
             return False
-        self._signal(signal.SIGTERM)
-        self._wake.set()
+        self._wake_supervisor()
         return True
 
     def cancel(self, outcome: str = "Stopped") -> None:
@@ -430,6 +428,12 @@ class Life:
 
     def _scraper(self) -> Scraper:
         return Scraper(self._house.host, self.spec, self.folder / "metrics.json")
+
+    def _wake_supervisor(self) -> None:
+        """Have it look for the files now, if it listens yet: a signal before that would end it."""
+        if self._attempt().begun:
+            self._signal(signal.SIGTERM)
+        self._wake.set()
 
     def _signal(self, number: int) -> None:
         process = self._process

@@ -12,6 +12,7 @@ from job_house import House, make_spec, pipe
 
 from clary.errors import ValidationException
 from clary.jobs import ChannelSpec, MetricSpec
+from clary.jobs.life import Life
 from clary.jobs.feeder import wrap_record
 
 FILE = ChannelSpec(name="train", uri="s3://in/data/", content_type="text/csv")
@@ -413,6 +414,19 @@ def test_a_job_can_be_stopped_while_its_data_come_in(house):
     go_on.set()
     assert house.end("halfway")["SecondaryStatus"] == "Stopped"
     assert house.statuses("halfway") == ["Starting", "Downloading", "Stopping", "Stopped"]
+
+
+def test_a_job_can_be_stopped_before_its_supervisor_listens(house, monkeypatch):
+    fork = Life._fork
+
+    def fork_and_stop(life, attempt):
+        life._process = fork(life, attempt)
+        life.stop()
+        return life._process
+
+    monkeypatch.setattr(Life, "_fork", fork_and_stop)
+    house.jobs.submit(make_spec("early", "import time; time.sleep(60)"))
+    assert house.end("early")["SecondaryStatus"] == "Stopped"
 
 
 class NoNamespaces:
