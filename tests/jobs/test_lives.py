@@ -12,8 +12,8 @@ from job_house import House, make_spec, pipe
 
 from clary.errors import ValidationException
 from clary.jobs import ChannelSpec, MetricSpec
-from clary.jobs.life import Life
 from clary.jobs.feeder import wrap_record
+from clary.jobs.life import Life
 
 FILE = ChannelSpec(name="train", uri="s3://in/data/", content_type="text/csv")
 
