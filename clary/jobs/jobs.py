@@ -44,6 +44,9 @@ class Jobs(Room[Life]):
                 remove_tree(folder)  # its submit was never answered
             elif not has_ended(folder):
                 lives.append(Life(self._house, folder, self._queue.leave))
+            else:
+                for attempt in folder.glob("attempt-*"):  # the server died before it had given the disk back
+                    remove_tree(attempt)
         lives.sort(key=lambda life: (life.began or float("inf"), life.spec.name))
         for life in lives:
             if life.admitted:

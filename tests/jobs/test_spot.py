@@ -240,3 +240,13 @@ def test_a_machine_that_is_lost_while_it_is_to_be_left_is_an_interruption(house)
     house.jobs.stop(arn("lost"))
     house.jobs._lives[arn("lost")].kill()
     assert house.statuses("lost")[:5] == ["Starting", "Downloading", "Training", "Interrupted", "Starting"]
+
+
+def test_what_a_dying_server_left_of_a_job_that_had_ended_is_removed(house):
+    house.jobs.submit(make_spec("ended", "pass"))
+    house.end("ended")
+    (folder,) = (house.folder / "jobs").iterdir()
+    wait_until(lambda: not list(folder.glob("attempt-*")), "an attempt was left")
+    (folder / "attempt-1").mkdir()
+    house.jobs.recover()
+    assert not list(folder.glob("attempt-*"))
