@@ -35,6 +35,7 @@ _UNREACHABLE = re.compile(
     r"Failed to establish a new connection|Temporary failure in name resolution|Name or service not known"
     r"|Max retries exceeded|Network is unreachable|ConnectTimeoutError|Connection refused"
 )
+_FILES, _SHOWN = ("/", "file:", "~"), ("/etc/ssl/", "/etc/pki/", "/usr/")
 _PATIENCE = ("--retries", "1", "--disable-pip-version-check", "--no-input")
 
 
@@ -193,7 +194,7 @@ def _locked(path: Path, check: Check) -> Iterator[None]:
 def pip_variables() -> dict[str, str]:
     """pip's settings of this machine as variables, so that a script's requirements come from the same indexes.
 
-    What names a file stays out: a sandbox shows none of them.
+    What names a file stays out, but for certificates of the system: a sandbox shows none of the others.
     """
     command = (sys.executable, "-m", "pip", "config", "list", "--disable-pip-version-check")
     answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603
@@ -204,6 +205,6 @@ def _as_variables(lines: Sequence[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
         name, _, value = line.partition("=")
         scope, _, key = name.rpartition(".")
-        words = [word for word in value.strip("'\"").split() if not word.startswith(("/", "file:", "~"))]
+        words = [word for word in value.strip("'\"").split() if word.startswith(_SHOWN) or not word.startswith(_FILES)]
         if scope in ("global", "install", ":env:") and words:
             yield f"PIP_{key.upper().replace('-', '_')}", " ".join(words)

@@ -132,11 +132,13 @@ def test_a_sandbox_gets_pips_indexes_but_no_files_of_this_machine():
         "global.index-url='https://packages.example/simple'",
         "global.find-links='/opt/wheels https://packages.example/more'",
         ":env:.cert='/etc/ssl/cert.pem'",
+        ":env:.client-cert='/root/key.pem'",
         "user.name='x'",
     ]
     assert dict(environments._as_variables(lines)) == {
         "PIP_INDEX_URL": "https://packages.example/simple",
         "PIP_FIND_LINKS": "https://packages.example/more",
+        "PIP_CERT": "/etc/ssl/cert.pem",
     }
 
 

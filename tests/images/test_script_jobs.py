@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.images.script_job import SKLEARN, archive, deploy, train
-from tests.main_job import MainJob, labelled_rows
+from tests.main_job import OFTEN, ROLE, MainJob, labelled_rows
 
 pytestmark = pytest.mark.slow  # the environment is built once on a machine: half a minute
 
@@ -88,12 +88,6 @@ def test_own_metrics_are_taken_from_the_log(job, trained):
     assert trained["AlgorithmSpecification"]["MetricDefinitions"] == definitions
 
 
-def test_the_log_says_how_the_environment_differs(job):
-    end = train(job, f"older-{time.time_ns()}", {"train.py": "print('ran')"})
-    assert end["TrainingJobStatus"] == "Completed"
-    assert "ran" in job.log(end["TrainingJobName"])
-
-
 def test_a_failing_script_is_worded_as_by_the_real_container(job):
     end = train(job, f"failing-{time.time_ns()}", {"train.py": "print('begun')\nraise KeyError('no such column')"})
     assert end["TrainingJobStatus"] == "Failed"
@@ -138,6 +132,16 @@ def test_a_shell_script_is_an_entry_point_too(job):
     assert job.artefact(end["TrainingJobName"]) == ["words"]
 
 
+def test_a_package_is_installed_and_its_module_run(job):
+    setup = "from setuptools import setup\nsetup(name='mine', version='1.0', packages=['mine'])"
+    files = {"setup.py": setup, "mine/__init__.py": "", "mine/words.py": "WORD = 'packaged'"}
+    files["mine/train.py"] = "from mine.words import WORD\nprint(WORD)"
+    name = f"package-{time.time_ns()}"
+    end = train(job, name, files, "mine/train.py")
+    assert end["TrainingJobStatus"] == "Completed", "\n".join(job.log(name))
+    assert "packaged" in job.log(name)
+
+
 def test_an_entry_point_of_the_users_own_writes_beside_its_code(job):
     """As SDK v3 starts a script: bash, a channel with the code and one with drivers that must be made executable."""
     name = f"bash-{time.time_ns()}"
@@ -174,6 +178,30 @@ def test_a_trained_model_is_served_by_its_script(job, trained):
     with pytest.raises(ClientError, match=r"415.*UnsupportedFormatError") as error:
         job.invoke(name, "2,0,0", "text/plain")
     assert error.value.response["Error"]["Code"] == "ModelError"
+
+
+def test_a_batch_transform_asks_the_script(job, trained):
+    name = f"scored-{time.time_ns()}"
+    job.put(f"{name}/rows.csv", "2,0,0\n-2,0,0\n")
+    source = f"s3://{job.bucket}/{trained['TrainingJobName']}/source/sourcedir.tar.gz"
+    container = {
+        "Image": SKLEARN,
+        "ModelDataUrl": trained["ModelArtifacts"]["S3ModelArtifacts"],
+        "Environment": {"SAGEMAKER_PROGRAM": "train.py", "SAGEMAKER_SUBMIT_DIRECTORY": source},
+    }
+    job.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
+    place = {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{job.bucket}/{name}/"}}
+    job.sagemaker.create_transform_job(
+        TransformJobName=name,
+        ModelName=name,
+        TransformInput={"DataSource": place, "ContentType": "text/csv", "SplitType": "Line"},
+        TransformOutput={"S3OutputPath": f"s3://{job.bucket}/{name}-out", "Accept": "text/csv"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+    waiter = job.sagemaker.get_waiter("transform_job_completed_or_stopped")
+    waiter.wait(TransformJobName=name, WaiterConfig=OFTEN)
+    body = job.s3.get_object(Bucket=job.bucket, Key=f"{name}-out/rows.csv.out")["Body"].read()
+    assert body.split() == [b"1.0", b"0.0"]
 
 
 def test_a_model_that_can_not_be_loaded_fails_the_endpoint(job, trained):
