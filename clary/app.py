@@ -18,6 +18,7 @@ from clary.clock import Clock
 from clary.config import LOOPBACK, Settings
 from clary.errors import ServiceError
 from clary.hosting import Hosting
+from clary.images.register import REGISTER
 from clary.jobs import Jobs
 from clary.jobs.host import Host, Scope
 from clary.names import make_arn, parse_arn
@@ -229,7 +230,7 @@ def empty(settings: Settings) -> list[str]:
             shutil.rmtree(entry)
         else:
             entry.unlink()
-    return sorted(set(strangers) - {LOCK_FILE})
+    return sorted(set(strangers) - {LOCK_FILE, REGISTER})
 
 
 async def _answer(send: Any, status: int, document: dict[str, Any]) -> None:

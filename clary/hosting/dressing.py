@@ -25,6 +25,9 @@ def dress(settings: Settings, container: ContainerSpec, log: Log, check: Check) 
         command=start.command,
         environment={**start.environment, **container.environment},
         mounts=list(start.mounts),
+        root=start.root,
+        working_folder=start.working_folder,
+        port=start.port,
         allow_unsandboxed=settings.allow_unsandboxed,
     )
 

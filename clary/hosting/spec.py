@@ -12,6 +12,9 @@ class ContainerSpec(msgspec.Struct, kw_only=True, frozen=True):
     image: str = ""  # or the URI of an image that runs here
     command: list[str] = []  # what serves in it: `dress` tells
     mounts: list[Mount] = []
+    root: str = ""
+    working_folder: str = ""
+    port: int = 0
     allow_unsandboxed: bool = False
     model_uri: str = ""  # s3://bucket/key of a model.tar.gz, or a prefix where not compressed; "" for none
     compressed: bool = True

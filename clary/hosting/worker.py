@@ -216,4 +216,8 @@ def serving_program(
         output=str(output),
         folder=str(folder),
         network="none" if isolated else "host",
+        root=container.root,
+        working_folder=container.working_folder,
+        port=container.port,
+        port_socket=f"{_SOCKET_FOLDER}/{SOCKET}" if container.port else "",
     )

@@ -5,12 +5,25 @@ is another class with the members of `Image`, and a line in `resolve`.
 """
 
 from clary.config import Settings
+from clary.images import recipes, register
 from clary.images.image import BuildError, Image, Start, UnknownImageError
-from clary.images.managed import offered, resolve_managed
+from clary.images.managed import REPOSITORIES, offered, resolve_managed
 
-__all__ = ["BuildError", "Image", "Start", "UnknownImageError", "offered", "resolve"]
+__all__ = ["BuildError", "Image", "Start", "UnknownImageError", "is_managed", "offered", "resolve"]
 
 
 def resolve(settings: Settings, uri: str) -> Image:
     """The image behind a URI, or behind a name as `clary image list` shows it; UnknownImageError says what works."""
-    return resolve_managed(settings, uri)
+    if is_managed(uri):
+        return resolve_managed(settings, uri)
+    if found := register.find(settings, uri):
+        return found
+    raise UnknownImageError(
+        f"{uri!r} is not an image that runs here. What runs: the built-in algorithms, script mode in the images "
+        f"{', '.join(sorted(REPOSITORIES))}, and what `clary image add` has registered on this machine."
+    )
+
+
+def is_managed(uri: str) -> bool:
+    """Whether a URI names a framework's image, in whichever version: those run in environments that Clary builds."""
+    return register.names_for(uri)[-1] in {*REPOSITORIES, *recipes.FRAMEWORKS}

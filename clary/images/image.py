@@ -13,12 +13,12 @@ Check = Callable[[], None]
 """Called while something takes long; raises when whoever waits is to stop."""
 
 
-class UnknownImageError(Exception):
-    """No image that runs here; the message names it and says what would work."""
-
-
 class BuildError(ClientError):
-    """What the image needs can't be built on this machine; becomes FailureReason."""
+    """What the image needs can't be had on this machine; becomes FailureReason."""
+
+
+class UnknownImageError(BuildError):
+    """No image that runs here, or none any more; the message names it and says what would work."""
 
 
 class Start(NamedTuple):
@@ -28,6 +28,11 @@ class Start(NamedTuple):
     environment: Mapping[str, str] = {}
     """Goes before the variables that the request gives."""
     mounts: Sequence[Mount] = ()
+    root: str = ""
+    """A folder that is seen in place of the system."""
+    working_folder: str = ""
+    port: int = 0
+    """Where it serves, in a network of its own; 0 where it listens on the socket that CLARY_SOCKET names."""
 
 
 class Image(Protocol):

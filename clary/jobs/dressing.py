@@ -23,10 +23,13 @@ def dress(settings: Settings, spec: JobSpec, check: Check) -> JobSpec:
     notes = list(spec.notes)
     root = image.prepare(notes.append, check)
     run = image.train if spec.kind == "training" else image.process
-    start = run(root, spec.command)
+    start = run(root, spec.command, spec.arguments)
     return msgspec.structs.replace(
         spec,
         command=start.command,
+        arguments=[],
+        root=start.root,
+        working_folder=start.working_folder,
         environment={**start.environment, **spec.environment},
         mounts=list(start.mounts),
         channels=[*map(_own, spec.channels), *_source_of(spec)],

@@ -64,8 +64,13 @@ class JobSpec(msgspec.Struct, kw_only=True, frozen=True):
     command: list[str] = msgspec.field(default_factory=list)
     image: str = ""
     """The URI of the image that the command runs in; without a command it is the image's own."""
+    arguments: list[str] = msgspec.field(default_factory=list)
+    """What goes behind the command, or behind the image's own."""
     mounts: list[Mount] = msgspec.field(default_factory=list)
     """What the program sees beside its /opt/ml."""
+    root: str = ""
+    """The folder that it sees in place of the system."""
+    working_folder: str = ""
     hyperparameters: dict[str, str] = msgspec.field(default_factory=dict)
     environment: dict[str, str] = msgspec.field(default_factory=dict)
     channels: list[ChannelSpec] = msgspec.field(default_factory=list)

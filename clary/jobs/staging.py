@@ -177,7 +177,9 @@ def _make_program(
     return Program(
         entry="clary.algorithms.__main__:main" if spec.algorithm else "",
         command=spec.command,
-        arguments=[spec.algorithm, "train"] if spec.algorithm else [],
+        arguments=[spec.algorithm, "train"] if spec.algorithm else spec.arguments,
+        root=spec.root,
+        working_folder=spec.working_folder,
         environment=environment,
         mounts=[*tree.mounts_of(_ml_of(attempt, name), spec), *mounts_of(_ml_of(attempt, name).parent, spec)],
         output=os.fspath(attempt.log_of(name)),

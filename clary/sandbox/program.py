@@ -25,6 +25,10 @@ class Program(msgspec.Struct, kw_only=True):
     arguments: list[str] = []
     environment: dict[str, str] = {}  # all of it: nothing is inherited
     mounts: list[Mount] = []
+    root: str = ""  # a folder on the host that is seen, read-only, in place of the system and the Python environment
+    working_folder: str = ""  # inside; empty for /tmp
+    port: int = 0  # of its own network, which is cut then; who connects to the socket `port_socket` reaches it
+    port_socket: str = ""
     output: str  # takes stdout and stderr, appended
     folder: str  # on the host; holds the private /tmp and the mount point of the root
     hostname: str = "algo-1"

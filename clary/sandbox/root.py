@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import clary
-from clary.sandbox import compiled, kernel
+from clary.sandbox import compiled, foreign_root, kernel
 from clary.sandbox.program import Program, SandboxError
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
@@ -42,10 +42,10 @@ def build_root(program: Program, user: int, group: int) -> str:
     kernel.mount("none", "/", flags=kernel.MS_RECURSIVE | kernel.MS_PRIVATE)
     kernel.mount("tmpfs", str(root), "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=755,size=4m")
     _bind(str(Path(program.folder, "tmp")), root, "/tmp", writable=True)  # noqa: S108
-    for path in visible_paths():  # after /tmp, where an environment may lie
-        _show(path, root)
-    for path in (*hidden, program.folder):
-        _mask(path, root)
+    if program.root:
+        foreign_root.show(program.root, root)
+    else:
+        _show_system(program, root)
     _write_settings(program, root, user, group)
     _make_devices(root)
     if has_kernels(program):
@@ -57,6 +57,13 @@ def build_root(program: Program, user: int, group: int) -> str:
     flags = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_READ_ONLY | kernel.MS_NOSUID | kernel.MS_NODEV
     kernel.mount("none", str(root), flags=flags)
     return str(root)
+
+
+def _show_system(program: Program, root: Path) -> None:
+    for path in visible_paths():  # after /tmp, where an environment may lie
+        _show(path, root)
+    for path in (*hidden, program.folder):
+        _mask(path, root)
 
 
 def has_kernels(program: Program) -> bool:
@@ -112,16 +119,21 @@ def _mask(path: str, root: Path) -> None:
 def _write_settings(program: Program, root: Path, user: int, group: int) -> None:
     """/etc: what the system's libraries read, and the names of this sandbox's user and hosts."""
     folder = root / "etc"
-    folder.mkdir()
-    for name in (*_SETTINGS, *(["resolv.conf"] if program.network == "host" else [])):
+    folder.mkdir(exist_ok=True)
+    system = () if program.root else _SETTINGS
+    for name in (*system, *(["resolv.conf"] if program.network == "host" else [])):
         if Path("/etc", name).exists():
             _bind(f"/etc/{name}", root, f"/etc/{name}", writable=False)
     users = {0: "root", 65534: "nobody", user: "clary"}
     (folder / "passwd").write_text(
-        "".join(f"{name}:x:{number}:{number}::/tmp:/bin/sh\n" for number, name in users.items())
+        foreign_root.text_of(program.root, "passwd")
+        + "".join(f"{name}:x:{number}:{number}::/tmp:/bin/sh\n" for number, name in users.items())
     )
     groups = {0: "root", 65534: "nogroup", group: "clary"}
-    (folder / "group").write_text("".join(f"{name}:x:{number}:\n" for number, name in groups.items()))
+    (folder / "group").write_text(
+        foreign_root.text_of(program.root, "group")
+        + "".join(f"{name}:x:{number}:\n" for number, name in groups.items())
+    )
     (folder / "hostname").write_text(f"{program.hostname}\n")
     hosts = {"localhost": "127.0.0.1", program.hostname: "127.0.0.1", **program.hosts}
     (folder / "hosts").write_text("".join(f"{address}\t{name}\n" for name, address in hosts.items()))

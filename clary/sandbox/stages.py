@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from clary.sandbox import compiled, kernel, limits, root
+from clary.sandbox import compiled, kernel, limits, ports, root
 from clary.sandbox.program import Program, SandboxError
 from clary.sandbox.user import User, become, choose_user, hand_over, map_user
 
@@ -71,6 +71,8 @@ def run_plain(program: Program, call: Call | None, report: int, parent: int) -> 
     os.setsid()
     if program.die_with_parent:
         kernel.die_with_parent(parent)
+    if program.root or program.port:
+        raise SandboxError("the kernel refuses namespaces, which a root or a network of its own needs")
     output = _open_output(program)
     os.chdir(Path(program.folder, "tmp"))
     program.environment.setdefault("TMPDIR", str(Path.cwd()))
@@ -123,7 +125,7 @@ def _leave_namespaces(program: Program, user: User) -> None:
         kernel.join(program.network_of, "net")
         kernel.unshare(flags)
     else:
-        cut = kernel.NEW_NETWORK if program.network == "none" else 0
+        cut = kernel.NEW_NETWORK if program.network == "none" or program.port else 0
         kernel.unshare(flags | cut | (kernel.NEW_USER if user.namespace else 0))
         if user.namespace:
             map_user(user)
@@ -137,16 +139,38 @@ def _init(program: Program, call: Call | None, user: User, report: int, output: 
     kernel.die_with_outer_parent()
     os.umask(0o022)
     kernel.make_root(root.build_root(program, user.uid, user.gid))
-    os.chdir("/tmp")  # noqa: S108 - its own
+    _enter(program.working_folder or "/tmp")  # noqa: S108 - its own
     limits.limit_processes(program.processes + 1 if program.processes else 0)
     become(user)
     kernel.die_with_outer_parent()  # a change of user has cleared it
+    if program.port:
+        _fork_port(program, report, output)
     pid = os.fork()
     if pid == 0:
         finish(report, lambda: _perform(program, call, report, output))
     os.close(report)
     os.close(output)
     return wait_forwarding(pid)
+
+
+def _enter(folder: str) -> None:
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise SandboxError(f"can't run in the folder {folder}: {error.strerror}") from None
+
+
+def _fork_port(program: Program, report: int, output: int) -> None:
+    """Let a process beside the program stand for its port; it ends with the sandbox."""
+    with ports.listen(program.port_socket) as listener:
+        if os.fork() == 0:
+            os.close(report)
+            os.close(output)
+            limits.reset_signals(python=True)
+            try:
+                ports.stand_for(listener, program.port)
+            finally:
+                os._exit(1)
 
 
 def _perform(program: Program, call: Call | None, report: int, output: int) -> int:

@@ -29,13 +29,14 @@ NOTHING: Mapping[str, str] = {}
 
 
 class Image(NamedTuple):
-    """A built-in algorithm's image, or a framework's, which runs a script."""
+    """A built-in algorithm's image, a framework's, which runs a script, or one of the user's own."""
 
     uri: str
     """As it was given; empty where AlgorithmName named the algorithm."""
     algorithm: str
-    """Its name in `clary.algorithms`; empty for one that runs a script."""
+    """Its name in `clary.algorithms`; empty for the others."""
     version: str
+    """Empty for one of the user's own."""
     cpu_only: bool = False
     """Whether this version refuses GPU instances where later ones take them."""
 
@@ -48,7 +49,10 @@ class Image(NamedTuple):
 
 
 def resolve(uri: str, member: str) -> Image:
-    """What is behind an image URI; ValidationException, naming `member`, where it is nothing that Clary runs."""
+    """What is behind an image URI; ValidationException, naming `member`, for one of AWS's that Clary can't run.
+
+    Whether one of the user's own is to be had on this machine, `require` tells.
+    """
     match = _URI.fullmatch(uri)
     if match is None or match["repository"] not in REPOSITORIES:
         return _framework(uri, member, match)
@@ -115,12 +119,27 @@ def _check_account(uri: str, member: str, *, account: str, region: str, reposito
     where = f"in account {expected}" if expected != "-" else "not offered there"
     raise ValidationException(
         f"{member}: account {account} does not hold {repository} in {region}: it is {where}. "
-        "Images of your own are not supported by Clary yet."
+        "An image of your own needs another name here."
     )
 
 
+def require(settings: Settings, uri: str, member: str) -> None:
+    """Raise ValidationException, naming `member`, for an image that this machine can't run."""
+    try:
+        images.resolve(settings, uri)
+    except images.UnknownImageError as problem:
+        raise ValidationException(f"{member}: {problem}") from None
+
+
+def is_own(image: Image) -> bool:
+    """Whether it is neither a built-in algorithm's nor a framework's."""
+    return not image.algorithm and not image.version
+
+
 def _framework(uri: str, member: str, match: re.Match[str] | None) -> Image:
-    """The image of a framework, for scripts."""
+    """The image of a framework, for scripts, or one of the user's own."""
+    if not images.is_managed(uri):
+        return Image(uri, "", "")
     try:
         # This checks the name only: nothing is built.
         image = images.resolve(Settings(), uri)
@@ -132,7 +151,7 @@ def _framework(uri: str, member: str, match: re.Match[str] | None) -> Image:
         if match["account"] != (expected or DEEP_LEARNING[""]):
             raise ValidationException(
                 f"{member}: account {match['account']} does not hold {match['repository']} in {match['region']}. "
-                "Images of your own are not supported by Clary yet."
+                "An image of your own needs another name here."
             )
     return Image(uri, "", image.name.rpartition(":")[2])
 

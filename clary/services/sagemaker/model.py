@@ -76,6 +76,8 @@ def _check_container(call: Call, member: str, container: dict[str, Any]) -> None
     if not container.get("Image"):
         raise ValidationException(f"{member}.Image is required.")
     image = images.resolve_served(container, f"{member}.Image")
+    if images.is_own(image):
+        images.require(call.rooms.settings, image.uri, f"{member}.Image")
     check_environment(container.get("Environment", {}), f"{member}.Environment")
     multi_model.check_container(call, container, member)
     if image.algorithm == "" and multi_model.is_multi_model(container):

@@ -42,13 +42,15 @@ def check(call: Call, request: dict[str, Any]) -> None:
         raise ValidationException("ProcessingResources.ClusterConfig.InstanceType is required.")
     check_instances(cluster.get("InstanceCount", 1), "processing job")
     check_environment(request.get("Environment", {}), "Environment")
-    _check_image(request["AppSpecification"])
+    _check_image(call, request["AppSpecification"])
     _check_inputs(request.get("ProcessingInputs", []))
     _check_outputs(call, request.get("ProcessingOutputConfig", {}).get("Outputs", []))
 
 
 def has_environment(call: Call, uri: str) -> bool:
-    """Whether an image brings a Python of its own; a built-in algorithm's is this server's."""
+    """Whether an image brings a Python of its own, or whatever it runs; a built-in algorithm's is this server's."""
+    if algorithm_images.resolve(uri, "AppSpecification.ImageUri").algorithm not in ("", algorithm_images.SCRIPTABLE):
+        return False
     try:
         images.resolve(call.rooms.settings, uri)
     except images.UnknownImageError:
@@ -65,10 +67,11 @@ def local_path(path: str, member: str) -> str:
     return "/".join([FOLDER.removeprefix(ROOT).rstrip("/"), *parts])
 
 
-def _check_image(specification: dict[str, Any]) -> None:
-    uri = specification["ImageUri"]
-    algorithm_images.resolve(uri, "AppSpecification.ImageUri")
-    if not specification.get("ContainerEntrypoint"):
+def _check_image(call: Call, specification: dict[str, Any]) -> None:
+    uri, member = specification["ImageUri"], "AppSpecification.ImageUri"
+    if algorithm_images.is_own(algorithm_images.resolve(uri, member)):
+        algorithm_images.require(call.rooms.settings, uri, member)
+    elif not specification.get("ContainerEntrypoint"):
         raise ValidationException(
             f"AppSpecification: the image {uri} processes nothing by itself: give ContainerEntrypoint, such as "
             '["python3", "/opt/ml/processing/input/code/script.py"], and the script as a ProcessingInput.'

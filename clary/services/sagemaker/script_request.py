@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from clary.services.sagemaker import s3_locations
+from clary.services.sagemaker import images, s3_locations
 from clary.services.sagemaker.errors import ValidationException, not_yet
 
 if TYPE_CHECKING:
@@ -25,6 +25,10 @@ _DISTRIBUTIONS = {
 def check(call: Call, request: dict[str, Any]) -> None:
     """Raise ValidationException for what a script can't be given."""
     specification = request["AlgorithmSpecification"]
+    image = images.resolve_script(specification["TrainingImage"], "AlgorithmSpecification.TrainingImage")
+    images.require(call.rooms.settings, image.uri, "AlgorithmSpecification.TrainingImage")
+    if images.is_own(image):
+        return
     if specification.get("ContainerArguments") and not specification.get("ContainerEntrypoint"):
         raise not_yet("AlgorithmSpecification.ContainerArguments", "arguments of the image's own entry point")
     hyperparameters = request.get("HyperParameters", {})

@@ -1,5 +1,6 @@
 import pytest
 
+from clary.config import Settings
 from clary.services.sagemaker import images
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.registries import ACCOUNTS, FAMILIES, REPOSITORIES
@@ -79,8 +80,10 @@ def test_an_algorithm_that_is_not_there_yet_is_named():
         "",
     ],
 )
-def test_an_image_that_does_not_run_here_is_refused_with_those_that_do(text):
-    assert "is not an image that runs here. What runs: the built-in algorithms, and script mode in" in refused(text)
+def test_an_image_that_does_not_run_here_is_refused_with_those_that_do(text, tmp_path):
+    assert images.is_own(resolve(text))
+    with pytest.raises(ValidationException, match="is not an image that runs here"):
+        images.require(Settings(data_dir=tmp_path), text, "Image")
 
 
 @pytest.mark.parametrize(
