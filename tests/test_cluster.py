@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from botocore.exceptions import ClientError
-from conftest import running
 from main_job import CLUSTERING, KMEANS, RECORDIO, MainJob, labelled_rows, wait_until
 from several_hosts import answers
 
 from clary.config import Settings
+from tests.conftest import running
 
 pytest.importorskip("ray", reason="the extra `cluster` is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
