@@ -181,7 +181,7 @@ def _has_type(kind: str, value: Any) -> bool:
         case "integer" | "long":
             return type(value) is int or (type(value) is float and value.is_integer())
         case "float" | "double":
-            return type(value) in (int, float) or value in SPECIAL_NUMBERS
+            return type(value) in (int, float) or (type(value) is str and value in SPECIAL_NUMBERS)
         case "timestamp":
             return type(value) in (int, float) or (type(value) is str and _is_timestamp(value))
         case "blob":

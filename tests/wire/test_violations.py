@@ -122,6 +122,12 @@ def test_a_wrong_type_is_a_serialization_error(document, message):
     assert (error.code, error.message) == ("SerializationException", message)
 
 
+@pytest.mark.parametrize("value", [[], {}, "heavy"])
+def test_a_float_of_a_wrong_type_is_a_serialization_error(value):
+    document = {"EndpointName": "e", "DesiredWeightsAndCapacities": [{"VariantName": "v", "DesiredWeight": value}]}
+    assert refusal("sagemaker", "UpdateEndpointWeightsAndCapacities", document).code == "SerializationException"
+
+
 @pytest.mark.parametrize("data", ["a", "====", "a b=", "äöü="])
 def test_a_blob_must_be_base64(data):
     error = refusal("kinesis", "PutRecord", {"StreamName": "s", "PartitionKey": "p", "Data": data})
