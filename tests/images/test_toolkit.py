@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 import sys
 import tarfile
 
@@ -121,6 +123,19 @@ def test_an_archive_does_not_leave_its_folder(tmp_path, name):
         with pytest.raises(errors.ClientError, match="can't be unpacked"):
             source.bring("s3://bucket/bad.tar.gz", staged, code)
     assert not (tmp_path / "outside.py").exists()
+
+
+def test_a_script_has_ended_though_it_left_a_process(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(training, "CODE", tmp_path)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    command = ["/bin/sh", "-c", "echo first >&2; sleep 60 & echo $! > left; echo last >&2; exit 3"]
+    try:
+        assert training.run(command) == (3, "first\nlast\n")
+    finally:
+        os.kill(int((tmp_path / "left").read_text()), signal.SIGKILL)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert capsys.readouterr().err == "first\nlast\n"
 
 
 def test_a_failure_keeps_the_end_of_the_last_traceback():

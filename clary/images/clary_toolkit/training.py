@@ -5,15 +5,19 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections import deque
 from contextlib import suppress
+from typing import TextIO
 
 from . import source
 from .errors import ClientError, CommandError
 from .settings import CODE, OPT_ML, PROGRAM, Settings, gpus
 
 _KEPT_LINES = 200
+_LAST_LINES = 1.0
+"""Seconds for what a script wrote to stderr at its end."""
 
 
 def main() -> int:
@@ -70,21 +74,28 @@ def _torchrun(settings: Settings) -> list[str]:
 def run(command: list[str]) -> tuple[int, str]:
     """The exit status (128 + the signal's number where one ended it) and the last lines of stderr."""
     kept: deque[str] = deque(maxlen=_KEPT_LINES)
-    with subprocess.Popen(command, cwd=CODE, stderr=subprocess.PIPE, text=True, errors="replace") as process:  # noqa: S603
+    process = subprocess.Popen(command, cwd=CODE, stderr=subprocess.PIPE, text=True, errors="replace")  # noqa: S603
 
-        def forward(number: int, _: object) -> None:
-            with suppress(ProcessLookupError):
-                process.send_signal(number)
+    def forward(number: int, _: object) -> None:
+        with suppress(ProcessLookupError):
+            process.send_signal(number)
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, forward)
-        assert process.stderr is not None
-        for line in process.stderr:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, forward)
+    assert process.stderr is not None
+    reader = threading.Thread(target=_pass_on, args=(process.stderr, kept), daemon=True)
+    reader.start()
+    status = process.wait()
+    reader.join(_LAST_LINES)  # what the script left running may hold the pipe open for ever
+    return (status if status >= 0 else 128 - status), "".join(kept.copy())
+
+
+def _pass_on(stream: TextIO, kept: deque[str]) -> None:
+    with stream:
+        for line in stream:
             sys.stderr.write(line)
             sys.stderr.flush()
             kept.append(line)
-    status = process.returncode
-    return (status if status >= 0 else 128 - status), "".join(kept)
 
 
 def _fail(reason: str) -> int:
