@@ -45,7 +45,7 @@ def create_training_job(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 def check(call: Call, request: dict[str, Any]) -> images.Image:
     """The image of a job that may run; ValidationException for another."""
-    image = images.resolve_specification(request["AlgorithmSpecification"], request.get("HyperParameters", {}))
+    image = images.resolve_specification(request.get("AlgorithmSpecification", {}), request.get("HyperParameters", {}))
     training_request.check(call, request, image)
     experiment_config.check(call, request)
     roles.check(call, request["RoleArn"])

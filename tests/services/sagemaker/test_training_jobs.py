@@ -379,6 +379,13 @@ def test_the_instance_class_must_be_the_algorithms(desk, monkeypatch):
     assert "trains on CPU instances only; ml.g5.xlarge has an accelerator" in refused(desk, ResourceConfig=resources)
 
 
+def test_a_job_says_what_trains(desk):
+    request = training_job()
+    del request["AlgorithmSpecification"]  # which the model doesn't require
+    with pytest.raises(ValidationException, match="exactly one of TrainingImage and AlgorithmName; this one has neit"):
+        desk(create_training_job, **request)
+
+
 def test_an_old_xgboost_has_no_gpu(desk):
     def job(version, instance_type):
         image = XGBOOST.replace("1.7-1", version)
