@@ -79,7 +79,9 @@ class Endpoint:
             try:
                 await self._take_over(fleet, rollout)
             except DeploymentError as error:
-                over = [fleet]
+                over = [fleet] if fleet.busy else []
+                if not over:
+                    await self._discard(fleet)  # first: whoever hears of the failure finds the reason in the log
                 await self._tell_failure(str(error))
             except RollbackError as error:
                 over, self._mixed = [], True

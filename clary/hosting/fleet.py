@@ -175,6 +175,11 @@ class Fleet:
         for name in weights.keys() & self.variants.keys():
             self.variants[name].weight = weights[name]
 
+    @property
+    def busy(self) -> bool:
+        """Whether a request is on its way."""
+        return any(instance.in_flight for instance in self._launched)
+
     async def drain(self) -> None:
         """Wait until no request is on its way."""
         await _drain(self._launched)
