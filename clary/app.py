@@ -23,7 +23,7 @@ from clary.jobs import Jobs
 from clary.jobs.host import Host, Scope
 from clary.names import make_arn, parse_arn
 from clary.sandbox import WarmParent
-from clary.services import application_autoscaling, sagemaker
+from clary.services import application_autoscaling, kinesis, sagemaker
 from clary.services.cloudwatch.alarm_actions import ACTORS
 from clary.services.cloudwatch.alarm_state import alarm_state
 from clary.services.cloudwatch.alarm_watch import watch as watch_alarms
@@ -36,6 +36,7 @@ from clary.store.logs import Logs
 from clary.store.metrics import Datum, Metrics
 from clary.store.objects import Objects
 from clary.store.records import Records
+from clary.streams import Streams
 from clary.transform import Transforms
 from clary.wire import Registry, Rooms
 from clary.wire.app import WireApp
@@ -51,13 +52,14 @@ SERVICES = (
     "logs",
     "cloudwatch",
     "application-autoscaling",
+    "kinesis",
 )
 
 # Imported once by the warm parent; a job or an endpoint worker forks from it and starts at once.
 PRELOAD = ("clary.jobs.preload",)
 
 # What lies in the data folder beside the lock.
-KEPT = ("state.db", "state.db-wal", "state.db-shm", "objects", "jobs", "endpoints", "transforms", "warm")
+KEPT = ("state.db", "state.db-wal", "state.db-shm", "objects", "jobs", "endpoints", "transforms", "streams", "warm")
 
 KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
 
@@ -117,6 +119,7 @@ class House:
             jobs=Jobs(settings, clock, host, self._warm, folder / "jobs"),
             hosting=Hosting(settings, clock, host, self._warm, folder / "endpoints"),
             transforms=Transforms(settings, clock, host, self._warm, folder / "transforms"),
+            streams=Streams(folder / "streams", clock),
         )
 
     def _settle(self) -> None:
@@ -124,12 +127,15 @@ class House:
         sagemaker.recover(self.rooms)
         watch_alarms(self.rooms)
         application_autoscaling.watch(self.rooms)
+        kinesis.recover(self.rooms)
 
     def _clear_out(self) -> None:
         self.rooms.background.close()
         self.rooms.jobs.close()
         self.rooms.hosting.close()
         self.rooms.transforms.close()
+        kinesis.store_measurements(self.rooms)
+        self.rooms.streams.close()
         self.rooms.objects.settle()
         self._database.close()
 
@@ -213,6 +219,7 @@ class House:
             "data_dir": str(self.settings.data_dir),
             "services": list(SERVICES),
             **sagemaker.running(self.rooms),
+            **kinesis.running(self.rooms),
         }
 
 

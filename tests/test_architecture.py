@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Each room may import the rooms before its own; `services` may import each other.
 LEVELS = [
     {"names", "errors", "config", "clock"},
-    {"formats", "store", "sandbox"},
+    {"formats", "store", "streams", "sandbox"},
     {"algorithms", "images", "cluster"},
     {"jobs", "hosting", "tuning", "pipelines"},
     {"transform"},

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clary.store.metrics import Metrics
     from clary.store.objects import Objects
     from clary.store.records import Records
+    from clary.streams import Streams
     from clary.transform import Transforms
 
 
@@ -38,6 +39,7 @@ class Rooms:
     jobs: "Jobs"
     hosting: "Hosting"
     transforms: "Transforms"
+    streams: "Streams"
     background: Background = field(default_factory=Background)
 
 

@@ -19,6 +19,6 @@ class NoRecords:
 def make_app(**settings):
     settings = Settings(**settings)
     clock = Clock()
-    rooms = Rooms(settings, clock, *[None] * 9)
+    rooms = Rooms(settings, clock, *[None] * 10)
     rooms.access = Access(settings, NoRecords(), clock)
     return WireApp(rooms, Registry([echo], ["logs"]))

@@ -1,12 +1,16 @@
 """awsJson 1.0 and 1.1: the operation in X-Amz-Target, one JSON object each way."""
 
 import re
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from clary.wire.call import Reply
 from clary.wire.constraints import as_dict
+from clary.wire.event_stream import CONTENT_TYPE, Events, EventStream, frame, is_event_stream
+from clary.wire.model import Reference, ServiceModel
 from clary.wire.protocols.codec import Codec
 from clary.wire.protocols.json_output import JsonOutput
 from clary.wire.request import Request
@@ -40,6 +44,7 @@ class AwsJson(Codec):
     def __init__(self, operation: "Operation") -> None:
         super().__init__(operation)
         self._write = JsonOutput(self.model).structure(self.model.shapes[self.output.shape]) if self.output else None
+        self._stream_member, self._events = _event_stream(self.model, self.output)
         self._content_type = f"application/x-amz-json-{self.model.metadata.json_version}"
         self._decoder: msgspec.json.Decoder[Any] | None = None
 
@@ -70,5 +75,29 @@ class AwsJson(Codec):
     def encode(self, reply: Reply, request_id: str) -> Response:
         """The object by the output shape; nothing at all for operations without output."""
         headers = {"x-amzn-requestid": request_id, "content-type": self._content_type}
+        if self._events and reply.body.get(self._stream_member) is not None:
+            headers["content-type"] = CONTENT_TYPE
+            return Response(200, headers | reply.headers, self._stream(reply.body))
         body = msgspec.json.encode(self._write(reply.body)) if self._write else b""
         return Response(reply.status or 200, headers | reply.headers, body)
+
+    async def _stream(self, body: dict[str, Any]) -> AsyncGenerator[bytes, None]:
+        """First the other members, in an event that clients wait for, then those of the stream."""
+        assert self._events is not None
+        assert self._write is not None
+        events: Events = body[self._stream_member]
+        rest = {name: value for name, value in body.items() if name != self._stream_member}
+        async with aclosing(self._events.encode(events)) as messages:
+            headers = {":event-type": "initial-response", ":content-type": self._content_type, ":message-type": "event"}
+            yield frame(headers, msgspec.json.encode(self._write(rest)))
+            async for message in messages:
+                yield message
+
+
+def _event_stream(model: ServiceModel, output: Reference | None) -> tuple[str, EventStream | None]:
+    """The member that is a stream of events, and what writes it."""
+    members = model.shapes[output.shape].members if output else {}
+    for name, member in members.items():
+        if is_event_stream(model, member):
+            return name, EventStream(model, member)
+    return "", None

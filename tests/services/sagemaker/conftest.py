@@ -166,6 +166,7 @@ def desk(tmp_path):
         jobs=NotedJobs(),
         hosting=NotedHosting(),
         transforms=NotedTransforms(),
+        streams=None,
         background=NotedBackground(),
     )
     desk = Desk(rooms)

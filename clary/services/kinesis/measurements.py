@@ -1,0 +1,90 @@
+"""What a stream counts for CloudWatch: summed up by the minute, stored every few seconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clary.store.metrics import Datum, Summary
+from clary.streams.tally import Counted
+
+if TYPE_CHECKING:
+    from clary.services.kinesis.get_records import Stretch
+    from clary.store.records import Record
+    from clary.wire import Rooms
+
+_STORE_SECONDS = 10.0
+_NAMESPACE = "AWS/Kinesis"
+_UNITS = {"Bytes": "Bytes", "Latency": "Milliseconds", "Milliseconds": "Milliseconds"}
+_NAME = "kinesis-measurements"
+
+
+def put_done(
+    rooms: Rooms, record: Record, name: str, asked: list[dict[str, Any]], rows: list[dict[str, Any]], started: float
+) -> None:
+    """Count a PutRecord or PutRecords."""
+    by_shard: dict[str, list[int]] = {}
+    failed = total = 0
+    for given, row in zip(asked, rows, strict=True):
+        if "ErrorCode" in row:
+            failed += 1
+            continue
+        size = len(given["Data"])
+        total += size
+        sums = by_shard.setdefault(row["ShardId"], [0, 0])
+        sums[0] += 1
+        sums[1] += size
+    stored = len(rows) - failed
+    values = {f"{name}.Bytes": total, f"{name}.Latency": (rooms.clock.now() - started) * 1000}
+    values |= {f"{name}.Success": int(stored > 0), "WriteProvisionedThroughputExceeded": failed}
+    values |= {"IncomingRecords": stored, "IncomingBytes": total}
+    if name == "PutRecords":
+        values |= {"PutRecords.TotalRecords": len(rows), "PutRecords.SuccessfulRecords": stored}
+        values |= {"PutRecords.ThrottledRecords": failed, "PutRecords.Records": stored}
+    _add(rooms, record, "", values)
+    for shard, (count, size) in by_shard.items() if record.body["ShardLevelMetrics"] else ():
+        _add(rooms, record, shard, {"IncomingRecords": count, "IncomingBytes": size})
+
+
+def read_done(rooms: Rooms, record: Record, number: int, found: Stretch, started: float) -> None:
+    """Count a GetRecords."""
+    count = len(found.records)
+    values: dict[str, float] = {"GetRecords.Records": count, "GetRecords.Bytes": found.size, "GetRecords.Success": 1}
+    values["GetRecords.Latency"] = (rooms.clock.now() - started) * 1000
+    values["ReadProvisionedThroughputExceeded"] = 0
+    shard_values: dict[str, float] = {"OutgoingRecords": count, "OutgoingBytes": found.size}
+    age = max(0.0, started - found.records[-1]["ApproximateArrivalTimestamp"]) * 1000 if found.behind else 0
+    values["GetRecords.IteratorAgeMilliseconds"] = shard_values["IteratorAgeMilliseconds"] = age
+    _add(rooms, record, "", values)
+    if record.body["ShardLevelMetrics"]:
+        _add(rooms, record, f"shardId-{number:012d}", shard_values)
+
+
+def read_refused(rooms: Rooms, record: Record, number: int) -> None:
+    """Count a GetRecords that a shard refused."""
+    _add(rooms, record, "", {"ReadProvisionedThroughputExceeded": 1, "GetRecords.Success": 0})
+    if record.body["ShardLevelMetrics"]:
+        _add(rooms, record, f"shardId-{number:012d}", {"ReadProvisionedThroughputExceeded": 1})
+
+
+def store(rooms: Rooms) -> None:
+    """Store what was counted so far."""
+    scopes: dict[tuple[str, str], list[Datum]] = {}
+    for (name, minute), (count, total, least, most) in rooms.streams.tally.take().items():
+        account, region, stream, shard, metric = name
+        dimensions = {"StreamName": stream, **({"ShardId": shard} if shard else {})}
+        unit = _UNITS.get(metric.rpartition(".")[2], "Bytes" if metric.endswith("Bytes") else "Count")
+        datum = Datum(metric, dimensions, 0.0, minute, unit, 60, Summary(count, total, least, most))
+        scopes.setdefault((account, region), []).append(datum)
+    for scope, data in scopes.items():
+        rooms.metrics.put(*scope, _NAMESPACE, data)
+
+
+def _add(rooms: Rooms, record: Record, shard: str, values: dict[str, float]) -> None:
+    asked = record.body["ShardLevelMetrics"]
+    now, first = rooms.clock.now(), False
+    for metric, value in values.items():
+        if not shard or metric in asked:
+            name = Counted(record.key.account, record.key.region, record.key.name, shard, metric)
+            first |= rooms.streams.tally.add(name, value, now)
+    if first:
+        rooms.background.run_later(_NAME, lambda: store(rooms), _STORE_SECONDS)
