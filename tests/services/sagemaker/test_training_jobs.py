@@ -225,7 +225,6 @@ NOT_DONE = {
         "ProfilerRuleConfigurations": [{"RuleConfigurationName": "r", "RuleEvaluatorImage": "i"}]
     },
     "TensorBoardOutputConfig": {"TensorBoardOutputConfig": {"S3OutputPath": "s3://out"}},
-    "ExperimentConfig": {"ExperimentConfig": {"ExperimentName": "e"}},
     "RemoteDebugConfig": {"RemoteDebugConfig": {"EnableRemoteDebug": True}},
     "InfraCheckConfig": {"InfraCheckConfig": {"EnableInfraCheck": True}},
     "ServerlessJobConfig": {"ServerlessJobConfig": {"BaseModelArn": "arn", "JobType": "FineTuning"}},
