@@ -9,7 +9,7 @@ import msgspec
 from clary.transform.capture import append_to_records, append_to_rows, manifests
 from clary.transform.plan import Object
 from tests.transform.test_filters_and_joins import processing
-from tests.transform.test_transforms import PLAIN, as_lines, booster, desk, expected  # noqa: F401 - fixtures
+from tests.transform.transform_desk import PLAIN, as_lines
 
 START = datetime(2022, 8, 30, 0, 49, 15, tzinfo=UTC)
 ID = "[0-9a-f-]{36}"
@@ -38,7 +38,7 @@ def test_where_manifests_lie() -> None:
     }
 
 
-def test_a_transform_that_captures(desk, expected) -> None:  # noqa: F811
+def test_a_transform_that_captures(desk, expected) -> None:
     desk.put("captured-in/a.csv", PLAIN)
     capture = {"DestinationS3Uri": f"s3://{desk.bucket}/captured", "GenerateInferenceId": True}
     job, outputs = desk.transform("tr-captured", "captured-in/", DataCaptureConfig=capture)

@@ -6,126 +6,15 @@ import json
 import os
 import signal
 import sys
-import tarfile
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-import xgboost
 
 from clary.formats.recordio import write_records
-from tests.main_job import KMEANS, ROLE, XGBOOST, MainJob, labelled_rows, wait_until
-
-GROUP = "/aws/sagemaker/TransformJobs"
-ENDED = ("Completed", "Failed", "Stopped")
-JSON_LINES = "application/jsonlines"
-
-
-class TransformDesk(MainJob):
-    """A bucket with models, and what is transformed with them."""
-
-    def register(self, name, image, files, **container):
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w:gz") as tar:
-            for path in files:
-                tar.add(path, path.name)
-        self.put(f"models/{name}.tar.gz", archive.getvalue())
-        data = f"s3://{self.bucket}/models/{name}.tar.gz"
-        container = {"Image": image, "ModelDataUrl": data, **container}
-        self.sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)
-
-    def begin(self, name, prefix, *, model="xgb", output=None, kind="S3Prefix", count=1, processing=None, **changes):
-        given = changes.pop("given", {"ContentType": "text/csv", "SplitType": "Line"})
-        source = {"S3DataSource": {"S3DataType": kind, "S3Uri": f"s3://{self.bucket}/{prefix}"}}
-        output = {"Accept": "text/csv", "AssembleWith": "Line"} if output is None else output
-        if processing:
-            changes["DataProcessing"] = processing
-        self.sagemaker.create_transform_job(
-            TransformJobName=name,
-            ModelName=model,
-            TransformInput={"DataSource": source, **given},
-            TransformOutput={"S3OutputPath": f"s3://{self.bucket}/out/{name}", **output},
-            TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": count},
-            **changes,
-        )
-
-    def description(self, name):
-        return self.sagemaker.describe_transform_job(TransformJobName=name)
-
-    def finish(self, name):
-        def ended():
-            found = self.description(name)
-            return found if found["TransformJobStatus"] in ENDED else None
-
-        return wait_until(ended, f"{name} never ended")
-
-    def transform(self, name, prefix, **options):
-        """The job's end and its outputs by key."""
-        self.begin(name, prefix, **options)
-        return self.finish(name), self.outputs(name)
-
-    def outputs(self, name):
-        found = self.s3.list_objects_v2(Bucket=self.bucket, Prefix=f"out/{name}/").get("Contents", [])
-        return {
-            item["Key"].removeprefix(f"out/{name}/"): self.s3.get_object(Bucket=self.bucket, Key=item["Key"])[
-                "Body"
-            ].read()
-            for item in found
-        }
-
-    def log_of(self, name):
-        """The lines of each stream of a job."""
-        logs = self.client("logs")
-        streams = logs.describe_log_streams(logGroupName=GROUP, logStreamNamePrefix=f"{name}/")["logStreams"]
-        return {
-            stream["logStreamName"]: [
-                event["message"]
-                for event in logs.get_log_events(
-                    logGroupName=GROUP, logStreamName=stream["logStreamName"], startFromHead=True
-                )["events"]
-            ]
-            for stream in streams
-        }
-
-    def data_log(self, name):
-        return [line for stream, lines in self.log_of(name).items() if stream.endswith("/data-log") for line in lines]
-
-
-ROWS = np.random.default_rng(0).normal(size=(300, 3)).round(3)
-IDS = np.arange(len(ROWS))
-PLAIN = "".join(f"{','.join(map(str, row))}\n" for row in ROWS.tolist()).encode()
-WITH_IDS = "".join(f"{number},{','.join(map(str, row))}\n" for number, row in enumerate(ROWS.tolist())).encode()
-
-
-@pytest.fixture(scope="session")
-def booster():
-    table = np.array([line.split(",") for line in labelled_rows().decode().splitlines()], float)
-    matrix = xgboost.DMatrix(table[:, 1:], label=table[:, 0])
-    return xgboost.train({"objective": "binary:logistic", "nthread": 1}, matrix, 3)
-
-
-@pytest.fixture(scope="session")
-def expected(booster):
-    """A line for each row of ROWS."""
-    return [str(score) for score in booster.predict(xgboost.DMatrix(ROWS)).tolist()]
-
-
-@pytest.fixture(scope="session")
-def desk(aws, booster, tmp_path_factory):
-    desk = TransformDesk(aws, "transforms-bucket")
-    desk.s3.create_bucket(Bucket=desk.bucket)
-    path = tmp_path_factory.mktemp("model") / "xgboost-model"
-    booster.save_model(path.with_suffix(".ubj"))
-    path.with_suffix(".ubj").rename(path)
-    desk.register("xgb", XGBOOST, [path])
-    desk.put("plain/a.csv", PLAIN)
-    desk.put("ids/a.csv", WITH_IDS)
-    return desk
-
-
-def as_lines(output):
-    return output.decode().split("\n")[:-1]
+from tests.main_job import KMEANS, XGBOOST, wait_until
+from tests.transform.transform_desk import IDS, JSON_LINES, PLAIN, ROWS, as_lines
 
 
 def test_each_object_has_its_output_below_its_own_path(desk, expected):

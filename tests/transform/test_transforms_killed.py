@@ -11,7 +11,7 @@ import pytest
 
 from tests.main_job import ROLE, XGBOOST, MainJob, labelled_rows, wait_until
 from tests.test_kill import Server, alive
-from tests.transform.test_transforms import TransformDesk, as_lines
+from tests.transform.transform_desk import TransformDesk, as_lines
 
 KILLS = int(os.environ.get("KILLS", "3"))
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 30 * KILLS)]
