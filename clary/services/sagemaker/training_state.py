@@ -25,6 +25,9 @@ _STATUS_OF = {
 }
 """Secondary status -> status; every other one is InProgress, or stays Stopping."""
 
+_BEFORE_STOPPING = ("Starting", "Pending", "Downloading", "Training", "Interrupted")
+"""What a job may still come to while the order to stop is on its way; it is Stopping all the same."""
+
 _MESSAGES = {
     "Starting": "Starting the training job",
     "Pending": "Waiting for cores and memory",
@@ -100,7 +103,8 @@ def _advance(record: Record, secondary: str, change: dict[str, Any]) -> None:
     body, transitions = record.body, _transitions(record)
     new, last = _transition(secondary, change["Time"], change.get("StatusMessage", "")), transitions[-1]
     again = (last["Status"], last["StatusMessage"]) == (new["Status"], new["StatusMessage"])
-    if again or new["StartTime"] < last["StartTime"]:
+    overtaken = record.status == "Stopping" and secondary in _BEFORE_STOPPING
+    if again or overtaken or new["StartTime"] < last["StartTime"]:
         return
     last["EndTime"] = new["StartTime"]
     body["SecondaryStatusTransitions"] = [*transitions, new]

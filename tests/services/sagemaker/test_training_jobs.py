@@ -180,6 +180,8 @@ def test_stopping(desk):
     with pytest.raises(ValidationException, match="because the training job is in status Stopping"):
         desk(stop_training_job, TrainingJobName="job")
     desk.tell(ARN, SecondaryStatus="Stopping")
+    desk.tell(ARN, SecondaryStatus="Training")  # it began while the order was on its way
+    assert describe(desk)["SecondaryStatus"] == "Stopping"
     desk.tell(ARN, SecondaryStatus="Uploading")
     assert describe(desk)["TrainingJobStatus"] == "Stopping"
     desk.tell(ARN, SecondaryStatus="Stopped")
