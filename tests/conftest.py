@@ -1,9 +1,11 @@
 """A real server on a free port, boto3 clients of it, and a real Postgres."""
 
+import functools
 import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -98,6 +100,32 @@ def aws(server):
         return clients[key]
 
     return client
+
+
+# SDK v2 and v3 exclude each other, and the CLI carries its own botocore.
+SDKS = {
+    "v2": ["sagemaker==2.257.7", "scikit-learn"],
+    "v3": ["sagemaker==3.27.0", "scikit-learn"],
+    "cli": ["awscli==1.46.3"],
+}
+
+
+@pytest.fixture(scope="session")
+def sdk_environment(tmp_path_factory):
+    """`sdk_environment("v2")`: the folder of the programs of a virtual environment with that client, made once a run.
+
+    Tests that use the same one stand in one xdist_group, so that one process makes it.
+    """
+
+    @functools.cache
+    def make(name):
+        folder = tmp_path_factory.mktemp(name)
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, *SDKS[name]], check=True, timeout=900)
+        return folder / "bin"
+
+    return make
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Every example runs, with the clients it is written for: their own environments are made here, unmodified."""
+"""Every example runs, with the clients it is written for, unmodified and in environments of their own."""
 
 import os
 import re
@@ -12,27 +12,6 @@ from clary import clients
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
-
-# SDK v2 and v3 exclude each other, and the CLI carries its own botocore.
-ENVIRONMENTS = {
-    "v2": ["sagemaker==2.257.7", "scikit-learn"],
-    "v3": ["sagemaker==3.27.0", "scikit-learn"],
-    "cli": ["awscli==1.46.3"],
-}
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """`environment("v2")`: the folder of the programs of a fresh virtual environment with these packages."""
-
-    def make(name):
-        folder = tmp_path_factory.mktemp(name)
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*pip, *ENVIRONMENTS[name]], check=True, timeout=900)
-        return folder / "bin"
-
-    return make
 
 
 def run(server, *command, programs=None, timeout=240):
@@ -99,24 +78,26 @@ def test_lda(server):
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_sagemaker_sdk_v2(server, environment):
-    programs = environment("v2")
+@pytest.mark.xdist_group("sdk-v2")
+def test_sagemaker_sdk_v2(server, sdk_environment):
+    programs = sdk_environment("v2")
     output = run(server, programs / "python", EXAMPLES / "sagemaker_sdk_v2.py", timeout=600)
     assert "XGBoost: accuracy 0.9" in output and "K-Means: " in output
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_sagemaker_sdk_v3(server, environment):
-    programs = environment("v3")
+@pytest.mark.xdist_group("sdk-v3")
+def test_sagemaker_sdk_v3(server, sdk_environment):
+    programs = sdk_environment("v3")
     output = run(server, programs / "python", EXAMPLES / "sagemaker_sdk_v3.py", timeout=600)
     assert "Completed" in output and "accuracy 0.9" in output
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_aws_cli(server, environment):
-    output = run(server, "sh", EXAMPLES / "aws_cli.sh", programs=environment("cli"))
+def test_aws_cli(server, sdk_environment):
+    output = run(server, "sh", EXAMPLES / "aws_cli.sh", programs=sdk_environment("cli"))
     assert "training job: Completed" in output and "scores: 0.9" in output
 
 

@@ -1,0 +1,12 @@
+"""The flows of the SageMaker Python SDK v3, unmodified, after `eval "$(clary env)"`: python v3_flows.py [FLOW ...]."""
+
+import sys
+
+import flow
+import v3_hosting
+import v3_jobs
+
+FLOWS = flow.flows_of(v3_hosting, v3_jobs)
+
+if __name__ == "__main__":
+    flow.run(FLOWS, sys.argv[1:])
