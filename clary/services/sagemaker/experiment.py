@@ -14,8 +14,7 @@ from clary.wire import Call, operation
 @operation
 def create_experiment(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Write one record."""
-    record = call.rooms.records.create(*experiment_records.draft(call, EXPERIMENT, request))
-    return {EXPERIMENT.arn: record.body[EXPERIMENT.arn]}
+    return experiment_records.create(call, EXPERIMENT, request)
 
 
 @operation

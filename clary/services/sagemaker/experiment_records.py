@@ -1,42 +1,38 @@
-"""What experiments, trials, their components and lineage have in common: drafts, updates, listings."""
+"""What experiments, trials, their components and lineage have in common: creation, updates, listings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from clary.services.sagemaker import listing, resources
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.model_package_group import caller
 from clary.services.sagemaker.resources import Kind
-from clary.store.records import Key, Record
+from clary.store.records import Draft, Key, Record, RecordExists
 from clary.wire import Call
 
 
-class New(NamedTuple):
-    """The key and the body of a resource that is to be created."""
+def create(call: Call, kind: Kind, request: dict[str, Any], parent: Key | None = None, **more: Any) -> dict[str, Any]:
+    """Write the record of a resource, below its parent's where it has one; ValidationException where its name is taken.
 
-    key: Key
-    body: dict[str, Any]
-
-
-def draft(call: Call, kind: Kind, request: dict[str, Any], **more: Any) -> New:
-    """A resource as it is asked for; ValidationException where its name is taken."""
+    The words are AWS's: the SDKs look for the last two of them.
+    """
     name = request[kind.name]
     key = resources.key_of(call, kind, name)
-    if call.rooms.records.get(key) is not None:
-        raise taken(kind, name)
-    return New(
-        key, {"DisplayName": name, **request, kind.arn: resources.arn_of(key), "CreatedBy": caller(call), **more}
-    )
-
-
-def taken(kind: Kind, name: str) -> ValidationException:
-    """AWS's words for a name that is taken; the SDKs look for the last two of them."""
-    title = kind.name.removesuffix("Name")
-    return ValidationException(
-        f"{title} names must be unique within an AWS account and region. {title} with name ({name}) already exists."
-    )
+    arn = resources.arn_of(key)
+    body = {"DisplayName": name, **request, kind.arn: arn, "CreatedBy": caller(call), **more}
+    try:
+        if parent is None:
+            call.rooms.records.create(key, body)
+        elif call.rooms.records.create_under(parent, lambda _: Draft(key, body)) is None:
+            raise resources.not_found(parent)
+    except RecordExists:
+        title = kind.name.removesuffix("Name")
+        raise ValidationException(
+            f"{title} names must be unique within an AWS account and region. {title} with name ({name}) already exists."
+        ) from None
+    return {kind.arn: arn}
 
 
 def timed(record: Record) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from clary.services.sagemaker import experiment_records, listing, resources
 from clary.services.sagemaker.errors import ValidationException
 from clary.services.sagemaker.resources import EXPERIMENT, TRIAL, TRIAL_COMPONENT
-from clary.store.records import Draft, Record
+from clary.store.records import Record
 from clary.wire import Call, operation
 
 
@@ -15,10 +15,7 @@ from clary.wire import Call, operation
 def create_trial(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Write one record below an experiment's."""
     experiment = resources.key_of(call, EXPERIMENT, request["ExperimentName"])
-    new = experiment_records.draft(call, TRIAL, request, ExperimentKey=experiment.name)
-    if call.rooms.records.create_under(experiment, lambda _: Draft(*new)) is None:
-        raise resources.not_found(experiment)
-    return {TRIAL.arn: new.body[TRIAL.arn]}
+    return experiment_records.create(call, TRIAL, request, experiment, ExperimentKey=experiment.name)
 
 
 @operation

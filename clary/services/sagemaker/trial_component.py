@@ -25,8 +25,7 @@ MAX_PARAMETERS, MAX_ARTIFACTS, MAX_TRIALS = 300, 60, 500
 @operation
 def create_trial_component(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Write one record."""
-    record = call.rooms.records.create(*experiment_records.draft(call, TRIAL_COMPONENT, request, Trials=[]))
-    return {TRIAL_COMPONENT.arn: record.body[TRIAL_COMPONENT.arn]}
+    return experiment_records.create(call, TRIAL_COMPONENT, request, Trials=[])
 
 
 @operation

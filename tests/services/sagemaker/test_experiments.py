@@ -1,6 +1,7 @@
 """Experiments, trials, trial components and their metrics, through boto3."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -48,6 +49,24 @@ def test_a_taken_name_is_refused_in_the_words_that_the_sdk_looks_for(sagemaker, 
     assert (code, message.endswith(f"with name ({run.upper()}) already exists.")) == ("ValidationException", True)
     code, message = code_and_message(sagemaker.create_trial_component, TrialComponentName=f"{run}-run")
     assert (code, "already exists" in message) == ("ValidationException", True)
+    code, message = code_and_message(sagemaker.create_trial, TrialName=f"{run}-trial", ExperimentName=run)
+    assert (code, "already exists" in message) == ("ValidationException", True)
+
+
+def test_of_many_who_create_at_once_one_does(sagemaker):
+    """And the others are refused at the first try, where the SDKs' retries would hide another answer."""
+
+    def create(_):
+        try:
+            return sagemaker.create_experiment(ExperimentName=name)["ResponseMetadata"]
+        except ClientError as problem:
+            return problem.response["ResponseMetadata"]
+
+    name = f"at-once-{time.time_ns()}"
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(create, range(8)))
+    assert sorted(answer["HTTPStatusCode"] for answer in answers) == [200, *[400] * 7]
+    assert {answer["RetryAttempts"] for answer in answers} == {0}
 
 
 def test_what_is_missing_is_named(sagemaker):
