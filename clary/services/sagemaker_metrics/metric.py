@@ -13,17 +13,18 @@ from clary.store.records import Key
 from clary.wire import Call, operation
 
 OLDEST, NEWEST = 14 * 86_400.0, 2 * 3_600.0  # seconds before and after now that a point may lie
+LARGEST = 2.0**360  # as in CloudWatch, where the points go on AWS; NaN is no value there either
 _SECONDS = {"OneMinute": 60, "FiveMinute": 300, "OneHour": 3600}
 
 
 @operation
 def batch_put_metrics(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Keep the points; one that lies too far from now is an error of its own and keeps none of the others back."""
+    """Keep the points; one too far from now, or of no value, is an error of its own and keeps no other back."""
     key = resources.key_of(call, TRIAL_COMPONENT, request["TrialComponentName"])
     now = call.rooms.clock.now()
     taken, errors = [], []
     for index, datum in enumerate(request["MetricData"]):
-        if now - OLDEST <= datum["Timestamp"] <= now + NEWEST:
+        if now - OLDEST <= datum["Timestamp"] <= now + NEWEST and abs(datum["Value"]) <= LARGEST:
             taken.append((datum["MetricName"], Point(datum["Timestamp"], datum.get("Step"), datum["Value"])))
         else:
             errors.append({"Code": "VALIDATION_ERROR", "MetricIndex": index})

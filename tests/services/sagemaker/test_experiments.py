@@ -1,5 +1,6 @@
 """Experiments, trials, trial components and their metrics, through boto3."""
 
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -187,6 +188,15 @@ def test_a_point_too_far_from_now_is_refused_alone(aws, sagemaker, run):
     assert summary["Count"] == 1
     with pytest.raises(ClientError, match="does not exist"):
         metrics.batch_put_metrics(TrialComponentName="nowhere", MetricData=points(1.0, now=now))
+
+
+def test_a_point_that_is_no_number_is_refused_alone(aws, sagemaker, run):
+    metrics, now = aws("sagemaker-metrics"), int(time.time())
+    data = points(math.nan, 2.0, math.inf, -1e200, now=now)
+    answer = metrics.batch_put_metrics(TrialComponentName=f"{run}-run", MetricData=data)
+    assert [error["MetricIndex"] for error in answer["Errors"]] == [0, 2, 3]
+    (summary,) = sagemaker.describe_trial_component(TrialComponentName=f"{run}-run")["Metrics"]
+    assert (summary["Count"], summary["Avg"], summary["StdDev"]) == (1, 2.0, 0.0)
 
 
 def test_a_search_finds_components_by_trial_and_by_metric(aws, sagemaker, run):
