@@ -19,11 +19,10 @@ class StreamGone(Exception):
 
 
 class Group:
-    """Those who wait for the same flush, and the shards where it failed."""
+    """Those who wait for the same flush."""
 
     def __init__(self) -> None:
         self.done = False
-        self.failed: dict[int, OSError] = {}
 
 
 class StreamLog:
@@ -60,7 +59,8 @@ class StreamLog:
         with self._flushing:
             if not group.done:  # else whoever flushed before us took ours along
                 self._flush()
-        return places, {number: group.failed[number] for number in puts if number in group.failed}
+        failed = {number: staged.problem for number, (_, _, staged) in places.items() if staged.problem}
+        return {number: (index, arrival) for number, (index, arrival, _) in places.items()}, failed
 
     def shard(self, number: int) -> ShardLog:
         """The log of a shard, for reading."""
@@ -127,17 +127,15 @@ class StreamLog:
         for number, staged in batches.items():
             try:
                 logs[number].write(staged)
-            except OSError as refused:
-                group.failed[number] = refused
-        written = [number for number in batches if number not in group.failed]
-        for number, problem in zip(written, self._sync([logs[number] for number in written]), strict=True):
-            if problem:
-                group.failed[number] = problem
+            except OSError as problem:
+                staged.problem = problem
+        written = [number for number, staged in batches.items() if not staged.problem]
+        for number, failed in zip(written, self._sync([logs[number] for number in written]), strict=True):
+            batches[number].problem = failed
         with self._lock:
             for number, staged in batches.items():
-                if number in group.failed:
-                    self._group.failed[number] = group.failed[number]
-                    logs[number].fail()
+                if staged.problem:
+                    logs[number].fail(staged.problem)
                 else:
                     logs[number].acknowledge(staged)
         group.done = True

@@ -87,14 +87,14 @@ class Segment:
         found = bisect_left(self._marks(), arrival, key=lambda mark: mark.arrival)
         return self._marks()[found - 1].offset if found else 0
 
-    def read(self, place: int, first: int, most: int, room: int) -> tuple[list[Entry], int]:
+    def read(self, place: int, first: int, most: int, room: int, *, one: bool = True) -> tuple[list[Entry], int]:
         """Entries from index `first` on, looked for from a place on, and the room left: see `decode`."""
         found: list[Entry] = []
         length = _CHUNK
         with self.path.open("rb") as file:
             while place < self.size and len(found) < most and room >= 0:
                 buffer = os.pread(file.fileno(), min(length, self.size - place), place)
-                entries, used, room = decode(buffer, first, most - len(found), room, one=not found)
+                entries, used, room = decode(buffer, first, most - len(found), room, one=one and not found)
                 found += entries
                 if not used and room >= 0:
                     if length > _CHUNK or len(buffer) < min(length, self.size - place):

@@ -24,6 +24,8 @@ class Staged:
         self.size = 0
         self.next_index = 0
         self.arrival = 0
+        self.problem: OSError | None = None
+        """Why none of them is stored."""
 
 
 class ShardLog:
@@ -41,8 +43,8 @@ class ShardLog:
         self._next, self._staged_arrival = tail.at, tail.arrival
         self._staged = Staged()
 
-    def stage(self, puts: list[Put], now: int) -> tuple[int, int]:
-        """Give entries their places; returns the first one's index and the arrival of all."""
+    def stage(self, puts: list[Put], now: int) -> tuple[int, int, Staged]:
+        """Give entries their places; returns the first one's index, the arrival of all, and whom they wait with."""
         staged, index = self._staged, self._next
         now = self._staged_arrival = max(now, self._staged_arrival)  # a clock that goes back doesn't
         staged.marks.append((index, now, staged.size))
@@ -52,7 +54,7 @@ class ShardLog:
             staged.size += len(head) + len(data)
         self._next = staged.next_index = index + len(puts)
         staged.arrival = now
-        return index, now
+        return index, now, staged
 
     def take_staged(self) -> Staged | None:
         """What waits, if anything does, to be written; what is staged from now on is for the flush after it."""
@@ -83,8 +85,9 @@ class ShardLog:
         segment.size += staged.size
         self.arrival, self.end = staged.arrival, staged.next_index
 
-    def fail(self) -> None:
+    def fail(self, problem: OSError) -> None:
         """Forget what was not synced, here and if possible in the file; the next write begins a new segment."""
+        self._staged.problem = problem
         self._staged, self._next, self._broken = Staged(), self.end, True
         self.close()
         if self._segments:
@@ -94,16 +97,17 @@ class ShardLog:
     def read(self, index: int, most: int, room: int) -> list[Entry]:
         """At most so many entries from an index on, with keys and data of `room` bytes; the first in any case."""
         found: list[Entry] = []
-        while index < self.end and len(found) < most and room >= 0:
+        while len(found) < most and room >= 0:
             segments = self._segments
-            number = max(bisect_right(segments, index, key=lambda segment: segment.first) - 1, 0)
+            index = max(index, segments[0].first if segments else self.end)
+            if index >= self.end:
+                break
+            number = bisect_right(segments, index, key=lambda segment: segment.first) - 1
             segment = segments[number]
             until = segments[number + 1].first if number + 1 < len(segments) else self.end
-            index = max(index, segment.first)
+            left = min(most - len(found), until - index)
             try:
-                entries, room = segment.read(
-                    segment.place_of(index), index, min(most - len(found), until - index), room
-                )
+                entries, room = segment.read(segment.place_of(index), index, left, room, one=not found)
             except FileNotFoundError:  # trimmed meanwhile
                 continue
             if not entries and room >= 0:
@@ -125,7 +129,7 @@ class ShardLog:
         return self._segments[0].first if self._segments else self.end
 
     def trim(self, before: int) -> None:
-        """Delete the segments whose entries all arrived before that time."""
+        """Delete the segments after which another one began before that time: all they hold is older."""
         if self._segments and self.arrival < before and self._segments[-1].size:
             self._roll()
         while len(self._segments) > 1:

@@ -100,6 +100,9 @@ def test_what_is_written_botocore_reads_back(operation):
     model, shape = operation.service.model, operation.model.output.shape
     document = example(model, shape, full=True)
     protocol = model.protocol
+    members = [model.shapes[member.shape] for member in model.shapes[shape].members.values()]
+    if protocol == "json" and any(member.eventstream for member in members):
+        return  # all of the answer is the stream: a consumer of Kinesis reads it in the tests of that service
     response = operation.codec(protocol).encode(Reply(document), "request-id")
     assert isinstance(response.body, bytes)
     raw = {

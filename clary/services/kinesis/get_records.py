@@ -69,6 +69,7 @@ def read(call: Call, record: Record, number: int, index: int, most: int, room: i
         log = call.rooms.streams.open(record.body["Id"]).shard(number)
     except StreamGone:
         raise stream_record.not_found(call, record.key.name) from None
+    end = log.end  # before reading, so that nothing that comes meanwhile is passed over
     entries = log.read(index, most, room)
     if entries and entries[0].arrival < oldest:
         entries = log.read(log.first_since(oldest), most, room)
@@ -84,7 +85,7 @@ def read(call: Call, record: Record, number: int, index: int, most: int, room: i
                 "PartitionKey": key,
             }
         )
-    after = entries[-1].at + 1 if entries else max(index, log.end if index < log.end else index)
+    after = entries[-1].at + 1 if entries else max(index, end)
     caught_up = after >= log.end
     behind = 0 if caught_up or not entries else max(0, int(now * 1000) - entries[-1].arrival)
     return Stretch(records, after, behind, caught_up and "Closed" in held, size)
