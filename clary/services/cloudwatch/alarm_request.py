@@ -6,7 +6,12 @@ from typing import Any
 
 from clary.names import parse_arn
 from clary.services.cloudwatch.alarm_judgement import COMPARISONS, MISSING_DATA
-from clary.services.cloudwatch.errors import InvalidParameterCombination, MissingParameter, ValidationError
+from clary.services.cloudwatch.errors import (
+    InvalidParameterCombination,
+    InvalidParameterValue,
+    MissingParameter,
+    ValidationError,
+)
 from clary.services.cloudwatch.metric_data import dimensions_of
 from clary.services.cloudwatch.metric_query import check_queries
 from clary.services.cloudwatch.statistic import SIMPLE, find_statistic
@@ -86,8 +91,14 @@ def _refuse(request: dict[str, Any]) -> None:
         raise ValidationError("EvaluationWindow.WallClockWindow is not supported by Clary: windows are sliding.")
     if request.get("ActionConfiguration", {}).get("AlarmTagsPropagation", {}).get("Enabled"):
         raise ValidationError("ActionConfiguration.AlarmTagsPropagation is not supported by Clary.")
-    if request.get("EvaluateLowSampleCountPercentile", "evaluate") != "evaluate":
+    option = request.get("EvaluateLowSampleCountPercentile", "evaluate")
+    if option == "ignore":
         raise ValidationError("EvaluateLowSampleCountPercentile can only be 'evaluate' in Clary.")
+    if option != "evaluate":
+        raise ValidationError(
+            f"Option {option} is not supported. Supported options for parameter EvaluateLowSampleCountPercentile are "
+            "evaluate and ignore."
+        )
 
 
 def _check_metric(request: dict[str, Any]) -> None:
@@ -98,7 +109,7 @@ def _check_metric(request: dict[str, Any]) -> None:
     if bool(simple) == bool(extended):
         raise InvalidParameterCombination("Exactly one of Statistic and ExtendedStatistic must be specified.")
     if extended and (extended in SIMPLE or find_statistic(extended) is None):
-        raise ValidationError(f"The value {extended} for parameter ExtendedStatistic is not supported.")
+        raise InvalidParameterValue(f"The value {extended} for parameter ExtendedStatistic is not supported.")
     dimensions_of(request.get("Dimensions", []), "Dimensions")
 
 

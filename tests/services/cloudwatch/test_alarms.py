@@ -215,9 +215,7 @@ def test_alarms_are_found_by_page_and_by_metric(cloudwatch):
     assert cloudwatch("DescribeAlarmsForMetric", Namespace="n", MetricName="b", Dimensions=dimensions) == {
         "MetricAlarms": []
     }
-    with pytest.raises(ServiceError) as error:
-        cloudwatch("DeleteAlarms", AlarmNames=["a1", "c", "a2"])
-    assert error.value.code == "ResourceNotFound"
+    assert cloudwatch("DeleteAlarms", AlarmNames=["a1", "c", "a2"]) == {}
     assert [row["AlarmName"] for row in cloudwatch("DescribeAlarms")["MetricAlarms"]] == ["a3", "b"]
 
 
@@ -229,7 +227,7 @@ def test_alarms_are_found_by_page_and_by_metric(cloudwatch):
         ({"AlarmActions": [POLICY.replace("us-east-1", "eu-west-1")]}, "ValidationError", "another account or region"),
         ({"Statistic": None}, "InvalidParameterCombination", "Exactly one of Statistic"),
         ({"ExtendedStatistic": "p90"}, "InvalidParameterCombination", "Exactly one of Statistic"),
-        ({"Statistic": None, "ExtendedStatistic": "p900"}, "ValidationError", "p900"),
+        ({"Statistic": None, "ExtendedStatistic": "p900"}, "InvalidParameterValue", "p900"),
         ({"Period": 45}, "ValidationError", "multiple of 60"),
         ({"Period": None}, "MissingParameter", "Period"),
         ({"Threshold": None}, "MissingParameter", "Threshold"),
@@ -238,7 +236,8 @@ def test_alarms_are_found_by_page_and_by_metric(cloudwatch):
         ({"TreatMissingData": "guess"}, "ValidationError", "Option guess is not supported"),
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "ValidationError", "anomaly detection"),
         ({"ThresholdMetricId": "band"}, "ValidationError", "ThresholdMetricId asks for"),
-        ({"EvaluateLowSampleCountPercentile": "ignore"}, "ValidationError", "EvaluateLowSampleCountPercentile"),
+        ({"EvaluateLowSampleCountPercentile": "ignore"}, "ValidationError", "can only be 'evaluate'"),
+        ({"EvaluateLowSampleCountPercentile": "guess"}, "ValidationError", "Option guess is not supported"),
         ({"Metrics": []}, "InvalidParameterCombination", "mutually exclusive"),
     ],
 )
