@@ -127,9 +127,9 @@ def disassociate_trial_component(call: Call, request: dict[str, Any]) -> dict[st
 
 
 def _associated(call: Call, request: dict[str, Any], change: Any) -> dict[str, Any]:
+    trial = resources.find(call, TRIAL, request["TrialName"]).key  # AWS misses the trial before the component
     key = resources.key_of(call, TRIAL_COMPONENT, request["TrialComponentName"])
     component = resources.change(call.rooms, key, change)
-    trial = resources.key_of(call, TRIAL, request["TrialName"])
     return {TRIAL_COMPONENT.arn: component.body[TRIAL_COMPONENT.arn], TRIAL.arn: resources.arn_of(trial)}
 
 

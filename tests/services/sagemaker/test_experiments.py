@@ -131,6 +131,9 @@ def test_what_is_linked_is_not_deleted(sagemaker, run):
     assert "still has trials" in code_and_message(sagemaker.delete_experiment, ExperimentName=run)[1]
     assert component in code_and_message(sagemaker.delete_trial, TrialName=trial)[1]
     assert trial in code_and_message(sagemaker.delete_trial_component, TrialComponentName=component)[1]
+    neither = {"TrialComponentName": "none-such", "TrialName": "none-such"}
+    code, message = code_and_message(sagemaker.associate_trial_component, **neither)
+    assert code == "ResourceNotFound" and "experiment-trial/none-such" in message
     sagemaker.disassociate_trial_component(TrialComponentName=component, TrialName=trial)
     sagemaker.delete_trial_component(TrialComponentName=component)
     sagemaker.delete_trial(TrialName=trial)
