@@ -96,7 +96,7 @@ def search(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     searched = SEARCHED[resource]
     known = {*load_model("sagemaker").shapes[_SHAPES.get(resource, resource)].members, "Metrics"}
     order = request.get("SortBy") or ("LastModifiedTime" if "LastModifiedTime" in known else "CreationTime")
-    _check_properties(resource, known, [order, *(search_expressions.names(expression) if expression else ())])
+    _check_properties(known, [order, *(search_expressions.names(expression) if expression else ())])
     found = []
     for record in listing.every(call, searched.kind):
         document = searched.describe(call.rooms, record)
@@ -114,10 +114,10 @@ def _searchable(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "Tags": tags, "Metrics": metrics}
 
 
-def _check_properties(resource: str, known: set[str], names: list[str]) -> None:
+def _check_properties(known: set[str], names: list[str]) -> None:
     for name in names:
         if name.partition(".")[0].lower() not in {property_.lower() for property_ in known}:
-            raise ValidationException(f"{name!r} is not a property of {resource}; its properties are {sorted(known)}.")
+            raise ValidationException(f"Unknown property name: {name}")
 
 
 def _sorted(documents: list[dict[str, Any]], order: str, *, descending: bool) -> list[dict[str, Any]]:

@@ -103,7 +103,7 @@ def test_order_and_pages(jobs):
 @pytest.mark.parametrize(
     ("row", "sentence"),
     [
-        (("Nonsense", "Equals", "x"), "'Nonsense' is not a property of TrainingJob"),
+        (("Nonsense", "Equals", "x"), "Unknown property name: Nonsense"),
         (("TrainingJobName", "GreaterThan", "x"), "not supported for text"),
         (("ResourceConfig.InstanceCount", "Contains", "1"), "only supported for text properties"),
         (("ResourceConfig.InstanceCount", "Equals", "one"), "'one' is not a number"),
