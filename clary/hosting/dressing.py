@@ -28,6 +28,7 @@ def dress(settings: Settings, container: ContainerSpec, log: Log, check: Check) 
         root=start.root,
         working_folder=start.working_folder,
         port=start.port,
+        container=start.container,
         allow_unsandboxed=settings.allow_unsandboxed,
     )
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from clary.images.contained import Container
 from clary.sandbox import Mount
 
 
@@ -15,6 +16,7 @@ class ContainerSpec(msgspec.Struct, kw_only=True, frozen=True):
     root: str = ""
     working_folder: str = ""
     port: int = 0
+    container: Container | None = None
     allow_unsandboxed: bool = False
     model_uri: str = ""  # s3://bucket/key of a model.tar.gz, or a prefix where not compressed; "" for none
     compressed: bool = True

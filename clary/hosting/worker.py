@@ -17,6 +17,7 @@ from clary.hosting.elastic_inference import threads_of
 from clary.hosting.log_pipe import LogPipe
 from clary.hosting.readings import Readings
 from clary.hosting.spec import ContainerSpec, VariantSpec
+from clary.images.contained import contained
 from clary.jobs.host import Host
 from clary.sandbox import Mount, Program, SandboxError, WarmParent
 
@@ -76,6 +77,10 @@ class Worker:
         program.threads = threads_of(self._variant.accelerator_type)
         if self._variant.serverless:
             program.memory_bytes = self._variant.serverless.memory_bytes
+        socket = str(self._sockets / SOCKET)
+        program = contained(
+            program, self._container.container, self._container.environment, isolated=isolated, socket=socket
+        )
         try:
             await self._keep_running(program)
         finally:

@@ -5,7 +5,7 @@ is another class with the members of `Image`, and a line in `resolve`.
 """
 
 from clary.config import Settings
-from clary.images import recipes, register
+from clary.images import engine_image, recipes, register
 from clary.images.image import BuildError, Image, Start, UnknownImageError
 from clary.images.managed import REPOSITORIES, offered, resolve_managed
 
@@ -16,11 +16,13 @@ def resolve(settings: Settings, uri: str) -> Image:
     """The image behind a URI, or behind a name as `clary image list` shows it; UnknownImageError says what works."""
     if is_managed(uri):
         return resolve_managed(settings, uri)
-    if found := register.find(settings, uri):
+    if found := register.find(settings, uri) or engine_image.find(uri):
         return found
     raise UnknownImageError(
         f"{uri!r} is not an image that runs here. What runs: the built-in algorithms, script mode in the images "
-        f"{', '.join(sorted(REPOSITORIES))}, and what `clary image add` has registered on this machine."
+        f"{', '.join(sorted(REPOSITORIES))}, and what `clary image add` has registered on this machine. "
+        "Any other image needs Podman or Docker, and neither answers: install one (apt-get install podman) and let it "
+        "listen (systemctl enable --now podman.socket), or name its socket in DOCKER_HOST."
     )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from clary.errors import ClientError
+from clary.images.contained import Container
 from clary.sandbox import Mount
 
 Log = Callable[[str], None]
@@ -33,6 +34,8 @@ class Start(NamedTuple):
     working_folder: str = ""
     port: int = 0
     """Where it serves, in a network of its own; 0 where it listens on the socket that CLARY_SOCKET names."""
+    container: Container | None = None
+    """What runs in Podman or Docker instead; the rest is empty then."""
 
 
 class Image(Protocol):

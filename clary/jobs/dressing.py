@@ -24,12 +24,17 @@ def dress(settings: Settings, spec: JobSpec, check: Check) -> JobSpec:
     root = image.prepare(notes.append, check)
     run = image.train if spec.kind == "training" else image.process
     start = run(root, spec.command, spec.arguments)
+    if start.container and settings.compute:
+        raise images.BuildError(
+            f"The image {spec.image} runs in {start.container.engine} here, not on {settings.compute}"
+        )
     return msgspec.structs.replace(
         spec,
         command=start.command,
         arguments=[],
         root=start.root,
         working_folder=start.working_folder,
+        container=start.container,
         environment={**start.environment, **spec.environment},
         mounts=list(start.mounts),
         channels=[*map(_own, spec.channels), *_source_of(spec)],

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from clary.images.contained import Container
 from clary.jobs.instances import Capacity, capacity_of
 from clary.sandbox import Mount
 
@@ -71,6 +72,8 @@ class JobSpec(msgspec.Struct, kw_only=True, frozen=True):
     root: str = ""
     """The folder that it sees in place of the system."""
     working_folder: str = ""
+    container: Container | None = None
+    """What runs in Podman or Docker in place of a program of this machine."""
     hyperparameters: dict[str, str] = msgspec.field(default_factory=dict)
     environment: dict[str, str] = msgspec.field(default_factory=dict)
     channels: list[ChannelSpec] = msgspec.field(default_factory=list)

@@ -19,6 +19,7 @@ import msgspec
 
 from clary.cluster.plan import RelayPlan, relayed
 from clary.errors import ClientError
+from clary.images.contained import contained
 from clary.jobs import channels, tree
 from clary.jobs.channels import Staging
 from clary.jobs.checkpoints import Checkpoints, mounts_of
@@ -174,7 +175,7 @@ def _make_program(
     attempt: Attempt, spec: JobSpec, name: str, environment: dict[str, str], granted: Capacity, allow_unsandboxed: bool
 ) -> Program:
     count = len(spec.hosts)
-    return Program(
+    program = Program(
         entry="clary.algorithms.__main__:main" if spec.algorithm else "",
         command=spec.command,
         arguments=[spec.algorithm, "train"] if spec.algorithm else spec.arguments,
@@ -190,6 +191,14 @@ def _make_program(
         processes=PROCESSES,
         threads=max(1, granted.cores // count),
         allow_unsandboxed=allow_unsandboxed,
+    )
+    return contained(
+        program,
+        spec.container,
+        spec.environment,
+        isolated=spec.network_isolation,
+        network=f"clary-{hashlib.sha256(f'{spec.id}/{attempt.folder.name}'.encode()).hexdigest()[:16]}",
+        failure=os.fspath(_ml_of(attempt, name) / "output" / "failure"),
     )
 
 

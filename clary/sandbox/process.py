@@ -87,6 +87,8 @@ def run(program: Program) -> int:
 
 
 def _is_sandboxed(program: Program) -> bool:
+    if program.plain and program.entry:
+        return False
     sandboxed = namespaces_available()
     if program.command and not (sandboxed or program.allow_unsandboxed):
         raise SandboxError("the kernel refuses namespaces, so user code is not run (allow_unsandboxed would allow it)")

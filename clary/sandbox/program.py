@@ -39,4 +39,5 @@ class Program(msgspec.Struct, kw_only=True):
     processes: int = 0
     threads: int = 0  # 0: as many as there are cores
     die_with_parent: bool = True
+    plain: bool = False  # run an `entry` that is to reach what a sandbox hides as a plain process
     allow_unsandboxed: bool = False  # run `command` even where the kernel refuses namespaces

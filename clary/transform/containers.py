@@ -10,6 +10,7 @@ import msgspec
 
 from clary.hosting.connection import Pool, Response, WorkerLost, compose
 from clary.hosting.worker import SOCKET, serving_program
+from clary.images.contained import contained
 from clary.jobs.staging import PROCESSES
 from clary.sandbox import Program, Running, namespaces_available, start
 from clary.transform.spec import TransformSpec
@@ -168,7 +169,8 @@ def _program(number: int, place: int, spec: TransformSpec, ground: Ground) -> tu
     limited = msgspec.structs.replace(
         program, memory_bytes=ground.memory_bytes, processes=PROCESSES, threads=ground.threads
     )
-    return limited, str(sockets / SOCKET)
+    container, socket = spec.containers[place], str(sockets / SOCKET)
+    return contained(limited, container.container, container.environment, isolated=isolated, socket=socket), socket
 
 
 def _word(response: Response) -> Refused:

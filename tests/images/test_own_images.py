@@ -16,6 +16,12 @@ from tests.images.own_images import PROGRAM, make_root
 from tests.main_job import ROLE, MainJob, labelled_rows, wait_until
 
 
+@pytest.fixture(autouse=True)
+def no_engine(monkeypatch):
+    """What this machine has of Podman or Docker plays no role."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+
+
 @pytest.fixture(scope="module")
 def job(aws):
     name = f"own-{time.time_ns()}"
@@ -116,7 +122,7 @@ def test_a_root_file_system_takes_the_place_of_the_system(job, server, tmp_path)
     assert "sbin" not in log
     assert job.artefact(name) == ["settings.json"]
     call("remove", "rooted", "--data-dir", data)
-    with pytest.raises(ClientError, match=r"'rooted' is not an image that runs here.*clary image add"):
+    with pytest.raises(ClientError, match=r"'rooted' is not an image that runs here.*clary image add.*install podman"):
         job.start(f"own-{time.time_ns()}", image="rooted", settings={})
 
 
