@@ -1,5 +1,6 @@
 """SDK v2's jobs: training with logs, scripts, tuning, batch transform, processing, pipelines, experiments."""
 
+import os
 from pathlib import Path
 
 import sagemaker
@@ -90,6 +91,7 @@ def tuner():
         objective_type="Minimize",
         max_jobs=4,
         max_parallel_jobs=2,
+        base_tuning_job_name=f"one-{os.urandom(3).hex()}",  # the SDK's own names are of a minute
     )
     search.fit(channels())
     frame = search.analytics().dataframe()
@@ -99,6 +101,51 @@ def tuner():
     assert search.best_training_job() == best["TrainingJobName"]
     assert search.best_estimator().model_data.endswith("/model.tar.gz")
     assert HyperparameterTuner.attach(search.latest_tuning_job.name, sagemaker_session=session()).max_jobs == 4
+
+
+def tuner_of_two_algorithms_and_warm_start():
+    here, depth = session(), {"max_depth": IntegerParameter(1, 6)}
+    names = ("few", "more")
+    search = HyperparameterTuner.create(
+        {name: estimator(here, num_round=rounds) for name, rounds in zip(names, (5, 10), strict=True)},
+        dict.fromkeys(names, "validation:logloss"),
+        dict.fromkeys(names, depth),
+        objective_type="Minimize",
+        max_jobs=2,
+        max_parallel_jobs=2,
+    )
+    search.fit(
+        dict.fromkeys(names, channels()),
+        job_name=f"two-{os.urandom(3).hex()}",
+        include_cls_metadata=dict.fromkeys(names, False),
+    )
+    assert search.best_estimator().model_data
+    parent = HyperparameterTuner(estimator(here, num_round=5), "validation:logloss", depth, [], "Random", "Minimize", 2)
+    parent.fit(channels(), job_name=f"cold-{os.urandom(3).hex()}")
+    child = parent.identical_dataset_and_algorithm_tuner()
+    child.fit(channels(), job_name=f"warm-{os.urandom(3).hex()}")
+    assert child.describe()["WarmStartConfig"]["WarmStartType"] == "IdenticalDataAndAlgorithm"
+    assert child.best_training_job()
+
+
+def spot_training_with_checkpoints():
+    here = session()
+    model = Estimator(
+        IMAGE,
+        sagemaker.get_execution_role(here),
+        1,
+        TYPE,
+        use_spot_instances=True,
+        max_run=600,
+        max_wait=900,
+        checkpoint_s3_uri=f"s3://{here.default_bucket()}/{unique_name_from_base('checkpoints')}",
+        hyperparameters={"objective": "binary:logistic", "num_round": 20},
+        sagemaker_session=here,
+    )
+    model.fit(channels(), logs=False)
+    found = model.latest_training_job.describe()
+    assert found["EnableManagedSpotTraining"] and found["BillableTimeInSeconds"] <= found["TrainingTimeInSeconds"]
+    assert sagemaker.s3.S3Downloader.list(model.checkpoint_s3_uri, sagemaker_session=here)
 
 
 def batch_transform():

@@ -1,9 +1,10 @@
 """SDK v3's jobs: training by image and by script, tuning, batch transform, processing, pipelines."""
 
 from sagemaker.core.analytics import TrainingJobAnalytics
+from sagemaker.core.experiments.run import Run
 from sagemaker.core.parameter import ContinuousParameter, IntegerParameter
 from sagemaker.core.processing import FrameworkProcessor, ScriptProcessor
-from sagemaker.core.resources import TrainingJob
+from sagemaker.core.resources import TrainingJob, TrialComponent
 from sagemaker.core.s3 import S3Downloader
 from sagemaker.core.shapes import (
     MetricDefinition,
@@ -97,6 +98,7 @@ def tuner():
         objective_type="Minimize",
         max_jobs=4,
         max_parallel_jobs=2,
+        base_tuning_job_name=unique("one"),  # the SDK's own names are of a minute
     )
     search.tune(inputs=channels())
     frame = search.analytics().dataframe()
@@ -184,6 +186,17 @@ def framework_processor():
     processor = FrameworkProcessor(SKLEARN, role(here), 1, TYPE, command=["python3"], sagemaker_session=here)
     processor.run(code="split.py", source_dir=SOURCE, **given)
     assert _rows_left(here, given["outputs"]) == [300, 100]
+
+
+def experiment_run():
+    here, name = session(), unique("experiment")
+    with Run(experiment_name=name, run_name="first", sagemaker_session=here) as run:
+        run.log_parameter("depth", 3)
+        run.log_metric("loss", 0.5, step=0)
+        model = trainer(here, num_round=5)
+        model.train(input_data_config=channels(), logs=False)
+    found = TrialComponent.get(trial_component_name=run._trial_component.trial_component_name)
+    assert [metric.metric_name for metric in found.metrics] == ["loss"]
 
 
 def pipeline():
