@@ -25,6 +25,7 @@ for name in [name for name in os.environ if name.startswith(("AWS_", "CLARY_", "
     del os.environ[name]
 os.environ["NUMBA_CACHE_DIR"] = str(Settings().kernels_dir)  # what servers compile, tests need not
 os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+os.environ["DOCKER_HOST"] = "unix:///nowhere"
 os.environ["AWS_CONFIG_FILE"] = os.environ["AWS_SHARED_CREDENTIALS_FILE"] = os.devnull
 
 

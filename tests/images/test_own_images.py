@@ -13,13 +13,7 @@ from clary.config import Settings
 from clary.errors import SettingsError
 from clary.images import register
 from tests.images.own_images import PROGRAM, make_root
-from tests.main_job import ROLE, MainJob, labelled_rows, wait_until
-
-
-@pytest.fixture(autouse=True)
-def no_engine(monkeypatch):
-    """What this machine has of Podman or Docker plays no role."""
-    monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere")
+from tests.main_job import OFTEN, ROLE, MainJob, labelled_rows, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +61,25 @@ def test_a_command_trains_and_its_model_is_served_by_it(job, mine):
     other = job.deploy(f"{name}-2", artefact, mine)  # which listens on the same port
     assert other["EndpointStatus"] == "InService", other.get("FailureReason")
     assert job.invoke(name, "1,2") == '{"depth": "3"} 1,2'
+
+
+def test_a_transform_is_done_by_a_command(job, mine):
+    name = f"own-{time.time_ns()}"
+    artefact = job.train(name, image=mine, settings={"depth": "3"})["ModelArtifacts"]["S3ModelArtifacts"]
+    job.sagemaker.create_model(
+        ModelName=name, PrimaryContainer={"Image": mine, "ModelDataUrl": artefact}, ExecutionRoleArn=ROLE
+    )
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{job.bucket}/train/rows.csv"}
+    job.sagemaker.create_transform_job(
+        TransformJobName=name,
+        ModelName=name,
+        TransformInput={"DataSource": {"S3DataSource": source}, "ContentType": "text/csv"},
+        TransformOutput={"S3OutputPath": f"s3://{job.bucket}/{name}"},
+        TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
+    )
+    job.sagemaker.get_waiter("transform_job_completed_or_stopped").wait(TransformJobName=name, WaiterConfig=OFTEN)
+    body = job.s3.get_object(Bucket=job.bucket, Key=f"{name}/rows.csv.out")["Body"].read()
+    assert body.startswith(b'{"depth": "3"} ')
 
 
 def test_what_a_command_says_of_its_failure_is_the_reason(job, mine):
