@@ -7,6 +7,7 @@ the server reads it for each request. A reset of the data folder leaves them.
 import fcntl
 import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import msgspec
 
 from clary.config import Settings
 from clary.errors import SettingsError
+from clary.images import managed, recipes
 from clary.images.image import Check, Log, Start
 from clary.images.own_folders import folders_of
 from clary.sandbox import Mount
@@ -99,6 +101,10 @@ def add(settings: Settings, image: RegisteredImage) -> None:
         raise SettingsError(f"{image.name!r} is no name for an image: letters, digits and . _ / : - make one")
     if not (image.root or image.command):
         raise SettingsError("give a command after --, or a root file system with --root")
+    if names_for(image.name)[-1] in {*managed.REPOSITORIES, *recipes.FRAMEWORKS}:
+        raise SettingsError(f"{image.name!r} names the image of a framework: choose another name")
+    if not image.root and shutil.which(image.command[0]) is None:
+        raise SettingsError(f"{image.command[0]!r} is no program of this machine")
     if image.root and not Path(image.root).is_dir():
         raise SettingsError(f"--root {image.root} is not a folder")
     folders = folders_of(settings, image.command if not image.root else [], image.folders)

@@ -171,6 +171,8 @@ def test_images_are_listed_and_forgotten(tmp_path):
     [
         ({"name": "a b", "command": ["true"]}, "is no name for an image"),
         ({"name": "a"}, "give a command"),
+        ({"name": "a", "command": ["/nowhere"]}, "'/nowhere' is no program of this machine"),
+        ({"name": "scikit-learn:mine", "command": ["true"]}, "names the image of a framework"),
         ({"name": "a", "root": "/nowhere"}, "is not a folder"),
         ({"name": "a", "command": ["cat"], "folders": [str(Path.home())]}, "with it your home"),
         ({"name": "a", "command": ["cat"], "folders": ["/"]}, "with it your home"),
@@ -193,7 +195,7 @@ def test_the_environment_of_an_interpreter_is_seen_whole(tmp_path):
     python = tmp_path / "env" / "bin" / "python"
     python.parent.mkdir(parents=True)
     python.parent.parent.chmod(0o755)
-    python.touch()
+    python.touch(0o755)
     (tmp_path / "env" / "pyvenv.cfg").touch()
     register.add(settings, register.RegisteredImage(name="a", command=[str(python), "-V"]))
     assert register.read(settings)["a"].folders == [str(tmp_path / "env")]
