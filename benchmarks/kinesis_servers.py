@@ -90,12 +90,12 @@ def signed(port: int, operation: str, document: dict[str, Any]) -> bytes:
 
 
 class Connection:
-    """One kept-alive connection."""
+    """A connection, kept alive where the server does so."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = port
         self._buffer = bytearray(16 * 1024 * 1024)
+        self._connect()
 
     def ask(self, request: bytes) -> memoryview:
         """The body of the answer, good until the next one."""
@@ -109,9 +109,16 @@ class Connection:
         while have < head + 4 + length:
             have += self._receive(view[have:])
         body = view[head + 4 : have]
+        if lines[0].startswith(b"http/1.0") or b"connection: close" in lines:
+            self._socket.close()
+            self._connect()
         if b" 200 " not in lines[0]:
             raise SystemExit(f"the server answered {bytes(body)[:500]!r}")
         return body
+
+    def _connect(self) -> None:
+        self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=60)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _receive(self, into: memoryview) -> int:
         count = self._socket.recv_into(into)

@@ -11,12 +11,15 @@ HEAD = _HEAD.size
 
 
 class Entry(NamedTuple):
-    """What was put: its place in the shard, when it came (epoch milliseconds), its key and its data."""
+    """What was put: its place in the shard, when it came (epoch milliseconds), its key and its data.
+
+    The data are a view of what was read with them: whoever keeps them for long makes bytes of them.
+    """
 
     at: int
     arrival: int
     key: str
-    data: bytes
+    data: memoryview
 
 
 def encode_head(index: int, arrival: int, key: bytes, data: bytes) -> bytes:
@@ -58,7 +61,7 @@ def decode(buffer: bytes, first: int, most: int, room: int, *, one: bool = True)
             room -= key_length + data_length
             if room < 0 and not (one and left == most):
                 break
-            found.append(Entry(index, arrival, buffer[offset + HEAD : middle].decode(), buffer[middle:stop]))
+            found.append(Entry(index, arrival, buffer[offset + HEAD : middle].decode(), view[middle:stop]))
             left -= 1
         offset = stop
     return Decoded(found, offset, room)

@@ -7,7 +7,9 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from clary.streams.rate import ShardRates
-from clary.streams.shard import Put, ShardLog, sync_folder
+from clary.streams.shard import Put, ShardLog
+
+_MOST_OPEN = 64  # shards of a stream whose files stay open between two flushes
 
 
 class ShardClosed(Exception):
@@ -69,7 +71,9 @@ class StreamLog:
             with self._lock:
                 if self._gone:
                     raise StreamGone
-                found = self._shards.setdefault(number, ShardLog(self._folder / f"{number:012d}"))
+                found = self._shards.get(number)
+                if found is None:  # still: opening one twice could cut off what the other writes
+                    found = self._shards[number] = ShardLog(self._folder / f"{number:012d}")
         return found
 
     def rates(self, number: int) -> ShardRates:
@@ -121,9 +125,6 @@ class StreamLog:
             else:
                 batches = {number: staged for number, log in self._shards.items() if (staged := log.take_staged())}
         logs = self._shards
-        if batches and not self._folder.is_dir():
-            self._folder.mkdir(parents=True)
-            sync_folder(self._folder.parent)
         for number, staged in batches.items():
             try:
                 logs[number].write(staged)
@@ -138,6 +139,8 @@ class StreamLog:
                     logs[number].fail(staged.problem)
                 else:
                     logs[number].acknowledge(staged)
+                if len(logs) > _MOST_OPEN:
+                    logs[number].close()
         group.done = True
 
     def _sync(self, logs: list[ShardLog]) -> list[OSError | None]:

@@ -169,7 +169,7 @@ class ShardLog:
     def _roll(self) -> None:
         """Begin a new segment."""
         self.close()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        make_folder(self._folder)
         segment = Segment(self._folder, self.end)
         segment.marks = []
         kept = [other for other in self._segments if other.first < segment.first]
@@ -177,6 +177,14 @@ class ShardLog:
         self._file = os.open(segment.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         sync_folder(self._folder)
         self._segments, self._broken = [*kept, segment], False
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder that stays, and those above it."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

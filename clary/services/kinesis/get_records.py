@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from clary.services.kinesis import measurements, shard, stream_record
 from clary.services.kinesis.errors import (
     DryRunOperationException,
@@ -23,14 +25,27 @@ if TYPE_CHECKING:
 _MOST_RECORDS, _MOST_BYTES = 10_000, 10 * 1024 * 1024
 
 
-class Stretch(NamedTuple):
-    """Records as AWS tells them, where to read on, and how far behind the newest they are."""
+class Found(msgspec.Struct, gc=False):
+    """A record as AWS tells it; written as JSON at once, which for ten thousand of them is what takes the time."""
 
-    records: list[dict[str, Any]]
+    SequenceNumber: str
+    ApproximateArrivalTimestamp: float
+    Data: memoryview
+    PartitionKey: str
+
+
+class Stretch(NamedTuple):
+    """Records, where to read on, and how far behind the newest they are."""
+
+    records: list[Found]
     at: int
     behind: int
     ended: bool
     size: int
+
+    def as_json(self) -> msgspec.Raw:
+        """The records as they stand in an answer."""
+        return msgspec.Raw(msgspec.json.encode(self.records))
 
 
 @operation
@@ -54,7 +69,7 @@ def get_records(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     found = read(call, record, place.shard, place.at, request.get("Limit", _MOST_RECORDS), _MOST_BYTES)
     rates.was_read(found.size)
     measurements.read_done(call.rooms, record, place.shard, found, started)
-    answer: dict[str, Any] = {"Records": found.records, "MillisBehindLatest": found.behind}
+    answer: dict[str, Any] = {"Records": found.as_json(), "MillisBehindLatest": found.behind}
     if found.ended:
         return {**answer, "ChildShards": shard.children(record, record.body["Shards"][place.shard])}
     return {**answer, "NextShardIterator": make_iterator(call, record, place.shard, found.at)}
@@ -77,14 +92,8 @@ def read(call: Call, record: Record, number: int, index: int, most: int, room: i
     records = []
     for place, arrival, key, data in entries:
         size += len(data) + len(key)
-        records.append(
-            {
-                "SequenceNumber": format_sequence(head, place, max(arrival // 1000, created)),
-                "ApproximateArrivalTimestamp": arrival / 1000,
-                "Data": data,
-                "PartitionKey": key,
-            }
-        )
+        number_of_it = format_sequence(head, place, max(arrival // 1000, created))
+        records.append(Found(number_of_it, arrival / 1000, data, key))
     after = entries[-1].at + 1 if entries else max(index, end)
     caught_up = after >= log.end
     behind = 0 if caught_up or not entries else max(0, int(now * 1000) - entries[-1].arrival)

@@ -52,7 +52,7 @@ def read_done(rooms: Rooms, record: Record, number: int, found: Stretch, started
     values["GetRecords.Latency"] = (rooms.clock.now() - started) * 1000
     values["ReadProvisionedThroughputExceeded"] = 0
     shard_values: dict[str, float] = {"OutgoingRecords": count, "OutgoingBytes": found.size}
-    age = max(0.0, started - found.records[-1]["ApproximateArrivalTimestamp"]) * 1000 if found.behind else 0
+    age = max(0.0, started - found.records[-1].ApproximateArrivalTimestamp) * 1000 if found.behind else 0
     values["GetRecords.IteratorAgeMilliseconds"] = shard_values["IteratorAgeMilliseconds"] = age
     _add(rooms, record, "", values)
     if record.body["ShardLevelMetrics"]:

@@ -88,13 +88,13 @@ def _look(call: Call, request: dict[str, Any], key: Key) -> Record:
 
 def _event(record: Record, number: int, found: Stretch) -> dict[str, Any]:
     held = record.body["Shards"][number]
-    event: dict[str, Any] = {"Records": found.records, "MillisBehindLatest": found.behind}
+    event: dict[str, Any] = {"Records": found.as_json(), "MillisBehindLatest": found.behind}
     if found.ended:
         event["ChildShards"] = shard.children(record, held)
         # AWS leaves it out at the end of a shard, though its model requires it: clients go on with the children.
         return event
     if found.records:
-        return {**event, "ContinuationSequenceNumber": found.records[-1]["SequenceNumber"]}
+        return {**event, "ContinuationSequenceNumber": found.records[-1].SequenceNumber}
     created = held["Created"]
     before = format_sequence(head_of(created, number), max(found.at - 1, 0), created)
     return {**event, "ContinuationSequenceNumber": before}

@@ -1,11 +1,14 @@
 """Dicts by an output shape as JSON: members the shape doesn't know and None dropped, times and names as the model says.
 
-A function is compiled for each shape; scalars that JSON takes as they are need none.
+A function is compiled for each shape; scalars that JSON takes as they are need none. What an operation has written as
+JSON by itself (msgspec.Raw) goes on as it is.
 """
 
 import math
 from collections.abc import Callable
 from typing import Any
+
+from msgspec import Raw
 
 from clary.wire.model import Reference, ServiceModel, Shape
 from clary.wire.timestamps import write_timestamp
@@ -47,7 +50,7 @@ class JsonOutput:
             for name, item in value.items():
                 if item is not None and (found := members.get(name)):
                     wire_name, writer = found
-                    out[wire_name] = writer(item) if writer else item
+                    out[wire_name] = writer(item) if writer and not isinstance(item, Raw) else item
             return out
 
         return write
