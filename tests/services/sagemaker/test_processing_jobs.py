@@ -85,7 +85,7 @@ def test_the_room_is_given_all_that_it_needs(desk):
     )
     [spec] = desk.jobs.submitted
     assert (spec.kind, spec.id, spec.instance_count, spec.max_seconds) == ("processing", ARN, 3, 60)
-    assert (spec.image, spec.command) == ("", [*ENTRY, "--ratio", "0.8"])
+    assert (spec.image, spec.command, spec.arguments) == ("", ENTRY, ["--ratio", "0.8"])
     assert (spec.environment, spec.network_isolation, spec.volume_gib, spec.role) == ({"A": "1"}, True, 5, ROLE)
     data, rows = spec.channels
     assert (data.name, data.uri, data.path, data.mode) == ("data", "s3://data/data/", "processing/input/data", "File")
