@@ -92,6 +92,7 @@ def status(data_dir: DataDir = None) -> None:
         "tuning jobs": health["tuning_jobs"],
         "pipelines": health["pipelines"],
         "endpoints": health["endpoints"],
+        "streams": health["streams"],
         "services": ", ".join(health["services"]),
     }
     for name, value in rows.items():
