@@ -1,5 +1,7 @@
 """From bytes in a file to events and metrics, whatever a program prints."""
 
+from types import SimpleNamespace
+
 import pytest
 from job_house import make_spec
 
@@ -127,6 +129,16 @@ def test_a_flood_is_moved_in_chunks(store, tmp_path):
 )
 def test_values_are_the_first_group_where_it_is_a_number(pattern, line, found):
     assert [value for _, value in find_values(compile_patterns([MetricSpec("m", pattern)]), line)] == found
+
+
+def test_a_pattern_that_would_take_for_ever_is_given_up_alone(tmp_path):
+    put = []
+    host = SimpleNamespace(put_metrics=lambda scope, namespace, data, source: put.extend(data))
+    metrics = [MetricSpec("endless", "(a+)+$"), MetricSpec("loss", r"loss=(\S+)")]
+    scraper = Scraper(host, make_spec("slow", "", metrics=metrics), tmp_path / "memory")
+    scraper.scan(["a" * 40 + "! loss=0.5", "loss=0.25"], 1.0, "log")
+    assert [(datum.name, datum.value) for datum in put] == [("loss", 0.5), ("loss", 0.25)]
+    assert [row["MetricName"] for row in scraper.final()] == ["loss"]
 
 
 def test_a_pattern_that_is_none_is_refused_by_name():

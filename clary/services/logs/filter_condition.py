@@ -5,10 +5,14 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import regex
+
 from clary.services.logs.errors import InvalidParameterException
 
 Condition = Callable[[Any], bool]
 Selector = Callable[[Any], Any]
+
+SEARCH_SECONDS = 0.5
 
 _TOKEN = re.compile(
     r"""\s*(\(|\)|&&|\|\||<=|>=|!=|=!|=|<|>|"(?:[^"\\]|\\.)*"|%[^%]+%|\$(?:[.][\w-]+|\[\d+\]|\["[^"]*"\])*|[^\s()&|<>=!"%,]+)"""
@@ -142,13 +146,28 @@ def _comparer(verb: str, wanted: str) -> Condition:
     return equal if verb == "=" else lambda value: not equal(value)
 
 
+def expression_test(text: str) -> Callable[[str], bool]:
+    """Whether a regular expression is found; one that takes too long is refused, for anyone's may take for ever."""
+    try:
+        compiled = regex.compile(text)
+    except regex.error:
+        raise InvalidParameterException(f"Invalid regular expression in filter pattern: %{text}%") from None
+
+    def test(message: str) -> bool:
+        try:
+            return compiled.search(message, timeout=SEARCH_SECONDS, concurrent=True) is not None
+        except TimeoutError:
+            raise InvalidParameterException(
+                f"The regular expression %{text}% takes more than {SEARCH_SECONDS:g} s on a log event; write it with "
+                "fewer repetitions inside each other."
+            ) from None
+
+    return test
+
+
 def _text_test(wanted: str) -> Callable[[str], bool]:
     if wanted.startswith("%"):
-        try:
-            expression = re.compile(wanted[1:-1])
-        except re.error:
-            raise InvalidParameterException(f"Invalid regular expression in filter pattern: {wanted}") from None
-        return lambda text: expression.search(text) is not None
+        return expression_test(wanted[1:-1])
     if wanted.startswith('"'):
         wanted = re.sub(r"\\(.)", r"\1", wanted[1:-1])
     # An asterisk stands for any text at the beginning and at the end, and for itself in between.

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from clary.services.logs.errors import InvalidParameterException
-from clary.services.logs.filter_condition import parse_condition, parse_fields
+from clary.services.logs.filter_condition import expression_test, parse_condition, parse_fields
 
 Match = Callable[[str], bool]
 
@@ -43,7 +43,7 @@ def _terms_match(text: str) -> Match:
         sign, quoted, expression, word = found.groups()
         if word and not re.fullmatch(r"\w+", word):
             raise InvalidParameterException(f"Invalid character(s) in term '{word}'")
-        terms[sign].append(_expression(expression) if expression else _contains(_unescaped(quoted or word or "")))
+        terms[sign].append(expression_test(expression) if expression else _contains(_unescaped(quoted or word or "")))
         end = found.end()
     wanted, either, unwanted = terms[""], terms["?"], terms["-"]
     if wanted or unwanted:
@@ -54,14 +54,6 @@ def _terms_match(text: str) -> Match:
 
 def _contains(term: str) -> Match:
     return lambda message: term in message
-
-
-def _expression(text: str) -> Match:
-    try:
-        compiled = re.compile(text)
-    except re.error:
-        raise InvalidParameterException(f"Invalid regular expression in filter pattern: %{text}%") from None
-    return lambda message: compiled.search(message) is not None
 
 
 def _unescaped(text: str) -> str:
