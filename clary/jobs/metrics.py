@@ -1,7 +1,7 @@
 """Metrics from log lines, by the regular expressions that a job declares."""
 
-import math
 import logging
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path

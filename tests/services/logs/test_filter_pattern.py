@@ -147,10 +147,10 @@ def test_what_is_no_document_matches_no_json_pattern(message: str) -> None:
     assert not compile_pattern("{ $.a NOT EXISTS }")(message)
 
 
-@pytest.mark.parametrize("pattern", ["%(a+)+$%", '{ $.text = "x" || $.text = %(a+)+$% }'])
+@pytest.mark.parametrize("pattern", ["%(a|aa)+$%", '{ $.text = "x" || $.text = %(a|aa)+$% }'])
 def test_a_regular_expression_that_would_take_for_ever_is_refused(pattern: str) -> None:
     message = '{"text": "' + "a" * 40 + '!"}'
-    with pytest.raises(InvalidParameterException, match="takes more than 0.5 s"):
+    with pytest.raises(InvalidParameterException, match="takes more than"):
         compile_pattern(pattern)(message)
 
 
