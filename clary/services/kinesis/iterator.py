@@ -10,6 +10,7 @@ from clary.services.kinesis.errors import (
     DryRunOperationException,
     ExpiredIteratorException,
     InvalidArgumentException,
+    ResourceNotFoundException,
 )
 from clary.store.pages import BadToken, seal, unseal
 from clary.streams.sequence import parse_sequence
@@ -36,6 +37,11 @@ class Iterator(NamedTuple):
 def get_shard_iterator(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """A place to begin reading, good for five minutes."""
     record = stream_record.require(call, request)
+    number = shard.number_of(request["ShardId"])
+    if number is not None and number >= len(record.body["Shards"]):
+        raise ResourceNotFoundException(
+            f"Shard {shard.shard_id(number)} in stream {record.key.name} under account {call.account} does not exist"
+        )
     number, _ = shard.find(call, record, request["ShardId"])
     position = {
         "Type": request["ShardIteratorType"],

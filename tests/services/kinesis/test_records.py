@@ -80,8 +80,9 @@ def test_what_an_iterator_cannot_be(stream, make_stream, refused):
     )
     assert asked(ShardId="shardId-7", ShardIteratorType="LATEST") == (
         "ResourceNotFoundException",
-        f"Could not find shard shardId-000000000007 in stream {stream.name} under account 000000000000.",
+        f"Shard shardId-000000000007 in stream {stream.name} under account 000000000000 does not exist",
     )
+    assert asked(ShardId="2.14E4", ShardIteratorType="LATEST")[1].startswith("Could not find shard 2.14E4 in stream")
     assert refused("get_records", ShardIterator="bogus") == ("InvalidArgumentException", "Invalid ShardIterator.")
 
 
@@ -120,7 +121,21 @@ def test_hash_keys_and_orders_that_are_refused(kinesis, stream, refused):
         f"ExclusiveMinimumSequenceNumber 5 used in PutRecord on stream {stream.name} under account 000000000000 "
         "is invalid."
     )
-    assert asked(DryRun=True)[0] == "DryRunOperationException"
+    # What the service itself was recorded to refuse and to take.
+    for digits in (
+        "20000000000000000000000000000000000000000000003",
+        "30000000000000000000000000000000000000000000001",
+        "1ffffffffff7fffffffffffffff000000000007fffffff2",
+        "20000000000800000000000000000000000000000000002",
+        "2ffffffffff7fffffffffffffff000000000007fffffff2",
+    ):
+        assert asked(SequenceNumberForOrdering=str(int(digits, 16)))[0] == "InvalidArgumentException"
+    for digits in (
+        "20000000000000000000000000000000000000000000002",
+        "20000000000000000000000000000000000000800000002",
+    ):
+        taken = asked(SequenceNumberForOrdering=str(int(digits, 16)), DryRun=True)
+        assert taken[0] == "DryRunOperationException"
     number = kinesis.put_record(StreamName=stream.name, PartitionKey="k", Data=b"a")["SequenceNumber"]
     after = kinesis.put_record(StreamName=stream.name, PartitionKey="k", Data=b"b", SequenceNumberForOrdering=number)[
         "SequenceNumber"
