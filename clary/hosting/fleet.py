@@ -233,7 +233,10 @@ class Fleet:
             pipe = LogPipe(output, self._appender(stream), self._ground.clock)
             if variant.accelerator_type:
                 pipe.say(explanation(variant.accelerator_type))
-            container = dress(self._ground.settings, container, pipe.say, lambda: None)
+            try:
+                container = dress(self._ground.settings, container, pipe.say, lambda: None)
+            except BuildError as error:  # its image was taken away since the endpoint was made
+                raise DeploymentError(str(error)) from None
             if container.multi_model:
                 container, model = prepare(self._ground.settings, variant, container, folder)
             worker = Worker(self._ground, variant, container, model, folder, sockets)

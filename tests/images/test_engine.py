@@ -1,4 +1,4 @@
-"""The client of the Docker API against a fake engine: it gives the answers that Podman 4.3 gave, word for word.
+"""The client of the Docker API against a fake engine: its answers have the shapes of Podman 4.3's.
 
 What real containers do is in test_engine_jobs.py.
 """

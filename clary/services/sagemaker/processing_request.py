@@ -92,6 +92,8 @@ def _check_inputs(inputs: list[dict[str, Any]]) -> None:
         s3_locations.parse(given["S3Input"]["S3Uri"], f"{member}.S3Input.S3Uri")
         if not given.get("AppManaged"):
             _check_s3_input(given["S3Input"], f"{member}.S3Input")
+    own = [given["S3Input"]["LocalPath"] for given in inputs if not given.get("AppManaged")]
+    _refuse_twice(own, "ProcessingInputs", "LocalPath")
 
 
 def _check_s3_input(source: dict[str, Any], member: str) -> None:

@@ -61,7 +61,7 @@ def _check_path(path: str) -> None:
     """Refuse a folder that holds other things: the checkpoints take all of it."""
     around = any(_lies_in(taken, path) for taken in (*_TAKEN, "/tmp"))  # noqa: S108
     within = any(_lies_in(path, other) for other in (*_TAKEN, *_SYSTEM))
-    if not path.startswith("/") or "\0" in path or around or within:
+    if not path.startswith("/") or ".." in path.split("/") or "\0" in path or around or within:
         raise ValidationException(
             f"CheckpointConfig.LocalPath: {path!r} can't be a folder of checkpoints; it should be a folder of its own, "
             "such as /opt/ml/checkpoints."

@@ -147,6 +147,10 @@ def test_a_framework_brings_an_environment_of_its_own(desk):
         ({"inputs": [given(S3Input={"LocalPath": None})]}, "ProcessingInputs[0].S3Input is managed by SageMaker and"),
         ({"inputs": [given(S3Input={"S3InputMode": None})]}, "lacks S3InputMode"),
         ({"inputs": [given(S3Input={"LocalPath": "/opt/ml/processing/../x"})]}, "must be an absolute path below"),
+        (
+            {"inputs": [given("a"), given("b", S3Input={"LocalPath": given("a")["S3Input"]["LocalPath"]})]},
+            "ProcessingInputs: the LocalPath '/opt/ml/processing/input/a/' is given more than once",
+        ),
         ({"inputs": [given(S3Input={"LocalPath": "/opt/ml/input/x"})]}, "[0].S3Input.LocalPath: '/opt/ml/input/x'"),
         ({"inputs": [given(S3Input={"S3CompressionType": "Gzip"})]}, "Gzip is for S3InputMode Pipe only"),
         ({"outputs": [output(), output()]}, "the OutputName 'out' is given more than once"),

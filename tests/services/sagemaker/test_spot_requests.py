@@ -56,6 +56,7 @@ REFUSED = [
     (spot(LocalPath="checkpoints"), "CheckpointConfig.LocalPath"),
     (spot(LocalPath="/opt/ml/model/checkpoints"), "CheckpointConfig.LocalPath"),
     (spot(LocalPath="/opt/ml/x/.."), "CheckpointConfig.LocalPath"),
+    (spot(LocalPath="/opt/ml/checkpoints/../../../root"), "CheckpointConfig.LocalPath"),
     (spot(LocalPath="/usr/lib"), "CheckpointConfig.LocalPath"),
 ]
 
