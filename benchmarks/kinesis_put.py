@@ -1,6 +1,6 @@
 """PutRecords over HTTP, 500 x 1 KiB a request, four shards, beside moto's server.
 
-    python benchmarks/kinesis_put.py [--rounds 3] [--requests 100] [--clients 1]
+    python benchmarks/kinesis_put.py [--rounds 3] [--requests 100] [--clients 2]
 
 Clary's records are durable when they are answered; moto keeps its own in memory. The limits of shards are lifted.
 Raw clients send what was signed beforehand, so that boto3's own cost stays out of it.
@@ -23,7 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=100, help="of each client, to Clary; moto gets a fifth")
-    parser.add_argument("--clients", type=int, default=1)
+    parser.add_argument("--clients", type=int, default=2)
     given = parser.parse_args()
     ours, theirs = [], []
     with (

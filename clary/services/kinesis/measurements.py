@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
+from clary.errors import ServiceError
 from clary.store.metrics import Datum, Summary
 from clary.streams.tally import Counted
 
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
     from clary.services.kinesis.get_records import Stretch
     from clary.store.records import Record
     from clary.wire import Rooms
+
+log = logging.getLogger("clary.kinesis")
 
 _STORE_SECONDS = 10.0
 _NAMESPACE = "AWS/Kinesis"
@@ -76,7 +80,10 @@ def store(rooms: Rooms) -> None:
         datum = Datum(metric, dimensions, 0.0, minute, unit, 60, Summary(count, total, least, most))
         scopes.setdefault((account, region), []).append(datum)
     for scope, data in scopes.items():
-        rooms.metrics.put(*scope, _NAMESPACE, data)
+        try:
+            rooms.metrics.put(*scope, _NAMESPACE, data)
+        except ServiceError as problem:  # a full disk must neither stop the streams nor hold up the server's end
+            log.warning("metrics of Kinesis are lost: %s", problem)
 
 
 def _add(rooms: Rooms, record: Record, shard: str, values: dict[str, float]) -> None:

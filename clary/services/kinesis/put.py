@@ -37,11 +37,11 @@ def put_record(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     if request.get("DryRun"):
         raise DryRunOperationException
     [row] = _put(call, record, [request])
+    measurements.put_done(call.rooms, record, "PutRecord", [request], [row], started)
     if row.get("ErrorCode") == "InternalFailure":
         raise InternalFailure(row["ErrorMessage"])
     if "ErrorCode" in row:
         raise ProvisionedThroughputExceededException(row["ErrorMessage"])
-    measurements.put_done(call.rooms, record, "PutRecord", [request], [row], started)
     return {**row, "EncryptionType": "NONE"}
 
 
