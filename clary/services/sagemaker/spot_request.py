@@ -28,7 +28,8 @@ def check(call: Call, request: dict[str, Any], algorithm: Algorithm | None, defa
         bucket = s3_locations.parse(config["S3Uri"], "CheckpointConfig.S3Uri").bucket
         if not s3_locations.bucket_exists(call.rooms, bucket):
             raise ValidationException(f"CheckpointConfig.S3Uri: the bucket {bucket!r} does not exist.")
-        _check_path(to_spec(config).path)
+        given, path = config.get("LocalPath", ""), to_spec(config).path
+        _check_path(given if ".." in given.split("/") else path)
 
 
 def to_spec(config: dict[str, Any]) -> CheckpointSpec:
