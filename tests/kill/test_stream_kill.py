@@ -1,6 +1,6 @@
 """`clary serve` killed again and again during PutRecords: no acknowledged record is missing, none is doubled.
 
-`KILLS=50 pytest tests/test_stream_kill.py` kills it as often as that.
+`KILLS=50 pytest tests/kill/test_stream_kill.py` kills it as often as that.
 """
 
 import os
@@ -11,7 +11,7 @@ import time
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.test_kill import Server
+from tests.kill.killed_server import Server
 
 KILLS, SEED, PRODUCERS, SHARDS = int(os.environ.get("KILLS", "3")), 11, 3, 4
 

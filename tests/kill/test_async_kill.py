@@ -11,19 +11,10 @@ from clary.services.sagemaker import async_requests
 from tests.main_job import wait_until
 from tests.services.sagemaker_runtime.test_invoke_endpoint import boosted
 from tests.services.sagemaker_runtime.test_invoke_endpoint_async import IMAGE, ROLE, ask, configure
-from tests.test_kill import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 NAME, KILLS, REQUESTS, SEED = "async-killed", 4, 8, 11
-
-
-@pytest.fixture
-def server(tmp_path):
-    (tmp_path / "data").mkdir(mode=0o700)
-    server = Server(tmp_path)
-    yield server
-    server.close()
 
 
 def test_no_request_is_lost(server):

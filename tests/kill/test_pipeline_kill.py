@@ -6,19 +6,10 @@ import random
 import pytest
 
 from tests.main_job import ROLE, XGBOOST, MainJob, labelled_rows, wait_until
-from tests.test_kill import Server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 BUCKET, WIDTH, DEPTH, KILLS, SEED = "piped", 2, 3, 6, 11
-
-
-@pytest.fixture
-def server(tmp_path):
-    (tmp_path / "data").mkdir(mode=0o700)
-    server = Server(tmp_path)
-    yield server
-    server.close()
 
 
 def definition(job):

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from tests.kill.test_kill import alive
 from tests.main_job import wait_until
 from tests.services.sagemaker.test_processing_server import ProcessingDesk
-from tests.test_kill import Server, alive
 
 pytestmark = pytest.mark.slow
 
@@ -23,14 +23,6 @@ for number in range({FILES}):
     print("wrote", number)
 open("/opt/ml/output/message", "w").write("all written")
 """
-
-
-@pytest.fixture
-def server(tmp_path):
-    (tmp_path / "data").mkdir(mode=0o700)
-    server = Server(tmp_path)
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -10,9 +10,10 @@ import urllib.request
 
 import pytest
 
+from tests.kill.killed_server import Server
+from tests.kill.test_kill import rounds_of
 from tests.main_job import BOOSTING, MainJob, labelled_rows
 from tests.main_job import wait_until as wait
-from tests.test_kill import Server, rounds_of
 
 pytestmark = pytest.mark.slow
 

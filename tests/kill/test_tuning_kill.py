@@ -1,6 +1,6 @@
 """`clary serve` killed again and again while it tunes: the tuning job goes on where it stood.
 
-`KILLS=50 pytest tests/test_tuning_kill.py` kills it as often as that.
+`KILLS=50 pytest tests/kill/test_tuning_kill.py` kills it as often as that.
 """
 
 import os
@@ -10,8 +10,8 @@ import pytest
 
 from clary.tuning import Continuous, Integer, Space, suggest
 from clary.tuning.ranges import as_text
+from tests.kill.test_kill import samples_of
 from tests.main_job import MainJob, labelled_rows, wait_until
-from tests.test_kill import Server, samples_of
 
 KILLS, SEED = int(os.environ.get("KILLS", "6")), 7
 BUCKET, TRIALS, ROUNDS = "tuned", KILLS + 4, 30
@@ -19,14 +19,6 @@ BUCKET, TRIALS, ROUNDS = "tuned", KILLS + 4, 30
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 30 * KILLS)]
 
 SPACE = Space([Integer("max_depth", 1, 9), Continuous("eta", 0.1, 0.5)])
-
-
-@pytest.fixture
-def server(tmp_path):
-    (tmp_path / "data").mkdir(mode=0o700)
-    server = Server(tmp_path)
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """`clary serve` killed again and again while it updates an endpoint: it ends with the old or the new, whole.
 
-`KILLS=50 pytest tests/test_endpoint_kill.py` kills it as often as that.
+`KILLS=50 pytest tests/kill/test_endpoint_kill.py` kills it as often as that.
 """
 
 import os
@@ -10,8 +10,8 @@ import time
 
 import pytest
 
+from tests.kill.test_kill import alive
 from tests.main_job import BOOSTING, ROLE, XGBOOST, MainJob, labelled_rows, wait_until
-from tests.test_kill import Server, alive
 
 KILLS, SEED = int(os.environ.get("KILLS", "3")), 11
 
@@ -34,14 +34,6 @@ POLICIES = [
     blue_green("LINEAR", 1, LinearStepSize=HALF),
     {"RollingUpdatePolicy": {"MaximumBatchSize": HALF, "WaitIntervalInSeconds": 1}},
 ]
-
-
-@pytest.fixture
-def server(tmp_path):
-    (tmp_path / "data").mkdir(mode=0o700)
-    server = Server(tmp_path)
-    yield server
-    server.close()
 
 
 @pytest.fixture

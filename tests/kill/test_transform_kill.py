@@ -1,6 +1,6 @@
 """`clary serve` killed in the middle of a transform: it goes on, every output is whole, nothing is doubled or stuck.
 
-`KILLS=50 pytest tests/transform/test_transforms_killed.py` kills it as often as that.
+`KILLS=50 pytest tests/kill/test_transform_kill.py` kills it as often as that.
 """
 
 import os
@@ -9,8 +9,8 @@ import time
 
 import pytest
 
+from tests.kill.test_kill import alive
 from tests.main_job import ROLE, XGBOOST, MainJob, labelled_rows, wait_until
-from tests.test_kill import Server, alive
 from tests.transform.transform_desk import TransformDesk, as_lines
 
 KILLS = int(os.environ.get("KILLS", "3"))
@@ -18,14 +18,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 30 * KILLS)]
 
 OBJECTS, ROWS = 5 * KILLS + 5, 300
 PAYLOAD = b"".join(b"%d,%d,0.5\n" % (number % 7 - 3, number % 5) for number in range(ROWS))
-
-
-@pytest.fixture
-def server(tmp_path):
-    (tmp_path / "data").mkdir(mode=0o700)
-    server = Server(tmp_path)
-    yield server
-    server.close()
 
 
 @pytest.fixture
