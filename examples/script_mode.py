@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer
 from steps import BUCKET, ROLE, as_csv, runtime, s3, sagemaker, upload
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
-SCRIPT = '''
+SCRIPT = """
 import argparse
 import os
 
@@ -38,7 +38,7 @@ if __name__ == "__main__":
     model = make_pipeline(StandardScaler(), LogisticRegression(C=settings.strength, max_iter=1000))
     print(f"cross-validated accuracy: {cross_val_score(model, rows[:, 1:], rows[:, 0]).mean():.4f}")
     joblib.dump(model.fit(rows[:, 1:], rows[:, 0]), os.path.join(os.environ["SM_MODEL_DIR"], "model.joblib"))
-'''
+"""
 
 features, labels = load_breast_cancer(return_X_y=True)
 rows = [[label, *row] for label, row in zip(labels, features, strict=True)]
