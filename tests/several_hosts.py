@@ -33,15 +33,16 @@ def answers(main_job, folder, name, hosts):
         image = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
     channel = main_job.channel(content_type, name)
     channel["DataSource"]["S3DataSource"]["S3DataDistributionType"] = "ShardedByS3Key"
+    job_name = f"{main_job.bucket}-{name}-on-{hosts}"
     job = main_job.train(
-        f"{name}-on-{hosts}",
+        job_name,
         channel,
         image=image,
         settings={**algorithm.example.settings, **MORE.get(name, {})},
         ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": hosts, "VolumeSizeInGB": 1},
     )
     assert job["TrainingJobStatus"] == "Completed", job.get("FailureReason")
-    packed = main_job.s3.get_object(Bucket=main_job.bucket, Key=f"models/{name}-on-{hosts}/output/model.tar.gz")
+    packed = main_job.s3.get_object(Bucket=main_job.bucket, Key=f"models/{job_name}/output/model.tar.gz")
     with tarfile.open(fileobj=io.BytesIO(packed["Body"].read())) as archive:
         archive.extractall(folder, filter="data")
     answer = algorithms.estimator(name).load(folder).respond(Batch(features))

@@ -151,8 +151,8 @@ BAD_JOBS = {
         "Environment.CLARY_OPT_ML: names that begin with CLARY_",
     ),
     "required setting": ({"HyperParameters": {}}, "Missing required hyperparameter: num_round"),
-    "unknown image": (image("my-image:1"), "'my-image:1' is not the image of a built-in algorithm"),
-    "unknown algorithm": (image(f"{ECR}/sagemaker-ygboost:1.7-1"), "is not the image of a built-in algorithm"),
+    "unknown image": (image("my-image:1"), "'my-image:1' is not an image that runs here"),
+    "unknown algorithm": (image(f"{ECR}/sagemaker-ygboost:1.7-1"), "is not an image that runs here"),
     "unknown version": (image(f"{ECR}/sagemaker-xgboost:9.9-9"), "9.9-9"),
 }
 

@@ -115,7 +115,7 @@ def test_spot(server):
     output = run(server, sys.executable, EXAMPLES / "spot.py")
     assert "Interrupted; in S3: xgboost-checkpoint." in output and "The job on demand: Completed" in output
     assert "Training > Interrupted > Starting > Downloading > Training > Uploading > Completed" in output
-    assert re.search(r"(6|7)\d % saved", output)
+    assert re.search(r"[1-9]\d % saved", output)
 
 
 @pytest.mark.slow

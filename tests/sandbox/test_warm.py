@@ -191,7 +191,7 @@ def test_compiled_kernels_are_found_but_can_not_be_changed(tmp_path: Path) -> No
     warm.start()
     folder = tmp_path / "warm" / "kernels"
     try:
-        until(lambda: list(folder.rglob("*.nbi")), 60)
+        until(lambda: list(folder.rglob("*.nbi")) and list(folder.rglob("*.nbc")), 60)
         before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         entry = "tests.sandbox.kernels:main"
         assert _run(warm, tmp_path, entry=entry, threads=2) == (0, "499500 1 True\n")

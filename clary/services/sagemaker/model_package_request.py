@@ -122,7 +122,9 @@ def _check_specification(call: Call, specification: dict[str, Any], name: str) -
     for place, container in enumerate(specification["Containers"]):
         member = f"{name}.Containers[{place}]"
         if container.get("Image"):
-            images.resolve(container["Image"], f"{member}.Image")
+            image = images.resolve(container["Image"], f"{member}.Image")
+            if images.is_own(image):
+                images.require(call.rooms.settings, image.uri, f"{member}.Image")
         check_environment(container.get("Environment", {}), f"{member}.Environment")
         if container.get("ModelDataUrl") or container.get("ModelDataSource"):
             model.check_data(call, container, member)

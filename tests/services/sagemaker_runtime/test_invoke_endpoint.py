@@ -12,6 +12,8 @@ import pytest
 import xgboost
 from botocore.exceptions import ClientError
 
+from tests.main_job import wait_until
+
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 ROLE = "arn:aws:iam::000000000000:role/ClaryExecutionRole"
 LIMIT = 6_291_456
@@ -171,8 +173,11 @@ def test_an_archive_that_reaches_outside_fails_the_endpoint(aws: Callable[..., A
 
 
 def test_the_workers_output_is_in_the_log(aws: Callable[..., Any], name: str) -> None:
-    streams = aws("logs").describe_log_streams(logGroupName=f"/aws/sagemaker/Endpoints/{name}")["logStreams"]
-    assert {stream["logStreamName"].split("/")[0] for stream in streams} == {"low", "high"}
+    def variants() -> set[str]:
+        streams = aws("logs").describe_log_streams(logGroupName=f"/aws/sagemaker/Endpoints/{name}")["logStreams"]
+        return {stream["logStreamName"].split("/")[0] for stream in streams}
+
+    wait_until(lambda: variants() == {"low", "high"}, "a variant has no log")
 
 
 def _refusal(call: Callable[[], Any]) -> tuple[str, str]:
