@@ -13,7 +13,7 @@ from clary.wire.checksums import HEADER_PREFIX, Checksum
 
 MAX_BYTES = 5 << 30
 # Large enough that a hop to a thread costs nothing beside the hashing, small enough for many uploads at once.
-_BATCH = 1 << 20
+_BATCH = 1 << 18
 
 
 class MissingContentLength(ServiceError):
