@@ -15,6 +15,7 @@ from several_hosts import answers
 
 from clary.config import Settings
 from tests.conftest import running
+from tests.images.script_job import train
 
 pytest.importorskip("ray", reason="the extra `cluster` is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
@@ -54,6 +55,38 @@ def test_two_hosts_on_the_cluster_make_the_model_of_one_here(job, server, tmp_pa
     one = answers(here, tmp_path / "here", name, 1)
     two = answers(job, tmp_path / "cluster", name, 2)
     assert np.corrcoef(one, two)[0, 1] > 0.95
+
+
+SCRIPT = """
+import json, os, socket, time
+hosts, me = json.loads(os.environ["SM_HOSTS"]), os.environ["SM_CURRENT_HOST"]
+if me == hosts[0]:
+    with socket.create_server(("", 29999)) as server:
+        word = server.accept()[0].recv(9).decode()
+    open(os.path.join(os.environ["SM_MODEL_DIR"], "word"), "w").write(word)
+    print("heard", word)
+else:
+    while True:
+        try:
+            socket.create_connection((hosts[0], 29999), 5).sendall(me.encode())
+            break
+        except OSError:
+            time.sleep(0.2)
+"""
+
+
+def test_the_hosts_of_a_script_reach_each_other(job):
+    resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    train(job, "script", {"train.py": SCRIPT}, ResourceConfig=resources)
+
+    def ended():  # the first job of a machine builds its environment
+        found = job.sagemaker.describe_training_job(TrainingJobName="script")
+        return found["TrainingJobStatus"] != "InProgress" and found
+
+    end = wait_until(ended, "the script never ended", 240)
+    assert end["TrainingJobStatus"] == "Completed", end.get("FailureReason")
+    assert "heard algo-2" in job.log("script")
+    assert job.artefact("script") == ["word"]
 
 
 def test_what_needs_this_machine_is_refused(job):
