@@ -5,6 +5,7 @@ import re
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,7 @@ def test_the_hosts_of_a_script_reach_each_other(job):
     end = wait_until(ended, "the script never ended", 240)
     assert end["TrainingJobStatus"] == "Completed", end.get("FailureReason")
     assert "heard algo-2" in job.log("script")
+    assert not list(Path(tempfile.gettempdir()).glob("clary-host-*"))  # the nodes keep nothing
     assert job.artefact("script") == ["word"]
 
 

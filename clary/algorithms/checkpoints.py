@@ -79,6 +79,22 @@ class Checkpoints:
 NO_CHECKPOINTS = Checkpoints(None, "")
 
 
+def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Named arrays as the content of a checkpoint."""
+    content = io.BytesIO()
+    np.savez(content, **arrays)  # type: ignore[arg-type] # the stub takes a name for `allow_pickle`
+    return content.getvalue()
+
+
+def unpack(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays again; ValueError for anything else. Nothing is unpickled."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(str(error)) from None
+
+
 class Epochs:
     """Checkpoints of a training whose state is arrays that are changed in place, one after an epoch.
 
@@ -100,20 +116,12 @@ class Epochs:
         return min(epoch + 1, self._epochs - 1)
 
     def save(self, epoch: int) -> None:
-        """Keep the arrays as they are after an epoch."""
-        self._checkpoints.save(epoch, self._write, last=epoch + 2 == self._epochs)
-
-    def _write(self) -> bytes:
-        content = io.BytesIO()
-        np.savez(content, **self._arrays)  # type: ignore[arg-type] # the stub takes a name for `allow_pickle`
-        return content.getvalue()
+        """Keep the arrays as they are after an epoch, unless it was the last: that one can't be gone on from."""
+        if epoch + 1 < self._epochs:
+            self._checkpoints.save(epoch, lambda: pack(self._arrays), last=epoch + 2 == self._epochs)
 
     def _read(self, content: bytes) -> dict[str, np.ndarray]:
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as file:
-                found = {name: file[name] for name in file.files}
-        except (OSError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(str(error)) from None
+        found = unpack(content)
         if {name: array.shape for name, array in found.items()} != {
             name: array.shape for name, array in self._arrays.items()
         }:

@@ -49,6 +49,7 @@ from clary.algorithms.base import (
 )
 from clary.algorithms.exchange import gather
 from clary.algorithms.hyperparameters import Boolean, Categorical, Continuous, Hyperparameters, Integer, JsonList, Text
+from clary.algorithms.kmeans_checkpoints import Progress
 from clary.algorithms.kmeans_kernels import (
     Found,
     as_rows,
@@ -225,9 +226,10 @@ def stream(batches: Batches, settings: Mapping[str, Any], run: Run) -> Streamed:
     width, factor = settings["feature_dim"], extra_center_factor(settings)
     rng = np.random.default_rng([settings["seed"], run.rank])
     sample = Sample(max(1, SAMPLE_BYTES // (4 * width)), width, rng)
-    centers, weights = np.empty((0, width)), np.empty(0)
+    progress = Progress(run, settings, settings["k"] * factor, sample)
+    first, centers, weights = progress.resume()
     size = max(settings["mini_batch_size"], settings["k"] * factor)
-    for epoch in range(settings["epochs"]):
+    for epoch in range(first, settings["epochs"]):
         begun, count = time.time(), 0
         try:
             for batch in regroup(batches, size):
@@ -244,6 +246,7 @@ def stream(batches: Batches, settings: Mapping[str, Any], run: Run) -> Streamed:
                 raise
             log.info("Training was asked to stop; the model is made of the rows seen so far")
             break
+        progress.save(epoch, centers, weights)
         log_epoch(run, epoch, settings["epochs"], count, begun)
     return Streamed(centers, weights, sample.rows, sample.seen)
 

@@ -21,6 +21,7 @@ from clary.cluster.plan import RelayPlan, on_node
 from clary.cluster.tree import pack, unpack
 
 PIECE = 8 << 20
+_PREFIX = "clary-host-"
 _SIOCGIFADDR = 0x8915
 
 
@@ -39,7 +40,8 @@ class NodeHost:
 
     def __init__(self) -> None:
         self._about = describe_node()
-        self._folder = Path(tempfile.mkdtemp(prefix="clary-host-"))
+        _sweep()
+        self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
         self._program: subprocess.Popen[bytes] | None = None
         self._result: Path | None = None
 
@@ -102,6 +104,13 @@ class NodeHost:
                 os.killpg(self._program.pid, signal.SIGKILL)
             self._program.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _sweep() -> None:
+    """Remove the folders of hosts on this node whose actors were killed, and could not."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        if not Path(f"/proc/{folder.name.removeprefix(_PREFIX).partition('-')[0]}").exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def describe_node() -> About:

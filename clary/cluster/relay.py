@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from clary.cluster.tree import pack, unpack
 LOOK_SECONDS = 0.25
 PLACE_SECONDS = 120.0
 CALL_SECONDS = 60.0
+CLOSE_SECONDS = 5.0
 LOST_SECONDS = 20.0  # until Ray knows that a node is gone
 
 
@@ -109,11 +111,14 @@ def _run(plan: RelayPlan, ml: Path, signals: list[int]) -> int:
         if status:
             _blame_lost(peers)
         unpack(Answers(actor), ml)  # type: ignore[arg-type]
-        _ask(actor.close.remote())
         return status
     except ray.exceptions.RayActorError as problem:
         raise ClusterProblem(f"the node that {plan.host} ran on was lost: {problem}") from problem
+    except (ray.exceptions.RayError, ConnectionError) as problem:
+        raise ClusterProblem(f"the Ray cluster at {plan.address} failed {plan.host}: {problem}") from problem
     finally:
+        with suppress(ray.exceptions.RayError, ConnectionError):  # its node may be gone
+            ray.get(actor.close.remote(), timeout=CLOSE_SECONDS)
         ray.shutdown()
 
 

@@ -9,6 +9,7 @@ from clary.algorithms.base import Run, Stopped
 from clary.algorithms.checkpoints import Checkpoints
 from clary.algorithms.factorization_machines import FactorizationMachines
 from clary.algorithms.ipinsights import IPInsights
+from clary.algorithms.kmeans import KMeans
 from clary.algorithms.linear_learner import LinearLearner
 from clary.algorithms.xgboost import XGBoost
 from clary.errors import ClientError
@@ -160,7 +161,12 @@ def insights(run, batches):
     return [model.network_.entities, *(table for layer in model.network_.layers for table in layer)]
 
 
-@pytest.mark.parametrize("fit", [machine, learner, patient, insights])
+def clusters(run, batches):
+    settings = {"k": "3", "epochs": "6", "mini_batch_size": "50", "init_method": "kmeans++", "feature_dim": "6"}
+    return [KMeans(**settings).fit(batches, run=run).cluster_centers_]
+
+
+@pytest.mark.parametrize("fit", [machine, learner, patient, insights, clusters])
 def test_epochs_go_on_to_the_same_model(tmp_path, fit):
     whole = fit(Run(), Passes(*rows()))
     fit(Run(checkpoints=tmp_path), Passes(*rows(), stops_in=3))

@@ -15,7 +15,6 @@ from clary.services.sagemaker import (
 from clary.services.sagemaker.errors import ResourceInUse, ValidationException
 from clary.services.sagemaker.holding import hold
 from clary.services.sagemaker.resources import TUNING_JOB
-from clary.store.pages import seal, unseal
 from clary.store.records import Record, RecordExists
 from clary.wire import Call, operation
 
@@ -116,14 +115,8 @@ def list_training_jobs_for_hyper_parameter_tuning_job(call: Call, request: dict[
     if order == "FinalObjectiveMetricValue":
         found = [summary for summary in found if "FinalHyperParameterTuningJobObjectiveMetric" in summary]
     found.sort(key=lambda summary: _ORDERS[order](summary), reverse=request.get("SortOrder") == "Descending")
-    query = {name: value for name, value in request.items() if name not in ("NextToken", "MaxResults")}
-    [start] = unseal(request["NextToken"], query) if request.get("NextToken") else [0]
-    assert isinstance(start, int)
-    end = start + request.get("MaxResults", listing.DEFAULT_PAGE)
-    return {
-        "TrainingJobSummaries": found[start:end],
-        "NextToken": seal([end], query) if end < len(found) else None,
-    }
+    shown, token = listing.cut(found, request)
+    return {"TrainingJobSummaries": shown, "NextToken": token}
 
 
 _ORDERS: dict[str, Any] = {

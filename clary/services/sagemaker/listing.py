@@ -49,12 +49,12 @@ def every(call: Call, kind: Kind, **where: str) -> Iterator[Record]:
             return
 
 
-def cut(rows: Sequence[Row], request: dict[str, Any]) -> tuple[Sequence[Row], str | None]:
-    """The page of some rows that a request asks for, and the token of the next."""
+def cut(rows: Sequence[Row], request: dict[str, Any], limit: int = DEFAULT_PAGE) -> tuple[Sequence[Row], str | None]:
+    """The page of some rows that a request asks for, `limit` where it doesn't say, and the token of the next."""
     query = {name: value for name, value in request.items() if name not in ("NextToken", "MaxResults")}
     [start] = unseal(request["NextToken"], query) if request.get("NextToken") else [0]
     assert isinstance(start, int)
-    end = start + request.get("MaxResults", DEFAULT_PAGE)
+    end = start + request.get("MaxResults", limit)
     return rows[start:end], seal([end], query) if end < len(rows) else None
 
 

@@ -31,7 +31,6 @@ from clary.services.sagemaker.pipeline_state import (
     version_of,
 )
 from clary.services.sagemaker.resources import PIPELINE
-from clary.store.pages import seal, unseal
 from clary.store.records import Draft, Key, Query, Record, RecordExists
 from clary.wire import Call, Rooms, operation
 
@@ -254,11 +253,8 @@ def list_pipeline_parameters_for_execution(call: Call, request: dict[str, Any]) 
 
 def cut(member: str, rows: list[dict[str, Any]], request: dict[str, Any]) -> dict[str, Any]:
     """One page of what a List operation found."""
-    query = {name: value for name, value in request.items() if name not in ("NextToken", "MaxResults")}
-    [start] = unseal(request["NextToken"], query) if request.get("NextToken") else [0]
-    assert isinstance(start, int)
-    end = start + request.get("MaxResults", MOST_ROWS)
-    return {member: rows[start:end], "NextToken": seal([end], query) if end < len(rows) else None}
+    shown, token = listing.cut(rows, request, MOST_ROWS)
+    return {member: shown, "NextToken": token}
 
 
 def running(rooms: Rooms, pipeline: Key) -> bool:
