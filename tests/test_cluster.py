@@ -76,8 +76,13 @@ else:
 """
 
 
+def left_on_nodes():
+    return set(Path(tempfile.gettempdir()).glob("clary-host-*"))
+
+
 def test_the_hosts_of_a_script_reach_each_other(job):
     resources = {"InstanceType": "ml.m5.large", "InstanceCount": 2, "VolumeSizeInGB": 1}
+    before = left_on_nodes()
     train(job, "script", {"train.py": SCRIPT}, ResourceConfig=resources)
 
     def ended():  # the first job of a machine builds its environment
@@ -87,7 +92,7 @@ def test_the_hosts_of_a_script_reach_each_other(job):
     end = wait_until(ended, "the script never ended", 240)
     assert end["TrainingJobStatus"] == "Completed", end.get("FailureReason")
     assert "heard algo-2" in job.log("script")
-    assert not list(Path(tempfile.gettempdir()).glob("clary-host-*"))  # the nodes keep nothing
+    assert left_on_nodes() <= before
     assert job.artefact("script") == ["word"]
 
 
