@@ -9,7 +9,6 @@ import msgspec
 
 from clary.services.sagemaker import association, experiment_records, listing, resources
 from clary.services.sagemaker.errors import ValidationException
-from clary.services.sagemaker.model_package_group import caller
 from clary.services.sagemaker.resources import ARTIFACT
 from clary.store.records import Key, Record, RecordExists
 from clary.wire import Call, operation
@@ -23,7 +22,7 @@ def create_artifact(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     key = _key_of_source(call, request["Source"])
     arn = resources.arn_of(key)
     try:
-        call.rooms.records.create(key, {**request, "ArtifactArn": arn, "CreatedBy": caller(call)})
+        call.rooms.records.create(key, {**request, "ArtifactArn": arn, "CreatedBy": resources.caller(call)})
     except RecordExists:
         raise ValidationException(f"Artifact with this source already exists: {arn}") from None
     return {"ArtifactArn": arn}
@@ -51,7 +50,7 @@ def update_artifact(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         if len(properties) > MAX_PROPERTIES:
             raise ValidationException(f"An artifact has at most {MAX_PROPERTIES} properties, not {len(properties)}.")
         name = {"ArtifactName": request["ArtifactName"]} if "ArtifactName" in request else {}
-        record.body.update({**name, "Properties": properties, "LastModifiedBy": caller(call)})
+        record.body.update({**name, "Properties": properties, "LastModifiedBy": resources.caller(call)})
 
     key = resources.key_of(call, ARTIFACT, request["ArtifactArn"])
     return {"ArtifactArn": resources.change(call.rooms, key, change).body["ArtifactArn"]}

@@ -7,7 +7,6 @@ from typing import Any
 
 from clary.services.sagemaker import experiment_records, listing, resources
 from clary.services.sagemaker.errors import ResourceNotFound, ValidationException
-from clary.services.sagemaker.model_package_group import caller
 from clary.services.sagemaker.resources import ARTIFACT, ASSOCIATION, EXPERIMENT, TRIAL_COMPONENT
 from clary.store.records import Key, Record, RecordExists
 from clary.wire import Call, operation
@@ -19,7 +18,7 @@ ENDS = (EXPERIMENT, TRIAL_COMPONENT, ARTIFACT)
 def add_association(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Write one record for a pair of resources that exist."""
     ends = {end: _end(call, request[f"{end}Arn"]) for end in ("Source", "Destination")}
-    body = {**request, "CreatedBy": caller(call)}
+    body = {**request, "CreatedBy": resources.caller(call)}
     for end, record in ends.items():
         kind = resources.kind_of(record.key)
         body[f"{end}Name"] = record.body.get(kind.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from clary.services.sagemaker import resources
-from clary.services.sagemaker.model_package_group import caller
 from clary.services.sagemaker.resources import EXPERIMENT, TRIAL, TRIAL_COMPONENT
 from clary.services.sagemaker.trial_component_source import SHOWN
 from clary.store.records import Record, RecordExists
@@ -34,7 +33,7 @@ def attach(call: Call, job: Record) -> None:
         "TrialComponentArn": resources.arn_of(key),
         "DisplayName": config.get("TrialComponentDisplayName") or name,
         "Source": {"SourceArn": job.body[kind.arn], "SourceType": SHOWN[kind].source_type},
-        "CreatedBy": caller(call),
+        "CreatedBy": resources.caller(call),
         "Trials": trials,
     }
     try:

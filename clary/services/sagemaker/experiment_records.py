@@ -7,7 +7,6 @@ from typing import Any
 
 from clary.services.sagemaker import listing, resources
 from clary.services.sagemaker.errors import ValidationException
-from clary.services.sagemaker.model_package_group import caller
 from clary.services.sagemaker.resources import Kind
 from clary.store.records import Draft, Key, Record, RecordExists
 from clary.wire import Call
@@ -21,7 +20,7 @@ def create(call: Call, kind: Kind, request: dict[str, Any], parent: Key | None =
     name = request[kind.name]
     key = resources.key_of(call, kind, name)
     arn = resources.arn_of(key)
-    body = {"DisplayName": name, **request, kind.arn: arn, "CreatedBy": caller(call), **more}
+    body = {"DisplayName": name, **request, kind.arn: arn, "CreatedBy": resources.caller(call), **more}
     try:
         if parent is None:
             call.rooms.records.create(key, body)
@@ -44,7 +43,7 @@ def update(call: Call, kind: Kind, request: dict[str, Any]) -> dict[str, Any]:
     """Write the members of an Update request over those of the record."""
     members = {member: value for member, value in request.items() if member != kind.name}
     key = resources.key_of(call, kind, request[kind.name])
-    changed = {**members, "LastModifiedBy": caller(call)}
+    changed = {**members, "LastModifiedBy": resources.caller(call)}
     return {kind.arn: resources.change(call.rooms, key, lambda record: record.body.update(changed)).body[kind.arn]}
 
 

@@ -10,7 +10,6 @@ import msgspec
 from clary.errors import ServiceError
 from clary.services.sagemaker import listing, model_package_request, resources
 from clary.services.sagemaker.errors import ValidationException
-from clary.services.sagemaker.model_package_group import caller
 from clary.services.sagemaker.resources import MODEL_PACKAGE, MODEL_PACKAGE_GROUP, record_kind
 from clary.store.records import Draft, Key, Query, Record, RecordExists
 from clary.wire import Call, operation
@@ -42,7 +41,11 @@ _CARD_METADATA = (
 def create_model_package(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Check what the package holds and write one record: as the next version of its group, or under its name."""
     digest = hashlib.sha256(msgspec.json.encode(request, order="sorted")).hexdigest()
-    body = {**model_package_request.completed(call, request), "RequestDigest": digest, "CreatedBy": caller(call)}
+    body = {
+        **model_package_request.completed(call, request),
+        "RequestDigest": digest,
+        "CreatedBy": resources.caller(call),
+    }
     try:
         record = (_create_version if "ModelPackageGroupName" in request else _create_unversioned)(call, body)
     except RecordExists as taken:
@@ -169,7 +172,7 @@ def update_model_package(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         token = request.get("ClientToken")
         if token and record.body.get("UpdateToken") == token:
             return  # the same request again
-        record.body.update(_changes(record.body, request), UpdateToken=token, LastModifiedBy=caller(call))
+        record.body.update(_changes(record.body, request), UpdateToken=token, LastModifiedBy=resources.caller(call))
 
     return {MODEL_PACKAGE.arn: resources.change(call.rooms, key, update).body[MODEL_PACKAGE.arn]}
 

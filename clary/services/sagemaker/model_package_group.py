@@ -22,17 +22,12 @@ def create_model_package_group(call: Call, request: dict[str, Any]) -> dict[str,
     refuse(request, NOT_DONE)
     key = resources.key_of(call, MODEL_PACKAGE_GROUP, request["ModelPackageGroupName"])
     arn = resources.arn_of(key)
-    body = {**request, MODEL_PACKAGE_GROUP.arn: arn, "CreatedBy": caller(call), "LastVersion": 0}
+    body = {**request, MODEL_PACKAGE_GROUP.arn: arn, "CreatedBy": resources.caller(call), "LastVersion": 0}
     try:
         call.rooms.records.create(key, body, status="Completed")
     except RecordExists:
         raise ValidationException(f"Model Package Group already exists: {arn}") from None
     return {MODEL_PACKAGE_GROUP.arn: arn}
-
-
-def caller(call: Call) -> dict[str, Any]:
-    """Who calls, as a UserContext."""
-    return {"IamIdentity": {"Arn": call.identity.arn, "PrincipalId": call.identity.user_id}}
 
 
 @operation

@@ -9,7 +9,6 @@ import msgspec
 
 from clary.services.sagemaker import listing, pipeline_driver, pipeline_execution, pipeline_request, resources, roles
 from clary.services.sagemaker.errors import ConflictException, ValidationException
-from clary.services.sagemaker.model_package_group import caller
 from clary.services.sagemaker.not_done import refuse
 from clary.services.sagemaker.pipeline_state import (
     CACHE_KIND,
@@ -43,8 +42,8 @@ def create_pipeline(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         "VersionTime": now,
         PIPELINE.arn: resources.arn_of(key),
         "LastModifiedTime": now,
-        "CreatedBy": caller(call),
-        "LastModifiedBy": caller(call),
+        "CreatedBy": resources.caller(call),
+        "LastModifiedBy": resources.caller(call),
         "RequestDigest": digest,
     }
     try:
@@ -70,7 +69,7 @@ def update_pipeline(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         roles.check(call, request["RoleArn"])
     plain = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
     changes = {member: request[member] for member in plain if member in request}
-    changes |= {"LastModifiedTime": call.rooms.clock.now(), "LastModifiedBy": caller(call)}
+    changes |= {"LastModifiedTime": call.rooms.clock.now(), "LastModifiedBy": resources.caller(call)}
     if text is None:
         record = resources.change(call.rooms, key, lambda record: record.body.update(changes))
     else:

@@ -11,7 +11,6 @@ from clary import pipelines
 from clary.services.sagemaker import listing, pipeline_driver, pipeline_request, pipeline_selection, resources, roles
 from clary.services.sagemaker.errors import ConflictException, ValidationException
 from clary.services.sagemaker.holding import hold
-from clary.services.sagemaker.model_package_group import caller
 from clary.services.sagemaker.not_done import refuse
 from clary.services.sagemaker.pipeline_state import (
     ENDED,
@@ -84,8 +83,8 @@ def _new_body(call: Call, pipeline: Record, key: Key, request: dict[str, Any]) -
         "Parameters": pipeline_request.parameter_values(definition, request.get("PipelineParameters", [])),
         "Execution": _variables(pipeline, key, now),
         "Steps": {},
-        "CreatedBy": caller(call),
-        "LastModifiedBy": caller(call),
+        "CreatedBy": resources.caller(call),
+        "LastModifiedBy": resources.caller(call),
         "RequestDigest": hashlib.sha256(msgspec.json.encode(request, order="sorted")).hexdigest(),
     }
     body["PipelineExperimentConfig"] = _experiment(definition, body)
@@ -146,7 +145,9 @@ def describe_pipeline_definition_for_execution(call: Call, request: dict[str, An
 def update_pipeline_execution(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Rename or describe an execution, or change how many of its steps run at a time."""
     key = find_execution(call, request["PipelineExecutionArn"]).key
-    changes = {member: request[member] for member in _TOLD if member in request} | {"LastModifiedBy": caller(call)}
+    changes = {member: request[member] for member in _TOLD if member in request} | {
+        "LastModifiedBy": resources.caller(call)
+    }
     _change(call, key, lambda record: record.body.update(changes))
     pipeline_driver.wake(call.rooms, execution_arn(key))
     return {"PipelineExecutionArn": execution_arn(key)}

@@ -162,3 +162,8 @@ def delete(call: Call, kind: Kind, name: str) -> Record:
         raise not_found(key)
     call.rooms.changes.notify(key)
     return record
+
+
+def caller(call: Call) -> dict[str, Any]:
+    """Who calls, as a UserContext."""
+    return {"IamIdentity": {"Arn": call.identity.arn, "PrincipalId": call.identity.user_id}}

@@ -13,7 +13,6 @@ from clary.services.sagemaker import (
     trial_component_source,
 )
 from clary.services.sagemaker.errors import ValidationException
-from clary.services.sagemaker.model_package_group import caller
 from clary.services.sagemaker.resources import EXPERIMENT, TRIAL, TRIAL_COMPONENT
 from clary.store.records import Record
 from clary.wire import Call, Rooms, operation
@@ -69,7 +68,7 @@ def update_trial_component(call: Call, request: dict[str, Any]) -> dict[str, Any
             maps[name] = {key: new[key] for key in new if key not in request.get(f"{name}ToRemove", ())}
             if len(maps[name]) > (most := MAX_PARAMETERS if name == "Parameters" else MAX_ARTIFACTS):
                 raise ValidationException(f"A trial component has at most {most} {name}; this would make {len(new)}.")
-        record.body.update({**members, **maps, "LastModifiedBy": caller(call)})
+        record.body.update({**members, **maps, "LastModifiedBy": resources.caller(call)})
 
     key = resources.key_of(call, TRIAL_COMPONENT, request["TrialComponentName"])
     return {TRIAL_COMPONENT.arn: resources.change(call.rooms, key, change).body[TRIAL_COMPONENT.arn]}
