@@ -100,9 +100,9 @@ class Engine:
         found: dict[str, Any] = self._ask("GET", f"/containers/{name}/json")
         return found
 
-    def log(self, name: str) -> Iterator[bytes]:
-        """What a container prints, from its start to its end."""
-        query = {"follow": "1", "stdout": "1", "stderr": "1"}
+    def log(self, name: str, *, follow: bool = True) -> Iterator[bytes]:
+        """What a container prints, from its start to its end; or what it has printed by now."""
+        query = {"follow": str(int(follow)), "stdout": "1", "stderr": "1"}
         with self._send("GET", f"/containers/{name}/logs", query, timeout=None) as reply:
             while len(head := reply.read(_FRAME)) == _FRAME:
                 yield reply.read(int.from_bytes(head[4:], "big"))

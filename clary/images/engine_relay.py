@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -71,9 +71,21 @@ class Relay:
             self._pass_on(self._asked.pop(0))
         if self._plan.socket:
             self._stand_for_port()
-        for piece in self._engine.log(self._name):
-            os.write(sys.stdout.fileno(), piece)
-        return self._engine.wait(self._name)
+        printed = self._print(self._engine.log(self._name))
+        status = self._engine.wait(self._name)
+        # Podman may end what it lets one follow before the last lines of a container that has just ended.
+        self._print(self._engine.log(self._name, follow=False), after=printed)
+        return status
+
+    def _print(self, pieces: Iterable[bytes], after: int = 0) -> int:
+        """Print what comes after so many bytes; how many came in all."""
+        count = 0
+        for piece in pieces:
+            rest = memoryview(piece)[max(0, after - count) :]
+            while rest:
+                rest = rest[os.write(sys.stdout.fileno(), rest) :]
+            count += len(piece)
+        return count
 
     def clear_away(self) -> None:
         """Remove the container and its network, as far as they are there; the last of several hosts removes theirs."""

@@ -12,6 +12,7 @@ import pytest
 from clary.images import engine as engines
 from clary.images import engine_image
 from clary.images.engine import Engine, EngineError
+from clary.images.engine_relay import Relay
 from clary.images.image import BuildError
 
 MISSING = b'{"cause":"no such image","message":"no such image: localhost/other:1: image not known","response":404}'
@@ -91,3 +92,10 @@ def test_an_image_is_pulled_where_it_is_not_there(engine):
     with pytest.raises(BuildError, match="other:1 can't be pulled: pinging container registry: refused"):
         engine_image.find("localhost/other:1").prepare(told.append, lambda: None)
     assert told == ["Pulling the image localhost/other:1."]
+
+
+def test_what_a_followed_log_lacks_is_printed_from_the_whole_one(capfd):
+    relay = Relay.__new__(Relay)
+    assert relay._print([b"one\n", b"two\n"]) == 8
+    assert relay._print([b"one\ntw", b"o\nthree\n"], after=8) == 14
+    assert capfd.readouterr().out == "one\ntwo\nthree\n"
