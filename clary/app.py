@@ -28,7 +28,7 @@ from clary.services.cloudwatch.alarm_actions import ACTORS
 from clary.services.cloudwatch.alarm_state import alarm_state
 from clary.services.cloudwatch.alarm_watch import watch as watch_alarms
 from clary.services.iam.role import ensure_default_role
-from clary.services.s3 import inside as s3
+from clary.services.s3 import inside as objects
 from clary.store.changes import Changes
 from clary.store.database import Database
 from clary.store.lock import LOCK_FILE, DataFolderLock
@@ -60,6 +60,12 @@ PRELOAD = ("clary.jobs.preload",)
 
 # What lies in the data folder beside the lock.
 KEPT = ("state.db", "state.db-wal", "state.db-shm", "objects", "jobs", "endpoints", "transforms", "streams", "warm")
+
+# What services do by themselves: pick up at a server's start what the last one left, tell `clary status` how much of
+# it there is, and put it down at the server's end, before the rooms that it stands on are closed.
+STARTS = (sagemaker.recover, watch_alarms, application_autoscaling.watch, kinesis.recover)
+COUNTS = (sagemaker.running, kinesis.running)
+ENDS = (kinesis.store_measurements,)
 
 KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
 
@@ -124,17 +130,16 @@ class House:
 
     def _settle(self) -> None:
         ensure_default_role(self.rooms)
-        sagemaker.recover(self.rooms)
-        watch_alarms(self.rooms)
-        application_autoscaling.watch(self.rooms)
-        kinesis.recover(self.rooms)
+        for start in STARTS:
+            start(self.rooms)
 
     def _clear_out(self) -> None:
+        for end in ENDS:
+            end(self.rooms)
         self.rooms.background.close()
         self.rooms.jobs.close()
         self.rooms.hosting.close()
         self.rooms.transforms.close()
-        kinesis.store_measurements(self.rooms)
         self.rooms.streams.close()
         self.rooms.objects.settle()
         self._database.close()
@@ -152,10 +157,10 @@ class House:
             sagemaker.metrics_came(self.rooms, scope, data)
 
         return Host(
-            list_objects=lambda bucket, prefix: s3.list_objects(self.rooms, bucket, prefix),
-            fetch_object=lambda bucket, key, target: s3.fetch_object(self.rooms, bucket, key, target),
-            put_object=lambda bucket, key, path: s3.put_object_file(self.rooms, bucket, key, path),
-            delete_object=lambda bucket, key: s3.delete_object(self.rooms, bucket, key),
+            list_objects=lambda bucket, prefix: objects.list_objects(self.rooms, bucket, prefix),
+            fetch_object=lambda bucket, key, target: objects.fetch_object(self.rooms, bucket, key, target),
+            put_object=lambda bucket, key, path: objects.put_object_file(self.rooms, bucket, key, path),
+            delete_object=lambda bucket, key: objects.delete_object(self.rooms, bucket, key),
             append_log=append_log,
             log_position=lambda scope, group, stream: self.rooms.logs.position(*scope, group, stream),
             put_metrics=put_metrics,
@@ -218,8 +223,7 @@ class House:
             "port": self.settings.port,
             "data_dir": str(self.settings.data_dir),
             "services": list(SERVICES),
-            **sagemaker.running(self.rooms),
-            **kinesis.running(self.rooms),
+            "running": {name: count for counts in COUNTS for name, count in counts(self.rooms).items()},
         }
 
 

@@ -88,11 +88,7 @@ def status(data_dir: DataDir = None) -> None:
         "version": health["version"],
         "process": health["pid"],
         "data folder": health["data_dir"],
-        "jobs running": health["jobs"],
-        "tuning jobs": health["tuning_jobs"],
-        "pipelines": health["pipelines"],
-        "endpoints": health["endpoints"],
-        "streams": health["streams"],
+        **health["running"],
         "services": ", ".join(health["services"]),
     }
     for name, value in rows.items():

@@ -15,8 +15,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = [
     {"names", "errors", "config", "clock"},
     {"formats", "store", "streams", "sandbox"},
-    {"algorithms", "images", "cluster"},
-    {"jobs", "hosting", "tuning", "pipelines"},
+    {"algorithms", "images", "cluster", "tables", "sql"},
+    {"jobs", "hosting", "tuning", "pipelines", "functions", "delivery", "queries"},
     {"transform"},
     {"access"},
     {"wire"},
@@ -26,6 +26,7 @@ LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
 SIDEWAYS = {("hosting", "jobs"), ("config", "errors"), ("config", "names")}
 
 HEAVY = ["torch", "numba", "scipy", "sklearn", "xgboost", "faiss", "pyarrow", "duckdb", "pyspark", "ray", "optuna"]
+HEAVY += ["sqlglot", "fastavro", "jq", "cramjam", "psycopg", "pymysql"]
 
 
 def imports(path):
@@ -56,7 +57,18 @@ def test_algorithms_run_alone():
 
 
 def test_the_rooms_of_work_know_no_service():
-    for room in ("images", "cluster", "jobs", "hosting", "transform"):
+    for room in (
+        "images",
+        "cluster",
+        "tables",
+        "sql",
+        "jobs",
+        "hosting",
+        "functions",
+        "delivery",
+        "queries",
+        "transform",
+    ):
         for path in (PACKAGE / room).rglob("*.py"):
             assert not {"services", "wire", "access"} & set(imports(path)), path
 

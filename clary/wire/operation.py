@@ -54,4 +54,4 @@ def _folder(module: str) -> str:
     parts = module.split(".")
     if parts[:2] != ["clary", "services"]:
         raise NameError(f"{module} is not below clary.services: write @operation(service=...)")
-    return parts[2].replace("_", "-")
+    return parts[2].removesuffix("_").replace("_", "-")

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import inspect
+import keyword
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
@@ -104,8 +105,14 @@ class Registry:
             yield from (operation for operation in service.operations.values() if operation.function)
 
 
+def folder_of(service: str) -> str:
+    """The folder of a service: its name as Python can import it."""
+    name = service.replace("-", "_")
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
 def _modules(service: str) -> Iterator[ModuleType]:
-    package = importlib.import_module(f"clary.services.{service.replace('-', '_')}")
+    package = importlib.import_module(f"clary.services.{folder_of(service)}")
     yield package
     for found in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
         yield importlib.import_module(found.name)

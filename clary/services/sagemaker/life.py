@@ -112,8 +112,8 @@ def running(rooms: Rooms) -> dict[str, int]:
         return sum(record.status not in over for record in rooms.records.every(kind))
 
     return {
-        "jobs": len(_jobs_to_do(rooms)) + count(record_kind(TRANSFORM_JOB), transform_state.ENDED),
-        "tuning_jobs": count(record_kind(TUNING_JOB), tuning_state.ENDED),
+        "jobs running": len(_jobs_to_do(rooms)) + count(record_kind(TRANSFORM_JOB), transform_state.ENDED),
+        "tuning jobs": count(record_kind(TUNING_JOB), tuning_state.ENDED),
         "pipelines": count(pipeline_state.EXECUTION_KIND, pipeline_state.ENDED),
         "endpoints": count(record_kind(ENDPOINT), ("Failed",)),
     }

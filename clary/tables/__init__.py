@@ -1,0 +1,1 @@
+"""Tables of a lake: the types of their columns and where their rows lie."""
