@@ -21,6 +21,7 @@ from clary.wire import Call, operation
 
 if TYPE_CHECKING:
     from clary.store.records import Record
+    from clary.wire import Rooms
 
 _MOST_RECORDS, _MOST_BYTES = 10_000, 10 * 1024 * 1024
 
@@ -66,7 +67,7 @@ def get_records(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     if call.rooms.settings.kinesis_limits and not rates.read(started):
         measurements.read_refused(call.rooms, record, place.shard)
         raise ProvisionedThroughputExceededException(throttled(call, record, place.shard))
-    found = read(call, record, place.shard, place.at, request.get("Limit", _MOST_RECORDS), _MOST_BYTES)
+    found = read(call.rooms, record, place.shard, place.at, request.get("Limit", _MOST_RECORDS), _MOST_BYTES)
     rates.was_read(found.size)
     measurements.read_done(call.rooms, record, place.shard, found, started)
     answer: dict[str, Any] = {"Records": found.as_json(), "MillisBehindLatest": found.behind}
@@ -75,15 +76,15 @@ def get_records(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     return {**answer, "NextShardIterator": make_iterator(call, record, place.shard, found.at)}
 
 
-def read(call: Call, record: Record, number: int, index: int, most: int, room: int) -> Stretch:
+def read(rooms: Rooms, record: Record, number: int, index: int, most: int, room: int) -> Stretch:
     """Records of a shard from an index on, none of them too old."""
-    now = call.rooms.clock.now()
+    now = rooms.clock.now()
     held = record.body["Shards"][number]
     oldest = int(shard.horizon(record, now) * 1000)
     try:
-        log = call.rooms.streams.open(record.body["Id"]).shard(number)
+        log = rooms.streams.open(record.body["Id"]).shard(number)
     except StreamGone:
-        raise stream_record.not_found(call, record.key.name) from None
+        raise stream_record.gone(record.key) from None
     end = log.end  # before reading, so that nothing that comes meanwhile is passed over
     entries = log.read(index, most, room)
     if entries and entries[0].arrival < oldest:

@@ -18,6 +18,7 @@ from clary.wire import Call, operation
 
 if TYPE_CHECKING:
     from clary.store.records import Record
+    from clary.wire import Rooms
 
 _MILLISECONDS = 300_000
 _SEAL = "kinesis-shard-iterator"
@@ -48,7 +49,7 @@ def get_shard_iterator(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         "SequenceNumber": request.get("StartingSequenceNumber"),
         "Timestamp": request.get("Timestamp"),
     }
-    index = index_of(call, record, number, position)
+    index = index_of(call.rooms, record, number, position)
     if request.get("DryRun"):
         raise DryRunOperationException
     return {"ShardIterator": make_iterator(call, record, number, index)}
@@ -76,7 +77,7 @@ def read_iterator(call: Call, text: str) -> Iterator:
     return found
 
 
-def index_of(call: Call, record: Record, number: int, position: dict[str, Any]) -> int:
+def index_of(rooms: Rooms, record: Record, number: int, position: dict[str, Any]) -> int:
     """The index that reading begins with, by one of the five types."""
     kind, sequence, timestamp = position["Type"], position.get("SequenceNumber"), position.get("Timestamp")
     wanted = kind in ("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER")
@@ -86,23 +87,23 @@ def index_of(call: Call, record: Record, number: int, position: dict[str, Any]) 
             f"(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified {kind} and "
             + ("no StartingSequenceNumber." if wanted else "also a StartingSequenceNumber.")
         )
-    log = call.rooms.streams.open(record.body["Id"]).shard(number)
+    log = rooms.streams.open(record.body["Id"]).shard(number)
     if kind == "LATEST":
         return log.end
     if kind == "TRIM_HORIZON":
         return 0
     if sequence is not None:
-        return _index_in(call, record, number, str(sequence)) + int(kind == "AFTER_SEQUENCE_NUMBER")
-    return log.first_since(_milliseconds(call, timestamp))
+        return _index_in(record, number, str(sequence)) + int(kind == "AFTER_SEQUENCE_NUMBER")
+    return log.first_since(_milliseconds(rooms, timestamp))
 
 
-def _milliseconds(call: Call, timestamp: float | None) -> int:
+def _milliseconds(rooms: Rooms, timestamp: float | None) -> int:
     if timestamp is None:
         raise InvalidArgumentException(
             "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. "
             "Current request has no timestamp parameter."
         )
-    asked, now = round(timestamp * 1000), int(call.rooms.clock.now() * 1000)
+    asked, now = round(timestamp * 1000), int(rooms.clock.now() * 1000)
     if asked > now:
         raise InvalidArgumentException(
             "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. "
@@ -111,11 +112,11 @@ def _milliseconds(call: Call, timestamp: float | None) -> int:
     return asked
 
 
-def _index_in(call: Call, record: Record, number: int, text: str) -> int:
+def _index_in(record: Record, number: int, text: str) -> int:
     parsed, where = parse_sequence(text), shard.shard_id(number)
     told = (
         f"StartingSequenceNumber {text} used in GetShardIterator on shard {where} in stream {record.key.name} "
-        f"under account {call.account} is invalid"
+        f"under account {record.key.account} is invalid"
     )
     if parsed is None:
         raise InvalidArgumentException(f"{told}.")

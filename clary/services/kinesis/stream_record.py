@@ -45,7 +45,12 @@ def name_in(call: Call, text: str) -> str:
 
 def not_found(call: Call, name: str) -> ResourceNotFoundException:
     """There is no such stream."""
-    return ResourceNotFoundException(f"Stream {name} under account {call.account} not found.")
+    return gone(key_of(call, name))
+
+
+def gone(key: Key) -> ResourceNotFoundException:
+    """The stream of a record is no longer there."""
+    return ResourceNotFoundException(f"Stream {key.name} under account {key.account} not found.")
 
 
 def require(call: Call, request: dict[str, Any]) -> Record:

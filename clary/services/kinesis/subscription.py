@@ -45,7 +45,7 @@ def _begin(call: Call, request: dict[str, Any]) -> tuple[Record, int, int]:
     consumer = find_consumer(call, request)
     stream = stream_record.require_named(call, stream_record.name_in(call, consumer.body["StreamARN"]))
     number, _ = shard.find(call, stream, request["ShardId"])
-    return stream, number, index_of(call, stream, number, request["StartingPosition"])
+    return stream, number, index_of(call.rooms, stream, number, request["StartingPosition"])
 
 
 async def _events(
@@ -65,7 +65,7 @@ async def _events(
                 if rooms.streams.subscriptions.get(name, (None,))[0] is not token:
                     raise ResourceInUseException("Another subscription of this consumer took over.")
                 record = await asyncio.to_thread(_look, call, request, key)
-                found = await asyncio.to_thread(read, call, record, number, index, _MOST_RECORDS, _MOST_BYTES)
+                found = await asyncio.to_thread(read, rooms, record, number, index, _MOST_RECORDS, _MOST_BYTES)
                 yield {"SubscribeToShardEvent": _event(record, number, found)}
                 index = found.at
                 if found.ended:

@@ -1,0 +1,78 @@
+"""What readers inside the server need of a stream; they count against no limit of a shard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from clary.names import parse_arn
+from clary.services.kinesis import get_records, iterator, shard, stream_record
+from clary.services.kinesis.errors import InvalidArgumentException, ResourceNotFoundException
+from clary.store.records import Key
+
+if TYPE_CHECKING:
+    from clary.services.kinesis.get_records import Stretch
+    from clary.store.records import Record
+    from clary.wire import Rooms
+
+
+class ShardInfo(NamedTuple):
+    """A shard that is not expired: what a closed one was split or merged into has it among its parents."""
+
+    number: int
+    id: str
+    parents: list[str]
+    closed: bool
+    stream: str
+    """The stream's own id: another stream of the same name has another one, and its places begin anew."""
+    key: Key
+    """What is notified when entries come or the shard ends: `rooms.changes.call_once(key, name, call)`."""
+
+
+def check(rooms: Rooms, stream_arn: str) -> None:
+    """Refuse an ARN that is not that of an existing stream."""
+    _require(rooms, stream_arn)
+
+
+def shards_of(rooms: Rooms, stream_arn: str) -> list[ShardInfo]:
+    """The shards of a stream by number, parents before their children; ResourceNotFoundException."""
+    record = _require(rooms, stream_arn)
+    now = rooms.clock.now()
+    return [
+        ShardInfo(
+            number,
+            held["ShardId"],
+            [held[member] for member in ("ParentShardId", "AdjacentParentShardId") if member in held],
+            "Closed" in held,
+            record.body["Id"],
+            stream_record.shard_key(record, number),
+        )
+        for number, held in enumerate(record.body["Shards"])
+        if not shard.is_expired(record, held, now)
+    ]
+
+
+def read(rooms: Rooms, stream_arn: str, shard_number: int, index: int, most: int, room: int) -> Stretch:
+    """At most so many records from a place on, of `room` bytes (the first in any case), none of them too old.
+
+    The Stretch has the place to read on (`at`), and whether the shard has ended there. ResourceNotFoundException.
+    """
+    return get_records.read(rooms, _require(rooms, stream_arn), shard_number, index, most, room)
+
+
+def place_of(
+    rooms: Rooms, stream_arn: str, shard_number: int, starting_position: str, timestamp: float | None = None
+) -> int:
+    """The place in a shard that TRIM_HORIZON, LATEST or AT_TIMESTAMP (epoch seconds) names."""
+    position = {"Type": starting_position, "Timestamp": timestamp}
+    return iterator.index_of(rooms, _require(rooms, stream_arn), shard_number, position)
+
+
+def _require(rooms: Rooms, stream_arn: str) -> Record:
+    arn = parse_arn(stream_arn)
+    kind, _, name = arn.resource.partition("/") if arn else ("", "", "")
+    if arn is None or arn.service != "kinesis" or kind != "stream" or not name or "/" in name:
+        raise InvalidArgumentException(f"{stream_arn!r} is not the ARN of a stream.")
+    record = rooms.records.get(Key(stream_record.STREAM_KIND, arn.account, arn.region, name))
+    if record is None:
+        raise ResourceNotFoundException(f"Stream {name} under account {arn.account} not found.")
+    return record
