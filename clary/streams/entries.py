@@ -4,22 +4,21 @@ import struct
 from typing import NamedTuple
 from zlib import crc32
 
+import msgspec
+
 _CRC = struct.Struct("<I")
 _BODY = struct.Struct("<QQHI")
 _HEAD = struct.Struct("<IQQHI")
 HEAD = _HEAD.size
 
 
-class Entry(NamedTuple):
-    """What was put: its place in the shard, when it came (epoch milliseconds), its key and its data.
-
-    The data are a view of what was read with them: whoever keeps them for long makes bytes of them.
-    """
+class Entry(msgspec.Struct, gc=False):
+    """What was put: its place in the shard, when it came (epoch milliseconds), its key and its data."""
 
     at: int
     arrival: int
     key: str
-    data: memoryview
+    data: bytes
 
 
 def encode_head(index: int, arrival: int, key: bytes, data: bytes) -> bytes:
@@ -61,7 +60,7 @@ def decode(buffer: bytes, first: int, most: int, room: int, *, one: bool = True)
             room -= key_length + data_length
             if room < 0 and not (one and left == most):
                 break
-            found.append(Entry(index, arrival, buffer[offset + HEAD : middle].decode(), view[middle:stop]))
+            found.append(Entry(index, arrival, buffer[offset + HEAD : middle].decode(), buffer[middle:stop]))
             left -= 1
         offset = stop
     return Decoded(found, offset, room)

@@ -31,7 +31,7 @@ class Found(msgspec.Struct, gc=False):
 
     SequenceNumber: str
     ApproximateArrivalTimestamp: float
-    Data: memoryview
+    Data: bytes
     PartitionKey: str
 
 
@@ -91,10 +91,10 @@ def read(rooms: Rooms, record: Record, number: int, index: int, most: int, room:
         entries = log.read(log.first_since(oldest), most, room)
     head, created, size = head_of(held["Created"], number), held["Created"], 0
     records = []
-    for place, arrival, key, data in entries:
-        size += len(data) + len(key)
-        number_of_it = format_sequence(head, place, max(arrival // 1000, created))
-        records.append(Found(number_of_it, arrival / 1000, data, key))
+    for entry in entries:
+        size += len(entry.data) + len(entry.key)
+        number_of_it = format_sequence(head, entry.at, max(entry.arrival // 1000, created))
+        records.append(Found(number_of_it, entry.arrival / 1000, entry.data, entry.key))
     after = entries[-1].at + 1 if entries else max(index, end)
     caught_up = after >= log.end
     behind = 0 if caught_up or not entries else max(0, int(now * 1000) - entries[-1].arrival)

@@ -53,7 +53,7 @@ class AwsJson(Codec):
         content = request.content
         if self._decoder is None:
             self._decoder = self._make_decoder()
-        if not LINE_BREAK.search(content):
+        if b"\\" not in content or not LINE_BREAK.search(content):
             try:
                 return as_dict(self._decoder.decode(content or b"{}"))
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
