@@ -23,7 +23,7 @@ from clary.jobs import Jobs
 from clary.jobs.host import Host, Scope
 from clary.names import make_arn, parse_arn
 from clary.sandbox import WarmParent
-from clary.services import application_autoscaling, kinesis, sagemaker
+from clary.services import application_autoscaling, kinesis, s3, sagemaker
 from clary.services.cloudwatch.alarm_actions import ACTORS
 from clary.services.cloudwatch.alarm_state import alarm_state
 from clary.services.cloudwatch.alarm_watch import watch as watch_alarms
@@ -63,8 +63,8 @@ KEPT = ("state.db", "state.db-wal", "state.db-shm", "objects", "jobs", "endpoint
 
 # What services do by themselves: pick up at a server's start what the last one left, tell `clary status` how much of
 # it there is, and put it down at the server's end, before the rooms that it stands on are closed.
-STARTS = (sagemaker.recover, watch_alarms, application_autoscaling.watch, kinesis.recover)
-COUNTS = (sagemaker.running, kinesis.running)
+STARTS = (sagemaker.recover, watch_alarms, application_autoscaling.watch, kinesis.recover, s3.recover)
+COUNTS = (sagemaker.running, kinesis.running, s3.running)
 ENDS = (kinesis.store_measurements,)
 
 KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
@@ -134,6 +134,7 @@ class House:
             start(self.rooms)
 
     def _clear_out(self) -> None:
+        self.rooms.deliveries.close()
         for end in ENDS:
             end(self.rooms)
         self.rooms.background.close()

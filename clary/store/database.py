@@ -13,10 +13,7 @@ from sqlalchemy import event, exc
 
 from clary.errors import ServiceError, SettingsError
 
-SCHEMA_VERSION = 1
-
-# Each entry brings the schema from its key to the next version; a version without one is refused by name.
-MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {}
+SCHEMA_VERSION = 2
 
 METADATA = sa.MetaData()
 
@@ -25,6 +22,14 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 # Any number will do as long as nobody else takes it: it names the advisory lock that every writer holds on Postgres.
 _WRITER_LOCK = 0x436C6172
+
+
+def _to_2(connection: sa.Connection) -> None:
+    METADATA.tables["outbox"].create(connection)
+
+
+# Each entry brings the schema from its key to the next version; a version without one is refused by name.
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _to_2}
 
 _schema = sa.Table("schema_version", METADATA, sa.Column("version", sa.Integer, nullable=False))
 

@@ -22,6 +22,7 @@ from clary.store.database import Database, storage_errors
 from clary.store.incoming import Content, Hasher, Incoming
 from clary.store.object_list import Listing, list_objects
 from clary.store.object_rows import Found, Object
+from clary.store.outbox import Announce, Outbox, say_nothing
 from clary.store.uploads import Uploads
 
 _BLOCK = 1 << 20
@@ -87,14 +88,15 @@ class Opened:
 
 
 class Objects:
-    """Everything in all buckets; `buckets` and `uploads` are its other two sides."""
+    """Everything in all buckets; `buckets`, `uploads` and `outbox` are its other sides."""
 
     def __init__(self, database: Database, folder: Path, clock: Clock) -> None:
         self._database = database
         self._clock = clock
         self._blobs = Blobs(folder, clock)
         self.buckets = Buckets(database, self._blobs, clock)
-        self.uploads = Uploads(database, self._blobs, clock)
+        self.outbox = Outbox(database, clock)
+        self.uploads = Uploads(database, self._blobs, self.outbox, clock)
         self.sweep()
 
     def incoming(self, hashers: Iterable[Hasher] = ()) -> Incoming:
@@ -121,7 +123,13 @@ class Objects:
                 return Opened(found.object, pieces, self._blobs, held)
 
     def put(
-        self, bucket: str, key: str, content: Content, details: dict[str, Any], check: Callable[[Found], None]
+        self,
+        bucket: str,
+        key: str,
+        content: Content,
+        details: dict[str, Any],
+        check: Callable[[Found], None],
+        announce: Announce = say_nothing,
     ) -> Object:
         """Make the content the object of that key after `check` has seen what is there; durable when it returns."""
         with self._database.write() as connection:
@@ -130,22 +138,35 @@ class Objects:
             new = Object(bucket, key, self._clock.hex(32), content.size, content.md5, self._clock.now(), 0, details)
             gone = rows.put_object(connection, new, found.object)
             rows.put_part(connection, new.id, 0, content, new.modified, {})
+            told = self.outbox.tell(connection, announce, found.bucket, [new])
+        if told:
+            self.outbox.ring()
         if content.blob:
             self._blobs.keep(content.blob)
         self._blobs.remove(gone, wait=False)
         return new
 
-    def change(self, bucket: str, key: str, function: Callable[[Found], None]) -> None:
+    def change(
+        self, bucket: str, key: str, function: Callable[[Found], None], announce: Announce = say_nothing
+    ) -> None:
         """Let the function change the object's details in place, in one transaction."""
         with self._database.write() as connection:
             found = rows.find_object(connection, bucket, key)
             function(found)
+            told = False
             if found.object is not None:
                 where = (rows.objects.c.bucket == bucket, rows.objects.c.key == key)
                 connection.execute(rows.objects.update().where(*where).values(details=found.object.details))
+                told = self.outbox.tell(connection, announce, found.bucket, [found.object])
+        if told:
+            self.outbox.ring()
 
     def delete(
-        self, bucket: str, keys: Collection[str], choose: Callable[[dict[str, Object]], Collection[str]]
+        self,
+        bucket: str,
+        keys: Collection[str],
+        choose: Callable[[dict[str, Object]], Collection[str]],
+        announce: Announce = say_nothing,
     ) -> None:
         """Delete those of the keys' objects that `choose`, given what exists, wants deleted; one transaction."""
         with self._database.write() as connection:
@@ -159,6 +180,10 @@ class Objects:
                 where = (rows.objects.c.bucket == bucket, rows.objects.c.key.in_(chunk))
                 connection.execute(rows.objects.delete().where(*where))
             gone = rows.drop_parts(connection, [found[key].id for key in doomed])
+            owner = rows.find_bucket(connection, bucket)
+            told = self.outbox.tell(connection, announce, owner, (found[key] for key in doomed))
+        if told:
+            self.outbox.ring()
         self._blobs.remove(gone)
 
     def list(

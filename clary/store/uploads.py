@@ -12,6 +12,7 @@ from clary.store.blobs import Blobs
 from clary.store.database import Database
 from clary.store.incoming import Content
 from clary.store.object_rows import Bucket, Found, Object, Part
+from clary.store.outbox import Announce, Outbox, say_nothing
 
 
 class Upload(msgspec.Struct):
@@ -39,9 +40,10 @@ class Completion(NamedTuple):
 class Uploads:
     """All unfinished uploads."""
 
-    def __init__(self, database: Database, blobs: Blobs, clock: Clock) -> None:
+    def __init__(self, database: Database, blobs: Blobs, outbox: Outbox, clock: Clock) -> None:
         self._database = database
         self._blobs = blobs
+        self._outbox = outbox
         self._clock = clock
 
     def create(self, bucket: str, key: str, details: dict[str, Any], check: Callable[[Bucket | None], None]) -> Upload:
@@ -84,7 +86,12 @@ class Uploads:
             found = _parts(connection, owner, after=number - 1, limit=1)
         return found[0] if found and found[0].number == number else None
 
-    def complete(self, id: str, choose: Callable[[Upload, Found, list[Part]], Completion]) -> Object:  # noqa: A002
+    def complete(
+        self,
+        id: str,  # noqa: A002
+        choose: Callable[[Upload, Found, list[Part]], Completion],
+        announce: Announce = say_nothing,
+    ) -> Object:
         """Make the chosen parts an object, in one transaction; raises NoUpload."""
         with self._database.write() as connection:
             upload = _find(connection, id)
@@ -97,6 +104,9 @@ class Uploads:
             new = Object(upload.bucket, upload.key, id, size, etag, self._clock.now(), len(chosen), details)
             gone += rows.put_object(connection, new, found.object)
             connection.execute(rows.uploads.delete().where(rows.uploads.c.id == id))
+            told = self._outbox.tell(connection, announce, found.bucket, [new])
+        if told:
+            self._outbox.ring()
         self._blobs.remove(gone, wait=False)
         return new
 

@@ -14,8 +14,8 @@ RETRY_SECONDS = 5.0
 class Background:
     """Runs pieces of work by name. What must not be lost lies in records: whoever asks for work can ask again."""
 
-    def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(1, "background")  # its thread starts with the first piece of work
+    def __init__(self, name: str = "background") -> None:
+        self._pool = ThreadPoolExecutor(1, name)  # its thread starts with the first piece of work
         self._lock = threading.Lock()
         self._waiting: set[Hashable] = set()
         self._timers: dict[Hashable, threading.Timer] = {}

@@ -41,6 +41,7 @@ class Rooms:
     transforms: "Transforms"
     streams: "Streams"
     background: Background = field(default_factory=Background)
+    deliveries: Background = field(default_factory=lambda: Background("deliveries"))
 
 
 @dataclass(slots=True)

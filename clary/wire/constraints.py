@@ -29,8 +29,8 @@ _SCALARS: dict[str, Any] = {
     "timestamp": float,
     "blob": bytes,
 }
-# S3 words its refusal of a region itself, by the region of the endpoint.
-OPEN_ENUMS = ("BucketLocationConstraint",)
+# S3 words its refusal of a region itself, by the region of the endpoint, and takes names of filter rules in any case.
+OPEN_ENUMS = ("BucketLocationConstraint", "FilterRuleName")
 # Patterns that ask for a length and, where they say `.`, for no line break.
 _ANYTHING = re.compile(r"\^?(\.|\[\\s\\S\]|\[\\S\\s\])(?:(\*)|(\+)|\{(\d+),(\d*)\})\$?")
 

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from clary.clock import Clock
 from clary.store.database import Database
 from clary.store.objects import Objects
+from clary.store.outbox import Letter
 from clary.store.uploads import Completion
 
 OLD = b"old" * 100_000
@@ -45,6 +46,13 @@ def read(objects, key):
 
 def overwrite(objects):
     put(objects, "key", NEW)
+
+
+def overwrite_and_tell(objects):
+    with objects.incoming() as incoming:
+        incoming.write([NEW])
+        tell = [Letter("somebody", {"new": True})]
+        objects.put("b", "key", incoming.finish(), {}, lambda found: None, lambda change: tell)
 
 
 def shrink(objects):
@@ -127,6 +135,7 @@ def counted(function, step):
 
 EXPECTED = {
     overwrite: [OLD, NEW],
+    overwrite_and_tell: [OLD, NEW],
     shrink: [OLD, b"new"],
     delete: [OLD, None],
     copy: [OLD, NEW],
@@ -145,6 +154,8 @@ def test_a_kill_at_any_step_leaves_the_old_object_or_the_new_one(tmp_path, actio
         killed = run_until_step(folder, action, last)
         database, objects = opened(folder)  # sweeps
         seen.append(check(objects, database, folder, EXPECTED[action]))
+        # The letter is there exactly when the object is.
+        assert objects.outbox.count() == (seen[-1] if action is overwrite_and_tell else 0)
         database.close()
         if not killed:
             break

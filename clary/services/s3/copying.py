@@ -8,6 +8,7 @@ from clary.services.s3 import checksums
 from clary.services.s3.conditions import check_copy, check_write
 from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
 from clary.services.s3.errors import InvalidArgument, InvalidRequest, NoSuchUpload, NotImplementedHere
+from clary.services.s3.event import announcing, asked_by
 from clary.services.s3.grants import refuse_grants
 from clary.services.s3.multipart import part_algorithm, require_upload
 from clary.services.s3.ownership import own_bucket, own_object
@@ -54,7 +55,8 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         check_write(request, found.object)
 
     try:
-        stored = call.rooms.objects.put(request["Bucket"], request["Key"], content, details, check)
+        created = announcing(call.rooms, asked_by(call), "ObjectCreated:Copy")
+        stored = call.rooms.objects.put(request["Bucket"], request["Key"], content, details, check, created)
     finally:
         call.rooms.objects.drop(content)
     result = {"ETag": quoted(stored.etag), "LastModified": int(stored.modified), **checksums.checksum_members(stored)}

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from clary.errors import ServiceError
 from clary.services.s3 import checksums
 from clary.services.s3.errors import NoSuchBucket, NoSuchKey
+from clary.services.s3.event import announcing, by_the_server
 from clary.services.s3.properties import DEFAULT_TYPE, check_key
 from clary.store.object_rows import Found
 from clary.store.objects import NoObject
@@ -100,9 +101,12 @@ def _put(rooms: Rooms, bucket: str, key: str, blocks: Iterable[bytes], content_t
             incoming.write([block])
         content = incoming.finish()
         details["Checksum"] = checksums.object_checksum(running.name, running.base64())
-        rooms.objects.put(bucket, key, content, details, check)
+        rooms.objects.put(
+            bucket, key, content, details, check, announcing(rooms, by_the_server(rooms), "ObjectCreated:Put")
+        )
 
 
 def delete_object(rooms: Rooms, bucket: str, key: str) -> None:
     """Delete an object, if there is one."""
-    rooms.objects.delete(bucket, [key], lambda found: list(found))
+    removed = announcing(rooms, by_the_server(rooms), "ObjectRemoved:Delete")
+    rooms.objects.delete(bucket, [key], lambda found: list(found), removed)

@@ -11,6 +11,7 @@ from clary.services.s3.checksums import Declared
 from clary.services.s3.conditions import check_write, same_etag
 from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
 from clary.services.s3.errors import InvalidRequest, MalformedXML, NoSuchUpload
+from clary.services.s3.event import announcing, asked_by
 from clary.services.s3.ownership import bucket_check, own_bucket, require_bucket
 from clary.services.s3.properties import details_of, quoted
 from clary.services.s3.ranges import check_part_number
@@ -86,8 +87,9 @@ def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, 
         check_write(request, found.object)
         return _completion(upload, request, wanted, uploaded)
 
+    created = announcing(call.rooms, asked_by(call), "ObjectCreated:CompleteMultipartUpload")
     try:
-        stored = call.rooms.objects.uploads.complete(request["UploadId"], choose)
+        stored = call.rooms.objects.uploads.complete(request["UploadId"], choose, created)
     except NoUpload:
         stored = _completed_before(call, request, wanted)
     return {

@@ -9,6 +9,7 @@ from clary.services.s3 import checksums
 from clary.services.s3.conditions import check_delete, check_read, check_write, same_etag
 from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
 from clary.services.s3.errors import MalformedXML, NotImplementedHere
+from clary.services.s3.event import announcing, asked_by
 from clary.services.s3.ownership import check_version, own_bucket, own_object, require_bucket
 from clary.services.s3.properties import answer_of, check_key, details_of, quoted
 from clary.services.s3.ranges import Span, header_span, part_span
@@ -70,7 +71,8 @@ def delete_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         return [key] if request.get("VersionId", "null") == "null" else []
 
     require_bucket(call, request)
-    call.rooms.objects.delete(request["Bucket"], [key], choose)
+    removed = announcing(call.rooms, asked_by(call), "ObjectRemoved:Delete")
+    call.rooms.objects.delete(request["Bucket"], [key], choose, removed)
     return {}
 
 
@@ -92,7 +94,8 @@ def delete_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
                 deleted.append({"Key": item["Key"], "VersionId": item.get("VersionId")})
         return {item["Key"] for item in deleted}
 
-    call.rooms.objects.delete(request["Bucket"], {item["Key"] for item in wanted}, choose)
+    removed = announcing(call.rooms, asked_by(call), "ObjectRemoved:Delete")
+    call.rooms.objects.delete(request["Bucket"], {item["Key"] for item in wanted}, choose, removed)
     return {"Deleted": [] if request["Delete"].get("Quiet") else deleted, "Errors": errors}
 
 
@@ -114,7 +117,8 @@ def _store(
         incoming.write(end)
         content = incoming.finish()
         details["Checksum"] = checksums.object_checksum(checksum.algorithm, checksum.value())
-        stored = call.rooms.objects.put(request["Bucket"], request["Key"], content, details, check)
+        created = announcing(call.rooms, asked_by(call), "ObjectCreated:Put")
+        stored = call.rooms.objects.put(request["Bucket"], request["Key"], content, details, check, created)
     return {"ETag": quoted(stored.etag), **checksums.checksum_members(stored), **encryption_answer(details)}
 
 

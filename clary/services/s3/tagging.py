@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl
 
 from clary.errors import ServiceError
 from clary.services.s3.errors import InvalidArgument
+from clary.services.s3.event import announcing, asked_by
 from clary.services.s3.ownership import own_bucket, own_object, require_bucket, require_object
 from clary.store.object_rows import Bucket, Found
 from clary.wire import Call, Reply, operation
@@ -47,14 +48,14 @@ def get_object_tagging(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 @operation
 def put_object_tagging(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Replace an object's tags."""
-    _set_object_tags(call, request, _object_tags(_pairs(request["Tagging"].get("TagSet", []))))
+    _set_object_tags(call, request, _object_tags(_pairs(request["Tagging"].get("TagSet", []))), "ObjectTagging:Put")
     return {}
 
 
 @operation
 def delete_object_tagging(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Remove an object's tags."""
-    _set_object_tags(call, request, {})
+    _set_object_tags(call, request, {}, "ObjectTagging:Delete")
     return {}
 
 
@@ -133,11 +134,12 @@ def _as_list(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _set_object_tags(call: Call, request: dict[str, Any], tags: dict[str, str]) -> None:
+def _set_object_tags(call: Call, request: dict[str, Any], tags: dict[str, str], event: str) -> None:
     def change(found: Found) -> None:
         own_object(call, request, found).details["Tags"] = tags
 
-    call.rooms.objects.change(request["Bucket"], request["Key"], change)
+    announce = announcing(call.rooms, asked_by(call), event)
+    call.rooms.objects.change(request["Bucket"], request["Key"], change, announce)
 
 
 def _set_bucket_tags(call: Call, request: dict[str, Any], tags: dict[str, str]) -> None:

@@ -63,20 +63,6 @@ def put_bucket_logging(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 
 @operation
-def get_bucket_notification_configuration(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """None."""
-    return _nothing(call, request)
-
-
-@operation
-def put_bucket_notification_configuration(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """None is accepted."""
-    return _accept(
-        call, request, "event notifications", asks_nothing=not any(request["NotificationConfiguration"].values())
-    )
-
-
-@operation
 def get_bucket_accelerate_configuration(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Off."""
     return _nothing(call, request)
