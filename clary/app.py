@@ -29,6 +29,7 @@ from clary.services.cloudwatch.alarm_state import alarm_state
 from clary.services.cloudwatch.alarm_watch import watch as watch_alarms
 from clary.services.iam.role import ensure_default_role
 from clary.services.s3 import inside as objects
+from clary.store.catalog import Catalog
 from clary.store.changes import Changes
 from clary.store.database import Database
 from clary.store.lock import LOCK_FILE, DataFolderLock
@@ -53,6 +54,7 @@ SERVICES = (
     "cloudwatch",
     "application-autoscaling",
     "kinesis",
+    "glue",
 )
 
 # Imported once by the warm parent; a job or an endpoint worker forks from it and starts at once.
@@ -117,6 +119,7 @@ class House:
             settings=settings,
             clock=clock,
             records=records,
+            catalog=Catalog(self._database),
             objects=Objects(self._database, folder / "objects", clock),
             logs=Logs(self._database, clock),
             metrics=Metrics(self._database, clock),

@@ -13,7 +13,7 @@ from sqlalchemy import event, exc
 
 from clary.errors import ServiceError, SettingsError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 METADATA = sa.MetaData()
 
@@ -24,12 +24,12 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _WRITER_LOCK = 0x436C6172
 
 
-def _to_2(connection: sa.Connection) -> None:
-    METADATA.tables["outbox"].create(connection)
+def _make(table: str) -> Callable[[sa.Connection], None]:
+    return lambda connection: METADATA.tables[table].create(connection)
 
 
 # Each entry brings the schema from its key to the next version; a version without one is refused by name.
-MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _to_2}
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _make("outbox"), 2: _make("catalog_nodes")}
 
 _schema = sa.Table("schema_version", METADATA, sa.Column("version", sa.Integer, nullable=False))
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clary.config import Settings
     from clary.hosting import Hosting
     from clary.jobs import Jobs
+    from clary.store.catalog import Catalog
     from clary.store.changes import Changes
     from clary.store.logs import Logs
     from clary.store.metrics import Metrics
@@ -31,6 +32,7 @@ class Rooms:
     settings: "Settings"
     clock: "Clock"
     records: "Records"
+    catalog: "Catalog"
     objects: "Objects"
     logs: "Logs"
     metrics: "Metrics"
