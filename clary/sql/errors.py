@@ -14,6 +14,9 @@ class Place(NamedTuple):
     column: int
 
 
+START = Place(1, 1)
+
+
 class SqlError(ClientError):
     """A statement that can't run. `code` is Trino's name of the failure; `place` is None for a failure at run time."""
 
