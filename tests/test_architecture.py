@@ -23,7 +23,7 @@ LEVELS = [
     {"services"},
 ]
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
-SIDEWAYS = {("hosting", "jobs"), ("config", "errors"), ("config", "names")}
+SIDEWAYS = {("hosting", "jobs"), ("config", "errors"), ("config", "names"), ("sql", "tables")}
 
 HEAVY = ["torch", "numba", "scipy", "sklearn", "xgboost", "faiss", "pyarrow", "duckdb", "pyspark", "ray", "optuna"]
 HEAVY += ["sqlglot", "fastavro", "jq", "cramjam", "psycopg", "pymysql"]
