@@ -22,11 +22,13 @@ from clary.images.register import REGISTER
 from clary.jobs import Jobs
 from clary.jobs.host import Host, Scope
 from clary.names import make_arn, parse_arn
+from clary.queries import Desk, Queries
 from clary.sandbox import WarmParent
 from clary.services import application_autoscaling, kinesis, s3, sagemaker
 from clary.services.cloudwatch.alarm_actions import ACTORS
 from clary.services.cloudwatch.alarm_state import alarm_state
 from clary.services.cloudwatch.alarm_watch import watch as watch_alarms
+from clary.services.glue import inside as lake
 from clary.services.iam.role import ensure_default_role
 from clary.services.s3 import inside as objects
 from clary.store.catalog import Catalog
@@ -61,7 +63,18 @@ SERVICES = (
 PRELOAD = ("clary.jobs.preload",)
 
 # What lies in the data folder beside the lock.
-KEPT = ("state.db", "state.db-wal", "state.db-shm", "objects", "jobs", "endpoints", "transforms", "streams", "warm")
+KEPT = (
+    "state.db",
+    "state.db-wal",
+    "state.db-shm",
+    "objects",
+    "jobs",
+    "endpoints",
+    "transforms",
+    "streams",
+    "queries",
+    "warm",
+)
 
 # What services do by themselves: pick up at a server's start what the last one left, tell `clary status` how much of
 # it there is, and put it down at the server's end, before the rooms that it stands on are closed.
@@ -129,6 +142,7 @@ class House:
             hosting=Hosting(settings, clock, host, self._warm, folder / "endpoints"),
             transforms=Transforms(settings, clock, host, self._warm, folder / "transforms"),
             streams=Streams(folder / "streams", clock),
+            queries=Queries(settings, clock, self._desk(), self._warm, folder / "queries"),
         )
 
     def _settle(self) -> None:
@@ -144,6 +158,7 @@ class House:
         self.rooms.jobs.close()
         self.rooms.hosting.close()
         self.rooms.transforms.close()
+        self.rooms.queries.close()
         self.rooms.streams.close()
         self.rooms.objects.settle()
         self._database.close()
@@ -171,6 +186,31 @@ class House:
             state_changed=lambda resource, change: sagemaker.state_changed(self.rooms, resource, change),
             credentials=self._credentials,
             alarm_state=lambda scope, name: alarm_state(self.rooms, *scope, name) or "",
+        )
+
+    def _desk(self) -> Desk:
+        """What queries reach of the other rooms."""
+
+        def table(scope: tuple[str, str], catalog: str, database: str, name: str) -> dict[str, Any] | None:
+            if catalog.lower() != "awsdatacatalog":
+                return None
+            try:
+                return lake.get_table(self.rooms, Scope(*scope), database, name)
+            except ServiceError as error:
+                if error.code == "EntityNotFoundException":
+                    return None
+                raise
+
+        def refuse(scope: tuple[str, str], function: str, payload: bytes) -> bytes:  # noqa: ARG001
+            raise ServiceError(f"Function not found: {function}", code="ResourceNotFoundException", status=404)
+
+        return Desk(
+            table=table,
+            partitions=lambda scope, database, name: lake.get_partitions(self.rooms, Scope(*scope), database, name),
+            list_objects=lambda bucket, prefix: objects.list_objects(self.rooms, bucket, prefix),
+            fetch_object=lambda bucket, key, target: objects.fetch_object(self.rooms, bucket, key, target),
+            invoke=refuse,
+            federated=lambda scope, catalog: None,  # noqa: ARG005
         )
 
     def _credentials(self, account: str, role: str) -> dict[str, str]:

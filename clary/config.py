@@ -57,6 +57,11 @@ class Settings:
     kinesis_limits: bool = _setting(
         True, "Throttle the shards of Kinesis as AWS does: 1,000 records or 1 MiB a second in, 5 reads or 2 MiB out."
     )
+    query_slots: int = _setting(4, "Queries of Athena that run at once; further ones are queued.")
+    query_memory_gib: float = _setting(
+        0.0,
+        "Memory in GiB for each running query, which spills to disk beyond it; 0 shares four fifths of the machine's.",
+    )
     max_request_mib: int = _setting(64, "The largest request body in MiB; S3 object bodies are not counted.")
 
     def __post_init__(self) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from clary.config import Settings
     from clary.hosting import Hosting
     from clary.jobs import Jobs
+    from clary.queries import Queries
     from clary.store.catalog import Catalog
     from clary.store.changes import Changes
     from clary.store.logs import Logs
@@ -42,6 +43,7 @@ class Rooms:
     hosting: "Hosting"
     transforms: "Transforms"
     streams: "Streams"
+    queries: "Queries"
     background: Background = field(default_factory=Background)
     deliveries: Background = field(default_factory=lambda: Background("deliveries"))
 

@@ -1,0 +1,40 @@
+"""The fork of the warm parent that becomes a query's sandbox."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from clary.queries.places import INSIDE, Places
+from clary.sandbox import Mount, Program, SandboxError, namespaces_available, run
+
+ENTRY = "clary.queries.worker:main"
+
+
+def main(argument: dict[str, Any]) -> int:
+    """Run the worker; `places` are those of the host, which a worker without a root of its own sees as they are."""
+    host = msgspec.convert(argument["places"], Places)
+    sandboxed = namespaces_available()
+    program = Program(
+        entry=ENTRY,
+        arguments=[msgspec.json.encode(INSIDE if sandboxed else host).decode()],
+        environment={"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": "UTC"},  # noqa: S108
+        mounts=[
+            Mount(host.work, INSIDE.work, writable=True),
+            Mount(host.staged, INSIDE.staged),
+            Mount(host.sockets, INSIDE.sockets),
+        ],
+        output=argument["output"],
+        folder=argument["folder"],
+        hostname="query",
+        network="none",
+        memory_bytes=argument["memory_bytes"],
+        processes=argument["processes"],
+        threads=argument["threads"],
+    )
+    try:
+        return run(program)
+    except SandboxError as error:
+        with Path(program.output).open("a") as output:
+            output.write(f"The query's process could not be started: {error}\n")
+        return 1

@@ -1,0 +1,127 @@
+"""JSON, an object a line: OpenX's JsonSerDe and Hive's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from clary.tables.duck_types import literal, literals, quote, to_duck
+from clary.tables.hive_types import HiveType
+from clary.tables.lines import line_stream
+from clary.tables.serde import ReadColumn, Relation, Scan, TableFile
+from clary.tables.serde_delimited import header_lines
+from clary.tables.text_values import strict
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+_NESTED = ("array", "map", "struct")
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def scan_json(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    files: Sequence[TableFile],
+    columns: Sequence[ReadColumn],
+    parameters: Mapping[str, str],
+) -> Scan:
+    """The members of the objects, nested ones with their declared types; blank lines are no rows.
+
+    A line that is no object is an error, or a row of nulls under `ignore.malformed.json`; a value that isn't of its
+    column's type is an error.
+    """
+    import pyarrow as pa
+
+    folds = parameters.get("case.insensitive", "true").lower() != "false"
+    dots = parameters.get("dots.in.keys", "false").lower() == "true"
+    stream = line_stream(files, pa.string(), _normaliser(folds=folds, dots=dots), skip=header_lines(parameters))
+    connection.register(name, stream)
+    plain = [column for column in columns if column.type.name not in _NESTED]
+    nested = [column for column in columns if column.type.name in _NESTED]
+
+    def paths(group: list[ReadColumn]) -> str:
+        keys = [parameters.get(f"mapping.{column.name}", column.name) for column in group]
+        return literals([_path(key.lower() if folds else key) for key in keys])
+
+    line = _checked("payload", ignore=parameters.get("ignore.malformed.json", "false").lower() == "true")
+    parts = ["file_index"]
+    if plain:
+        parts.append(f"json_extract_string(line, {paths(plain)}) AS plain")
+    if nested:
+        parts.append(f"json_extract(line, {paths(nested)}) AS nested")
+    lines = f"(SELECT file_index, {line} AS line FROM {quote(name)} WHERE payload != '')"  # noqa: S608
+    sql = f"(SELECT {', '.join(parts)} FROM {lines})"  # noqa: S608
+    read = {
+        column.name: strict(f"plain[{number}]", column.type, column.position) for number, column in enumerate(plain, 1)
+    }
+    read |= {column.name: _nested(f"nested[{number}]", column.type) for number, column in enumerate(nested, 1)}
+    return Scan([Relation(sql, files, read)], sum(file.size for file in files))
+
+
+def _path(key: str) -> str:
+    return '$."' + key.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _checked(line: str, *, ignore: bool) -> str:
+    """The line where it holds an object."""
+    start = f"left({line}, 100)"
+    problem = f"error('HIVE_CURSOR_ERROR: Row is not a valid JSON Object: ' || {start})"
+    otherwise = "NULL" if ignore else f"CAST({problem} AS VARCHAR)"
+    return f"CASE WHEN json_valid({line}) AND json_type({line}) = 'OBJECT' THEN {line} ELSE {otherwise} END"
+
+
+def _nested(value: str, hive: HiveType) -> str:
+    structure = literal(json.dumps(_structure(hive)))
+    return f"CAST(json_transform_strict({value}, {structure}) AS {to_duck(hive)})"
+
+
+def _structure(hive: HiveType) -> Any:
+    """The type as DuckDB's json_transform takes it."""
+    if hive.name == "array":
+        return [_structure(hive.children[0])]
+    if hive.name == "struct":
+        return {name: _structure(child) for name, child in zip(hive.names, hive.children, strict=True)}
+    return to_duck(hive)
+
+
+def _normaliser(*, folds: bool, dots: bool) -> Callable[[pa.StringArray], pa.StringArray]:
+    """Writes keys in lower case, or with _ for points; only lines that may have such keys are taken apart."""
+    sign = "".join(["A-Z\\x{80}-\\x{10FFFF}\\\\" if folds else "", "." if dots else ""])
+    suspicious = f'"[^"]*[{sign}][^"]*"\\s*:' if sign else ""
+
+    def name(key: str) -> str:
+        key = key.lower() if folds else key
+        return key.replace(".", "_") if dots else key
+
+    def rename(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name(key): rename(item) for key, item in value.items()}
+        return [rename(item) for item in value] if isinstance(value, list) else value
+
+    def rewrite(line: str) -> str:
+        try:
+            return _encoder.encode(rename(_decoder.decode(line))).decode()
+        except (msgspec.DecodeError, RecursionError):
+            return line  # it is told as malformed later
+
+    def normalise(lines: pa.StringArray) -> pa.StringArray:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        lines = pc.utf8_trim_whitespace(lines)
+        if not suspicious:
+            return lines
+        found = pc.match_substring_regex(lines, suspicious)
+        if not pc.any(found).as_py():
+            return lines
+        rewritten = pa.array([rewrite(line) for line in lines.filter(found).to_pylist()], pa.string())
+        return pc.replace_with_mask(lines, found, rewritten)
+
+    return normalise
