@@ -16,6 +16,7 @@ from clary.access.identities import unique_id
 from clary.clients import address
 from clary.clock import Clock
 from clary.config import LOOPBACK, Settings
+from clary.delivery import Deliveries
 from clary.errors import ServiceError
 from clary.hosting import Hosting
 from clary.images.register import REGISTER
@@ -24,7 +25,7 @@ from clary.jobs.host import Host, Scope
 from clary.names import make_arn, parse_arn
 from clary.queries import Desk, Queries
 from clary.sandbox import WarmParent
-from clary.services import application_autoscaling, kinesis, s3, sagemaker
+from clary.services import application_autoscaling, firehose, kinesis, s3, sagemaker
 from clary.services.cloudwatch.alarm_actions import ACTORS
 from clary.services.cloudwatch.alarm_state import alarm_state
 from clary.services.cloudwatch.alarm_watch import watch as watch_alarms
@@ -57,6 +58,7 @@ SERVICES = (
     "application-autoscaling",
     "kinesis",
     "glue",
+    "firehose",
 )
 
 # Imported once by the warm parent; a job or an endpoint worker forks from it and starts at once.
@@ -72,14 +74,15 @@ KEPT = (
     "endpoints",
     "transforms",
     "streams",
+    "deliveries",
     "queries",
     "warm",
 )
 
 # What services do by themselves: pick up at a server's start what the last one left, tell `clary status` how much of
 # it there is, and put it down at the server's end, before the rooms that it stands on are closed.
-STARTS = (sagemaker.recover, watch_alarms, application_autoscaling.watch, kinesis.recover, s3.recover)
-COUNTS = (sagemaker.running, kinesis.running, s3.running)
+STARTS = (sagemaker.recover, watch_alarms, application_autoscaling.watch, kinesis.recover, firehose.recover, s3.recover)
+COUNTS = (sagemaker.running, kinesis.running, firehose.running, s3.running)
 ENDS = (kinesis.store_measurements,)
 
 KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
@@ -143,6 +146,7 @@ class House:
             transforms=Transforms(settings, clock, host, self._warm, folder / "transforms"),
             streams=Streams(folder / "streams", clock),
             queries=Queries(settings, clock, self._desk(), self._warm, folder / "queries"),
+            delivery=Deliveries(clock, firehose.host(lambda: self.rooms), records, folder / "deliveries"),
         )
 
     def _settle(self) -> None:
@@ -159,6 +163,7 @@ class House:
         self.rooms.hosting.close()
         self.rooms.transforms.close()
         self.rooms.queries.close()
+        self.rooms.delivery.close()
         self.rooms.streams.close()
         self.rooms.objects.settle()
         self._database.close()

@@ -107,6 +107,13 @@ class StreamLog:
             if not self._gone:
                 log.trim(before)
 
+    def drop(self, number: int, index: int) -> None:
+        """Delete the segments of a shard whose entries all come before an index."""
+        log = self.shard(number)
+        with self._flushing:
+            if not self._gone:
+                log.drop(index)
+
     def close(self, *, delete: bool = False) -> None:
         """Let the files go, or remove them with all they hold."""
         with self._flushing, self._lock:

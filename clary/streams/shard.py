@@ -139,6 +139,14 @@ class ShardLog:
             oldest, self._segments = self._segments[0], self._segments[1:]
             oldest.path.unlink()
 
+    def drop(self, index: int) -> None:
+        """Delete the segments whose entries all come before an index: whoever reads this log has done with them."""
+        if self._segments and self.end <= index and self._segments[-1].size:
+            self._roll()
+        while len(self._segments) > 1 and self._segments[1].first <= index:
+            oldest, self._segments = self._segments[0], self._segments[1:]
+            oldest.path.unlink()
+
     def close(self) -> None:
         """Let the file go."""
         if self._file >= 0:

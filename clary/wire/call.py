@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from clary.access.identities import Identity
     from clary.clock import Clock
     from clary.config import Settings
+    from clary.delivery import Deliveries
     from clary.hosting import Hosting
     from clary.jobs import Jobs
     from clary.queries import Queries
@@ -44,6 +45,7 @@ class Rooms:
     transforms: "Transforms"
     streams: "Streams"
     queries: "Queries"
+    delivery: "Deliveries"
     background: Background = field(default_factory=Background)
     deliveries: Background = field(default_factory=lambda: Background("deliveries"))
 

@@ -1,0 +1,164 @@
+"""The life of a delivery stream: what waits, when it is due, how it is delivered, what is tried again."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import threading
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from clary.clock import Clock
+from clary.delivery.batch import Batch
+from clary.delivery.host import Host
+from clary.delivery.outputs import Output
+from clary.delivery.plan import Plan
+from clary.delivery.source import Backlog, Position, Source
+from clary.errors import ServiceError
+from clary.store.records import Key, Records
+
+log = logging.getLogger("clary.delivery")
+
+KIND = "delivery-position"
+_FIRST_RETRY, _LAST_RETRY = 5.0, 300.0
+
+
+class State(msgspec.Struct):
+    """What a restart must know: where reading goes on; or which files of a batch are to be delivered before that."""
+
+    position: dict[str, int] = {}
+    outputs: list[Output] = []
+    begun: float = 0.0
+    """When the delivery of the outputs began."""
+    next: dict[str, int] | None = None
+    """The position after the outputs; None while there are none."""
+
+
+class Life:
+    """One delivery stream. `deliver` runs on one thread at a time."""
+
+    def __init__(self, plan: Plan, source: Source, host: Host, records: Records, clock: Clock, folder: Path) -> None:
+        self.plan, self.source = plan, source
+        self._host, self._records, self._clock, self._folder = host, records, clock, folder
+        self._working = threading.Lock()
+        self._gone = False
+        self._retry_at, self._failures = 0.0, 0
+        stored = records.get(self._key)
+        self._state = msgspec.convert(stored.body, State) if stored else State()
+        source.start(self._state.position)
+        self._unsure = self._state.next is not None  # an earlier life may have delivered some of the outputs
+
+    @property
+    def _key(self) -> Key:
+        return Key(KIND, *self.plan.scope, self.plan.id)
+
+    @property
+    def position(self) -> Position:
+        """Where reading goes on."""
+        return self._state.position
+
+    def backlog(self) -> Backlog:
+        """What waits: acknowledged and not yet delivered."""
+        return self.source.backlog(self._state.position)
+
+    def due(self) -> float | None:
+        """When there is something to do (epoch seconds); None while nothing waits."""
+        if self._state.next is not None:
+            return self._retry_at
+        waiting = self.backlog()
+        if not waiting.records:
+            return None
+        full = waiting.bytes >= self.plan.size
+        when = 0.0 if full else waiting.oldest / 1000 + self.plan.patience
+        return max(when, self._retry_at)
+
+    def deliver(self) -> None:
+        """Do all that is due."""
+        with self._working:
+            while not self._gone:
+                due = self.due()
+                if due is None or due > self._clock.now():
+                    return
+                if not self._try():
+                    return
+
+    def close(self, *, delete: bool = False) -> None:
+        """Begin nothing more; forget everything if asked to."""
+        self._gone = True
+        with self._working:
+            if delete:
+                self._records.delete(self._key)
+                shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _try(self) -> bool:
+        """Deliver one batch; False when it has to be tried again later."""
+        try:
+            if self._state.next is None:
+                self._gather()
+            self._hand_over()
+        except (ServiceError, OSError) as problem:
+            self._put_off(problem)
+            return False
+        self._failures, self._retry_at = 0, 0.0
+        return True
+
+    def _gather(self) -> None:
+        """Write a batch's files, and note durably what they are: from then on a restart delivers these very files."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir(mode=0o700, parents=True)
+        batch = Batch(self.plan, self._host, self._clock, self._folder)
+        position = dict(self._state.position)
+        for piece in self.source.read(position, self.plan.size):
+            batch.take(piece.records)
+            position |= piece.position
+        outputs = batch.finish()
+        self._store(State(dict(self._state.position), outputs, self._clock.now(), position))
+
+    def _hand_over(self) -> None:
+        """Deliver the files, then note that they are."""
+        state = self._state
+        assert state.next is not None
+        while state.outputs:
+            self._deliver_one(state.outputs[0])
+            del state.outputs[0]
+        self._unsure = False
+        self._store(State(state.next))
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self.source.forget(self._state.position)
+
+    def _deliver_one(self, output: Output) -> None:
+        if self._unsure and self._host.object_exists(output.bucket, output.key):
+            return
+        self._host.put_object(output.bucket, output.key, self._folder / output.file)
+
+    def _store(self, state: State) -> None:
+        self._records.put(self._key, msgspec.to_builtins(state))
+        self._state = state
+
+    def _put_off(self, problem: ServiceError | OSError) -> None:
+        self._failures += 1
+        wait = min(_FIRST_RETRY * 2 ** (self._failures - 1), _LAST_RETRY)
+        self._retry_at = self._clock.now() + wait
+        code = problem.code if isinstance(problem, ServiceError) else "InternalError"
+        message = str(problem) or code
+        log.warning("delivery stream %s: %s: %s; tried again in %g s", self.plan.name, code, message, wait)
+        self._tell(code, f"{message} The delivery is tried again.")
+
+    def _tell(self, code: str, message: str) -> None:
+        """Write into the stream's log, if it has one."""
+        if self.plan.log is None:
+            return
+        line: dict[str, Any] = {
+            "deliveryStreamARN": self.plan.arn,
+            "destination": f"arn:aws:s3:::{self.plan.place.bucket}",
+            "deliveryStreamVersionId": self.plan.version,
+            "message": message,
+            "errorCode": code,
+        }
+        try:
+            events = [(self._clock.now(), msgspec.json.encode(line).decode())]
+            self._host.append_log(self.plan.scope, *self.plan.log, events)
+        except (ServiceError, OSError) as failed:
+            log.warning("delivery stream %s: its log can't be written: %s", self.plan.name, failed)

@@ -1,0 +1,187 @@
+"""The files of one delivery, each of which becomes an object: written and synced before any of them is delivered."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from clary.clock import Clock
+from clary.delivery.compression import EXTENSIONS, open_compressed
+from clary.delivery.plan import Place, Plan
+from clary.delivery.prefix import complete, complete_error, evaluate, suffix
+from clary.delivery.records import Failed, Record
+
+
+class Output(msgspec.Struct, frozen=True):
+    """A file and what becomes of it: an object, or a request to the endpoint when `bucket` is empty."""
+
+    file: str
+    bucket: str
+    key: str
+    records: int
+    oldest: int
+    """When the oldest of its records arrived (epoch milliseconds)."""
+
+
+class Sink(Protocol):
+    """A file that takes records."""
+
+    def take(self, records: list[Record]) -> list[Failed]:
+        """Write records; those that can't be written come back."""
+
+    def close(self) -> list[Failed]:
+        """Write what is still held back."""
+
+
+class Outputs:
+    """Opens a file for each object of a delivery, by what tells the objects apart."""
+
+    def __init__(self, plan: Plan, folder: Path, clock: Clock) -> None:
+        self._plan, self._folder, self._clock = plan, folder, clock
+        self._open: dict[tuple[object, ...], _Growing] = {}
+        self._files = 0
+
+    def data(
+        self,
+        place: Place,
+        records: list[Record],
+        make: Callable[[Path], Sink] | None = None,
+        *,
+        keys: Mapping[str, Mapping[str, str]] | None = None,
+        extension: str = "",
+    ) -> list[Failed]:
+        """Add records to the object of a place and of partition keys; `make` opens a file that is not plain bytes."""
+        name = (place, *(tuple(sorted(values.items())) for _, values in sorted((keys or {}).items())))
+        growing = self._open.get(name)
+        if growing is None:
+            ending = place.extension or extension or EXTENSIONS[place.compression]
+            key = self._key(place, complete(place.prefix), records[0].arrival, ending, keys=keys)
+            growing = self._begin(name, place, key, records, make)
+        return growing.take(records)
+
+    def errors(self, place: Place, kind: str, documents: Iterable[tuple[int, bytes]]) -> None:
+        """Add JSON documents, each with the arrival of its record, to the object of one type of error."""
+        records = [Record(document + b"\n", arrival) for arrival, document in documents]
+        if not records:
+            return
+        growing = self._open.get((place, kind))
+        if growing is None:
+            prefix = complete_error(place.prefix, place.error_prefix)
+            key = self._key(place, prefix, records[0].arrival, EXTENSIONS[place.compression], error_type=kind)
+            growing = self._begin((place, kind), place, key, records, None)
+        growing.take(records)
+
+    def close(self) -> list[Failed]:
+        """Write what files still hold back; what can't be written comes back, and may be given to `errors`."""
+        return [failed for growing in list(self._open.values()) for failed in growing.close()]
+
+    def finish(self) -> list[Output]:
+        """All files, closed and on disk; those that hold no record are left out."""
+        self.close()
+        for growing in self._open.values():
+            _sync(growing.path)
+        _sync(self._folder)
+        return [
+            Output(growing.path.name, growing.place.bucket, growing.key, growing.records, growing.oldest)
+            for growing in self._open.values()
+            if growing.records
+        ]
+
+    def new_file(self) -> Path:
+        """The path of a file that is not there yet."""
+        self._files += 1
+        return self._folder / f"{self._files:06d}"
+
+    def _begin(
+        self,
+        name: tuple[object, ...],
+        place: Place,
+        key: str,
+        records: list[Record],
+        make: Callable[[Path], Sink] | None,
+    ) -> _Growing:
+        path = self.new_file()
+        sink = make(path) if make else PlainFile(open_compressed(path, place.compression, key.rpartition("/")[2]))
+        self._open[name] = growing = _Growing(place, key, path, sink, records[0].arrival)
+        return growing
+
+    def _key(
+        self,
+        place: Place,
+        prefix: str,
+        arrival: int,
+        extension: str,
+        *,
+        error_type: str = "",
+        keys: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> str:
+        moment = datetime.fromtimestamp(arrival / 1000, UTC).astimezone(ZoneInfo(place.zone))
+        head = evaluate(prefix, moment, self._clock.hex, error_type=error_type, keys=keys)
+        return head + suffix(self._plan.name, self._plan.version, moment, self._clock.uuid(), extension)
+
+
+class _Growing:
+    """An object in the making."""
+
+    def __init__(self, place: Place, key: str, path: Path, sink: Sink, oldest: int) -> None:
+        self.place, self.key, self.path, self.sink, self.oldest = place, key, path, sink, oldest
+        self.records = 0
+
+    def take(self, records: list[Record]) -> list[Failed]:
+        failed = self.sink.take(records)
+        self.records += len(records) - len(failed)
+        return failed
+
+    def close(self) -> list[Failed]:
+        failed = self.sink.close()
+        self.records -= len(failed)
+        return failed
+
+
+class PlainFile:
+    """Data one after the other."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._closed = False
+
+    def take(self, records: list[Record]) -> list[Failed]:
+        """Append them."""
+        self._file.write(b"".join([record.data for record in records]))
+        return []
+
+    def close(self) -> list[Failed]:
+        """Nothing is held back."""
+        if not self._closed:
+            self._closed = True
+            self._file.close()
+        return []
+
+
+def document_of(failed: Failed, now: float, more: Mapping[str, object]) -> tuple[int, bytes]:
+    """What is written about a record that failed, as AWS documents it, and when the record came."""
+    document = {
+        "attemptsMade": failed.attempts,
+        "arrivalTimestamp": failed.record.arrival,
+        "errorCode": failed.code,
+        "errorMessage": failed.message,
+        "attemptEndingTimestamp": int(now * 1000),
+        "rawData": base64.b64encode(failed.record.data).decode(),
+        **more,
+    }
+    return failed.record.arrival, msgspec.json.encode(document)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,112 @@
+"""Where records come from: a log of the stream's own, or a stream that is read."""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, Protocol
+
+from clary.delivery.records import Record
+from clary.streams import StreamLog
+
+Position = Mapping[str, int]
+"""Where reading goes on, by shard."""
+
+_CHUNK = 4 * 1024 * 1024
+_MOST = 100_000
+
+
+class Backlog(NamedTuple):
+    """What waits to be delivered; `oldest` is when its first record came (epoch milliseconds), 0 where none did."""
+
+    records: int = 0
+    bytes: int = 0
+    oldest: int = 0
+
+
+class Piece(NamedTuple):
+    """Records, and where reading goes on after them."""
+
+    records: list[Record]
+    position: Position
+
+
+class Source(Protocol):
+    """Records in order, from a position on."""
+
+    def start(self, position: Position) -> None:
+        """Begin at a position: called once, before anything else."""
+
+    def backlog(self, position: Position) -> Backlog:
+        """What waits from a position on."""
+
+    def read(self, position: Position, room: int) -> Iterator[Piece]:
+        """Records of about so many bytes, piece by piece."""
+
+    def forget(self, position: Position) -> None:
+        """What comes before a position is not read again."""
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        """Call something when records come."""
+
+
+class OwnLog:
+    """The log of a stream that records are put into: one shard, of which nothing stays that was delivered."""
+
+    def __init__(self, log: StreamLog) -> None:
+        self._log = log
+        self._lock = threading.Lock()
+        self._puts: list[tuple[int, int, int]] = []  # the index after them, when they came, how many bytes
+        self._bytes = 0
+
+    def start(self, position: Position) -> None:
+        """Count what an earlier life left."""
+        shard, index = self._log.shard(0), position.get("0", 1)
+        while entries := shard.read(index, 1000, _CHUNK):
+            index = entries[-1].at + 1
+            self._note(index, entries[0].arrival, sum(len(entry.data) for entry in entries))
+
+    def put(self, data: list[bytes]) -> int:
+        """Store records, durable on return; the index of the first."""
+        places, failed = self._log.put({0: [(b"", item) for item in data]})
+        if failed:
+            raise failed[0]
+        index, arrival = places[0]
+        self._note(index + len(data), arrival, sum(map(len, data)))
+        return index
+
+    def backlog(self, position: Position) -> Backlog:
+        """What waits from a position on."""
+        begin = position.get("0", 1)
+        with self._lock:
+            done = bisect_right(self._puts, begin, key=lambda put: put[0])
+            self._bytes -= sum(size for _, _, size in self._puts[:done])
+            del self._puts[:done]
+            if not self._puts:
+                return Backlog()
+            return Backlog(self._puts[-1][0] - begin, self._bytes, self._puts[0][1])
+
+    def read(self, position: Position, room: int) -> Iterator[Piece]:
+        """Records of about so many bytes, piece by piece."""
+        shard, index = self._log.shard(0), position.get("0", 1)
+        while room > 0:
+            entries = shard.read(index, _MOST, min(room, _CHUNK))
+            if not entries:
+                return
+            index = entries[-1].at + 1
+            records = [Record(entry.data, entry.arrival) for entry in entries]
+            room -= sum([len(record.data) for record in records])
+            yield Piece(records, {"0": index})
+
+    def forget(self, position: Position) -> None:
+        """Delete the segments that were delivered."""
+        self._log.drop(0, position.get("0", 1))
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        """Whoever puts wakes by itself."""
+
+    def _note(self, end: int, arrival: int, size: int) -> None:
+        with self._lock:
+            insort(self._puts, (end, arrival, size))  # two that put at once may come in either order
+            self._bytes += size

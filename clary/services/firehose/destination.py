@@ -1,0 +1,99 @@
+"""Destinations: what a request asks for, made complete as DescribeDeliveryStream shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clary.services.firehose.checks import check_destination
+from clary.services.firehose.errors import InvalidArgumentException
+
+FIRST_ID = "destinationId-000000000001"
+
+Description = dict[str, Any]
+
+_BUFFERING = {"SizeInMBs": 5, "IntervalInSeconds": 300}
+_LARGE_BUFFERING = {**_BUFFERING, "SizeInMBs": 128}
+_NESTED = {
+    "S3BackupConfiguration": "S3BackupDescription",
+    "S3BackupUpdate": "S3BackupDescription",
+    "S3Configuration": "S3DestinationDescription",
+    "S3Update": "S3DestinationDescription",
+}
+# What a request may name, by the member of a destination's description that it becomes.
+_KINDS = {
+    "ExtendedS3Destination": "ExtendedS3DestinationDescription",
+    "S3Destination": "ExtendedS3DestinationDescription",
+    "HttpEndpointDestination": "HttpEndpointDestinationDescription",
+}
+
+
+def create_destination(request: dict[str, Any]) -> Description:
+    """The destination of a new delivery stream."""
+    kind, asked = _asked(request, "Configuration")
+    destination = {"DestinationId": FIRST_ID, kind: _complete(kind, asked, {})}
+    check_destination(destination, None)
+    return _show(destination)
+
+
+def update_destination(request: dict[str, Any], had: Description) -> Description:
+    """A destination after an update: what the request doesn't name stays, unless the kind of destination changes."""
+    if request["DestinationId"] != had["DestinationId"]:
+        raise InvalidArgumentException(f"Destination Id {request['DestinationId']} not found")
+    kind, asked = _asked(request, "Update")
+    destination = {"DestinationId": had["DestinationId"], kind: _complete(kind, asked, had.get(kind) or {})}
+    check_destination(destination, had)
+    return _show(destination)
+
+
+def _asked(request: dict[str, Any], ending: str) -> tuple[str, dict[str, Any]]:
+    named = [name for name in request if name.endswith(f"Destination{ending}") and request[name] is not None]
+    for name in named:
+        if name.removesuffix(ending) not in _KINDS:
+            raise InvalidArgumentException(
+                f"{name} is not supported by Clary: a delivery stream delivers to S3 or to an HTTP endpoint."
+            )
+    if len(named) != 1:
+        raise InvalidArgumentException("Exactly one destination configuration is supported for a Firehose")
+    return _KINDS[named[0].removesuffix(ending)], request[named[0]]
+
+
+def _complete(kind: str, asked: dict[str, Any], had: dict[str, Any]) -> dict[str, Any]:
+    """What was asked for over what there was, every default filled in."""
+    merged = dict(had)
+    for name, value in asked.items():
+        if name in _NESTED:
+            merged[_NESTED[name]] = _complete_place(value, had.get(_NESTED[name]) or {}, _BUFFERING)
+        elif name == "BufferingHints":
+            merged[name] = {**had.get(name, {}), **value}
+        else:
+            merged[name] = value
+    if kind == "HttpEndpointDestinationDescription":
+        merged["BufferingHints"] = {**_BUFFERING, **merged.get("BufferingHints", {})}
+        merged.setdefault("S3BackupMode", "FailedDataOnly")
+        merged["RetryOptions"] = {"DurationInSeconds": 300, **merged.get("RetryOptions", {})}
+        merged["RequestConfiguration"] = {"ContentEncoding": "NONE", **merged.get("RequestConfiguration", {})}
+        return merged
+    large = any(
+        (merged.get(name) or {}).get("Enabled", enabled)
+        for name, enabled in (
+            ("DataFormatConversionConfiguration", "DataFormatConversionConfiguration" in merged),
+            ("DynamicPartitioningConfiguration", False),
+        )
+    )
+    merged.setdefault("S3BackupMode", "Disabled")
+    return _complete_place(merged, {}, _LARGE_BUFFERING if large else _BUFFERING)
+
+
+def _complete_place(asked: dict[str, Any], had: dict[str, Any], buffering: dict[str, int]) -> dict[str, Any]:
+    merged = {**had, **asked}
+    merged["BufferingHints"] = {**buffering, **had.get("BufferingHints", {}), **asked.get("BufferingHints", {})}
+    merged.setdefault("CompressionFormat", "UNCOMPRESSED")
+    merged.setdefault("EncryptionConfiguration", {"NoEncryptionConfig": "NoEncryption"})
+    merged["CloudWatchLoggingOptions"] = {"Enabled": False, **merged.get("CloudWatchLoggingOptions", {})}
+    return merged
+
+
+def _show(destination: Description) -> Description:
+    """A destination in S3 is described in both of its forms."""
+    extended = destination.get("ExtendedS3DestinationDescription")
+    return {**destination, "S3DestinationDescription": extended} if extended else destination

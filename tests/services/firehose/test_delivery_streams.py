@@ -1,0 +1,226 @@
+"""Delivery streams: what is kept of them, what is refused, and plain deliveries to S3."""
+
+import gzip
+import io
+import re
+import zipfile
+
+import cramjam
+import pytest
+
+
+def test_a_delivery_stream_lives_and_goes(firehose):
+    name = firehose.create("plain", stream={"Tags": [{"Key": "team", "Value": "belts"}]}, Prefix="in/")
+    described = firehose.client.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+    assert described["DeliveryStreamARN"] == "arn:aws:firehose:us-east-1:000000000000:deliverystream/plain"
+    assert (described["DeliveryStreamStatus"], described["DeliveryStreamType"]) == ("ACTIVE", "DirectPut")
+    assert described["VersionId"] == "1"
+    [destination] = described["Destinations"]
+    extended = destination["ExtendedS3DestinationDescription"]
+    assert extended["BufferingHints"] == {"SizeInMBs": 5, "IntervalInSeconds": 300}
+    assert extended["CompressionFormat"] == "UNCOMPRESSED"
+    assert extended["EncryptionConfiguration"] == {"NoEncryptionConfig": "NoEncryption"}
+    assert destination["S3DestinationDescription"]["Prefix"] == "in/"
+    assert firehose.client.list_delivery_streams()["DeliveryStreamNames"] == ["plain"]
+    again = {"DeliveryStreamName": name, "ExtendedS3DestinationConfiguration": firehose.place()}
+    assert firehose.refused("create_delivery_stream", **again) == (
+        "ResourceInUseException",
+        "Firehose plain under accountId 000000000000 already exists",
+    )
+    firehose.client.delete_delivery_stream(DeliveryStreamName=name)
+    assert firehose.refused("describe_delivery_stream", DeliveryStreamName=name) == (
+        "ResourceNotFoundException",
+        "Firehose plain under account 000000000000 not found.",
+    )
+    assert firehose.refused("put_record", DeliveryStreamName=name, Record={"Data": b"x"})[0] == (
+        "ResourceNotFoundException"
+    )
+
+
+def test_records_are_delivered_when_they_have_waited(firehose):
+    name = firehose.create(BufferingHints={"SizeInMBs": 5, "IntervalInSeconds": 60})
+    assert firehose.client.put_record(DeliveryStreamName=name, Record={"Data": b"one\n"})["RecordId"]
+    firehose.pass_time(30)
+    firehose.put(name, "two\n", "three\n")
+    firehose.pass_time(29)
+    assert firehose.objects() == {}
+    firehose.pass_time(1)
+    key, body = firehose.only()
+    assert body == b"one\ntwo\nthree\n"
+    assert re.fullmatch(rf"\d{{4}}/\d\d/\d\d/\d\d/{name}-1(-\d\d){{0}}-\d{{4}}(-\d\d){{5}}-[0-9a-f-]{{36}}", key)
+    firehose.pass_time()
+    assert len(firehose.objects()) == 1
+
+
+def test_records_are_delivered_when_they_are_many(firehose):
+    name = firehose.create(BufferingHints={"SizeInMBs": 1, "IntervalInSeconds": 900})
+    data = [f"{number:0999}\n" for number in range(2500)]
+    firehose.put(name, *data)
+    firehose.deliveries.deliver_due()
+    delivered = b"".join(body for _, body in sorted(firehose.objects().items()))
+    assert len(delivered) == 2 * 1049 * 1000  # two full batches; what is left waits for more
+    assert firehose.deliveries.backlog(stream_id(firehose, name)).records == 2500 - 2 * 1049
+    firehose.pass_time(900)
+    assert sorted(b"".join(firehose.objects().values()).splitlines()) == [line.strip().encode() for line in data]
+
+
+def stream_id(firehose, name):
+    """The id that a delivery stream's files have."""
+    from clary.services.firehose.stream_record import KIND
+
+    [found] = [record for record in firehose.server.house.rooms.records.every(KIND) if record.key.name == name]
+    return found.body["Id"]
+
+
+@pytest.mark.parametrize("kind", ["GZIP", "ZIP", "Snappy", "HADOOP_SNAPPY"])
+def test_compression(firehose, kind):
+    name = firehose.create(CompressionFormat=kind)
+    text = b"".join(b"line %d\n" % number for number in range(50_000))
+    firehose.put(name, *[text[start : start + 500_000] for start in range(0, len(text), 500_000)])
+    firehose.pass_time()
+    key, body = firehose.only()
+    assert len(body) < len(text)
+    if kind == "GZIP":
+        assert gzip.decompress(body) == text
+        assert key.endswith(".gz")
+    elif kind == "ZIP":
+        archive = zipfile.ZipFile(io.BytesIO(body))
+        assert b"".join(archive.read(entry) for entry in archive.namelist()) == text
+        assert key.endswith(".zip")
+    elif kind == "Snappy":
+        assert bytes(cramjam.snappy.decompress(body)) == text
+    else:
+        assert read_hadoop_snappy(body) == text
+
+
+def read_hadoop_snappy(body):
+    text, place = b"", 0
+    while place < len(body):
+        whole, packed = (int.from_bytes(body[place + start : place + start + 4], "big") for start in (0, 4))
+        block = bytes(cramjam.snappy.decompress_raw(body[place + 8 : place + 8 + packed]))
+        assert len(block) == whole <= 256 * 1024
+        text, place = text + block, place + 8 + packed
+    return text
+
+
+def test_prefixes_and_names(firehose):
+    firehose.clock.time = max(firehose.clock.time, 1_767_277_845.0)
+    name = firehose.create(
+        Prefix="data/!{timestamp:yyyy'-'MM-dd}/!{firehose:random-string}/",
+        ErrorOutputPrefix="errors/!{firehose:error-output-type}/",
+        FileExtension=".jsonl",
+        CustomTimeZone="Asia/Tokyo",
+    )
+    from datetime import UTC, datetime, timedelta
+
+    tokyo = datetime.fromtimestamp(firehose.clock.now(), UTC) + timedelta(hours=9)
+    firehose.put(name, "x")
+    firehose.pass_time()
+    key, _ = firehose.only()
+    assert re.fullmatch(
+        rf"data/{tokyo:%Y-%m-%d}/[A-Za-z0-9]{{11}}/{name}-1-{tokyo:%Y-%m-%d-%H-%M-%S}-[0-9a-f-]{{36}}\.jsonl", key
+    )
+
+
+def test_what_is_put_too_large_is_refused(firehose):
+    name = firehose.create()
+    code, message = firehose.refused("put_record", DeliveryStreamName=name, Record={"Data": bytes(1_024_001)})
+    assert code == "ValidationException"
+    assert "less than or equal to 1024000" in message
+    rows = [{"Data": bytes(1_000_000)}] * 5
+    assert firehose.refused("put_record_batch", DeliveryStreamName=name, Records=rows) == (
+        "InvalidArgumentException",
+        "Records size exceeds 4 MB limit",
+    )
+    rows = [{"Data": b"x"}] * 501
+    assert firehose.refused("put_record_batch", DeliveryStreamName=name, Records=rows)[0] == "ValidationException"
+
+
+def test_a_missing_bucket_holds_a_delivery_up_and_loses_nothing(firehose):
+    logging = {"Enabled": True, "LogGroupName": "/aws/kinesisfirehose/late", "LogStreamName": "DestinationDelivery"}
+    name = firehose.create(BucketARN="arn:aws:s3:::not-there-yet", CloudWatchLoggingOptions=logging)
+    firehose.put(name, "kept\n")
+    firehose.pass_time(300)
+    logs = firehose.server.client("logs")
+    [event] = logs.get_log_events(logGroupName="/aws/kinesisfirehose/late", logStreamName="DestinationDelivery")[
+        "events"
+    ]
+    assert '"errorCode":"NoSuchBucket"' in event["message"]
+    firehose.s3.create_bucket(Bucket="not-there-yet")
+    firehose.put(name, "late\n")
+    firehose.pass_time(300)
+    firehose.bucket = "not-there-yet"
+    assert sorted(firehose.objects().values()) == [b"kept\n", b"late\n"]
+
+
+def test_updates(firehose):
+    name = firehose.create()
+    update = {
+        "DeliveryStreamName": name,
+        "DestinationId": "destinationId-000000000001",
+        "ExtendedS3DestinationUpdate": {"Prefix": "new/", "BufferingHints": {"IntervalInSeconds": 10}},
+    }
+    firehose.client.update_destination(CurrentDeliveryStreamVersionId="1", **update)
+    described = firehose.client.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
+    assert described["VersionId"] == "2"
+    extended = described["Destinations"][0]["ExtendedS3DestinationDescription"]
+    assert extended["BufferingHints"] == {"SizeInMBs": 5, "IntervalInSeconds": 10}
+    assert firehose.refused("update_destination", CurrentDeliveryStreamVersionId="1", **update)[0] == (
+        "ConcurrentModificationException"
+    )
+    firehose.put(name, "x")
+    firehose.pass_time(10)
+    key, _ = firehose.only()
+    assert key.startswith("new/")
+    assert f"/{name}-2-" in key
+
+
+def test_tags(firehose):
+    name = firehose.create()
+    rows = [{"Key": f"k{number}", "Value": "v"} for number in range(3)]
+    firehose.client.tag_delivery_stream(DeliveryStreamName=name, Tags=rows)
+    firehose.client.untag_delivery_stream(DeliveryStreamName=name, TagKeys=["k0"])
+    page = firehose.client.list_tags_for_delivery_stream(DeliveryStreamName=name, Limit=1)
+    assert (page["Tags"], page["HasMoreTags"]) == ([{"Key": "k1", "Value": "v"}], True)
+    page = firehose.client.list_tags_for_delivery_stream(DeliveryStreamName=name, ExclusiveStartTagKey="k1")
+    assert (page["Tags"], page["HasMoreTags"]) == ([{"Key": "k2", "Value": "v"}], False)
+
+
+def test_delivery_streams_are_listed_by_pages(firehose):
+    names = sorted(firehose.create() for _ in range(3))
+    page = firehose.client.list_delivery_streams(Limit=2)
+    assert (page["DeliveryStreamNames"], page["HasMoreDeliveryStreams"]) == (names[:2], True)
+    page = firehose.client.list_delivery_streams(ExclusiveStartDeliveryStreamName=names[1])
+    assert (page["DeliveryStreamNames"], page["HasMoreDeliveryStreams"]) == (names[2:], False)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"Prefix": "!{timestamp:yyyy}/"}, "ErrorOutputPrefix cannot be null or empty"),
+        ({"Prefix": "!{timestamp:yyyy}/", "ErrorOutputPrefix": "e/"}, "must contain !{firehose:error-output-type}"),
+        ({"Prefix": "!{firehose:error-output-type}/", "ErrorOutputPrefix": "e/"}, "Prefix cannot contain"),
+        ({"Prefix": "!{time:yyyy}/"}, "namespace 'time'"),
+        ({"Prefix": "!{timestamp:yyyy/"}, "not of the form"),
+        ({"Prefix": "!{timestamp:yyyyR}/"}, "letter 'R'"),
+        ({"CustomTimeZone": "Mars/Olympus"}, "Mars/Olympus"),
+        ({"CloudWatchLoggingOptions": {"Enabled": True}}, "LogGroupName"),
+        ({"S3BackupMode": "Enabled"}, "S3BackupConfiguration"),
+        (
+            {"EncryptionConfiguration": {"KMSEncryptionConfig": {"AWSKMSKeyARN": f"arn:aws:kms:a:{0:012d}:key/k"}}},
+            "KMSEncryptionConfig",
+        ),
+    ],
+)
+def test_destinations_that_are_refused(firehose, options, told):
+    request = {"DeliveryStreamName": "wrong", "ExtendedS3DestinationConfiguration": firehose.place(**options)}
+    code, message = firehose.refused("create_delivery_stream", **request)
+    assert code == "InvalidArgumentException"
+    assert told in message
+
+
+def test_encryption_is_refused(firehose):
+    name = firehose.create()
+    code, message = firehose.refused("start_delivery_stream_encryption", DeliveryStreamName=name)
+    assert (code, "no KMS" in message) == ("InvalidKMSResourceException", True)
+    firehose.client.stop_delivery_stream_encryption(DeliveryStreamName=name)
