@@ -18,6 +18,7 @@ from clary.clock import Clock
 from clary.config import LOOPBACK, Settings
 from clary.delivery import Deliveries
 from clary.errors import ServiceError
+from clary.functions import FunctionHost, Functions
 from clary.hosting import Hosting
 from clary.images.register import REGISTER
 from clary.jobs import Jobs
@@ -25,12 +26,13 @@ from clary.jobs.host import Host, Scope
 from clary.names import make_arn, parse_arn
 from clary.queries import Desk, Queries
 from clary.sandbox import WarmParent
-from clary.services import application_autoscaling, firehose, kinesis, s3, sagemaker
+from clary.services import application_autoscaling, firehose, kinesis, lambda_, s3, sagemaker
 from clary.services.cloudwatch.alarm_actions import ACTORS
 from clary.services.cloudwatch.alarm_state import alarm_state
 from clary.services.cloudwatch.alarm_watch import watch as watch_alarms
 from clary.services.glue import inside as lake
 from clary.services.iam.role import ensure_default_role
+from clary.services.lambda_ import inside as functions
 from clary.services.s3 import inside as objects
 from clary.store.catalog import Catalog
 from clary.store.changes import Changes
@@ -59,6 +61,7 @@ SERVICES = (
     "kinesis",
     "glue",
     "firehose",
+    "lambda",
 )
 
 # Imported once by the warm parent; a job or an endpoint worker forks from it and starts at once.
@@ -76,14 +79,23 @@ KEPT = (
     "streams",
     "deliveries",
     "queries",
+    "functions",
     "warm",
 )
 
 # What services do by themselves: pick up at a server's start what the last one left, tell `clary status` how much of
 # it there is, and put it down at the server's end, before the rooms that it stands on are closed.
-STARTS = (sagemaker.recover, watch_alarms, application_autoscaling.watch, kinesis.recover, firehose.recover, s3.recover)
-COUNTS = (sagemaker.running, kinesis.running, firehose.running, s3.running)
-ENDS = (kinesis.store_measurements,)
+STARTS = (
+    sagemaker.recover,
+    watch_alarms,
+    application_autoscaling.watch,
+    kinesis.recover,
+    lambda_.recover,
+    firehose.recover,
+    s3.recover,
+)
+COUNTS = (sagemaker.running, kinesis.running, lambda_.running, firehose.running, s3.running)
+ENDS = (kinesis.store_measurements, lambda_.store_measurements)
 
 KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
 
@@ -147,6 +159,7 @@ class House:
             streams=Streams(folder / "streams", clock),
             queries=Queries(settings, clock, self._desk(), self._warm, folder / "queries"),
             delivery=Deliveries(clock, firehose.host(lambda: self.rooms), records, folder / "deliveries"),
+            functions=Functions(settings, clock, self._function_host(), self._warm, folder / "functions"),
         )
 
     def _settle(self) -> None:
@@ -164,6 +177,7 @@ class House:
         self.rooms.transforms.close()
         self.rooms.queries.close()
         self.rooms.delivery.close()
+        self.rooms.functions.close()
         self.rooms.streams.close()
         self.rooms.objects.settle()
         self._database.close()
@@ -206,24 +220,36 @@ class House:
                     return None
                 raise
 
-        def refuse(scope: tuple[str, str], function: str, payload: bytes) -> bytes:  # noqa: ARG001
-            raise ServiceError(f"Function not found: {function}", code="ResourceNotFoundException", status=404)
+        def invoke(scope: tuple[str, str], function: str, payload: bytes) -> bytes:
+            answer = functions.invoke(self.rooms, scope, function, payload)
+            if answer.error:
+                told = answer.payload.decode("utf-8", "replace")
+                raise ServiceError(f"{function} failed: {told}", code="GENERIC_USER_ERROR", status=400)
+            return answer.payload
 
         return Desk(
             table=table,
             partitions=lambda scope, database, name: lake.get_partitions(self.rooms, Scope(*scope), database, name),
             list_objects=lambda bucket, prefix: objects.list_objects(self.rooms, bucket, prefix),
             fetch_object=lambda bucket, key, target: objects.fetch_object(self.rooms, bucket, key, target),
-            invoke=refuse,
+            invoke=invoke,
             federated=lambda scope, catalog: None,  # noqa: ARG005
         )
 
-    def _credentials(self, account: str, role: str) -> dict[str, str]:
-        """The environment of a job's or endpoint's own AWS calls: temporary keys of its role."""
+    def _function_host(self) -> FunctionHost:
+        """What functions reach of the other rooms."""
+        return FunctionHost(
+            credentials=self._credentials,
+            append_log=lambda scope, group, stream, events: self.rooms.logs.append(*scope, group, stream, events),
+        )
+
+    def _credentials(self, account: str, role: str, session_name: str = "SageMaker") -> dict[str, str]:
+        """The environment of a job's, endpoint's or function's own AWS calls: temporary keys of its role."""
         arn = parse_arn(role)
         name = arn.resource.rsplit("/", 1)[-1] if arn else role
-        session = make_arn("sts", "", account, f"assumed-role/{name}/SageMaker")
-        keys = self.rooms.access.identities.issue(account, session, f"{unique_id('AROA', name)}:SageMaker", KEY_SECONDS)
+        session = make_arn("sts", "", account, f"assumed-role/{name}/{session_name}")
+        user = f"{unique_id('AROA', name)}:{session_name}"
+        keys = self.rooms.access.identities.issue(account, session, user, KEY_SECONDS)
         return {
             "AWS_ENDPOINT_URL": f"http://{address(self.settings.host)}:{self.settings.port}",
             "AWS_ACCESS_KEY_ID": keys.access_key,
@@ -251,6 +277,7 @@ class House:
         return {
             ("GET", "/_clary/health"): health,
             ("POST", "/_clary/spot/interrupt"): interrupt,
+            ("GET", lambda_.PAGE): lambda_.download(self.rooms),
             ("POST", "/_clary/reset"): reset,
             ("POST", "/moto-api/reset"): reset,
         }

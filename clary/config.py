@@ -54,6 +54,9 @@ class Settings:
     serverless_idle_seconds: float = _setting(
         300.0, "Seconds without a request after which an instance of a serverless endpoint ends."
     )
+    function_idle_seconds: float = _setting(
+        300.0, "Seconds without an event after which a worker process of a Lambda function ends."
+    )
     kinesis_limits: bool = _setting(
         True, "Throttle the shards of Kinesis as AWS does: 1,000 records or 1 MiB a second in, 5 reads or 2 MiB out."
     )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from clary.clock import Clock
     from clary.config import Settings
     from clary.delivery import Deliveries
+    from clary.functions import Functions
     from clary.hosting import Hosting
     from clary.jobs import Jobs
     from clary.queries import Queries
@@ -46,6 +47,7 @@ class Rooms:
     streams: "Streams"
     queries: "Queries"
     delivery: "Deliveries"
+    functions: "Functions"
     background: Background = field(default_factory=Background)
     deliveries: Background = field(default_factory=lambda: Background("deliveries"))
 

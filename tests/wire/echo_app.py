@@ -1,5 +1,7 @@
 """The application of the echoing operations, without the other rooms."""
 
+from dataclasses import fields
+
 import echo
 
 from clary.access import Access
@@ -19,6 +21,6 @@ class NoRecords:
 def make_app(**settings):
     settings = Settings(**settings)
     clock = Clock()
-    rooms = Rooms(settings, clock, *[None] * 10)
+    rooms = Rooms(settings, clock, *[None] * (len(fields(Rooms)) - 3))
     rooms.access = Access(settings, NoRecords(), clock)
     return WireApp(rooms, Registry([echo], ["logs"]))

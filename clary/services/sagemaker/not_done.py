@@ -1,6 +1,6 @@
 """Members that ask for what Clary doesn't do yet. What asks for nothing is accepted; the rest is refused by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from clary.services.sagemaker.errors import not_yet
@@ -15,12 +15,14 @@ class NotDone(NamedTuple):
     """Values that ask for nothing, beside false, 0 and empty ones."""
 
 
-def refuse(request: Mapping[str, Any], rows: Sequence[NotDone]) -> None:
-    """Raise ValidationException for the first member that asks for something that is not done."""
+def refuse(
+    request: Mapping[str, Any], rows: Sequence[NotDone], error: Callable[[str, str], Exception] = not_yet
+) -> None:
+    """Raise an error, by default ValidationException, for the first member that asks for something that is not done."""
     for row in rows:
         for name, value in _values(request, row.path.split("."), ""):
             if value not in row.harmless and not asks_for_nothing(value):
-                raise not_yet(name, row.what)
+                raise error(name, row.what)
 
 
 def asks_for_nothing(value: Any) -> bool:

@@ -167,6 +167,7 @@ def desk(tmp_path):
         hosting=NotedHosting(),
         transforms=NotedTransforms(),
         streams=None,
+        functions=None,
         background=NotedBackground(),
     )
     desk = Desk(rooms)

@@ -1,0 +1,144 @@
+"""Archives of code: kept for good under their SHA-256, unpacked when they are first needed."""
+
+import base64
+import hashlib
+import os
+import shutil
+import stat
+import threading
+import zipfile
+import zlib
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from clary.streams.shard import make_folder, sync_folder
+
+UNZIPPED_BYTES = 262_144_000
+_CHUNK = 1 << 20
+
+
+class BadArchive(Exception):
+    """The archive can't be unpacked; the message says why."""
+
+
+class Archives:
+    """Archives by the hexadecimal digits of their SHA-256; safe from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self._kept = folder / "code"
+        self._unpacked = folder / "unpacked"
+        shutil.rmtree(self._unpacked, ignore_errors=True)  # a crash may have left half of one
+        self._lock = threading.Lock()
+        self.keeping = threading.Lock()
+        """Held from the storing of an archive until a record tells of it, and while the others are removed."""
+
+    def store(self, content: bytes) -> str:
+        """Check an archive by unpacking it, keep it, durable on return; raises BadArchive. Hold `keeping`."""
+        name = hashlib.sha256(content).hexdigest()
+        target = self._kept / f"{name}.zip"
+        if not target.is_file():
+            make_folder(self._kept)
+            fresh = target.with_suffix(".new")
+            with fresh.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            try:
+                self._unpack([fresh], name)
+            except BadArchive:
+                fresh.unlink()
+                raise
+            fresh.rename(target)
+            sync_folder(self._kept)
+        return name
+
+    def read(self, name: str) -> bytes:
+        """The archive itself."""
+        return (self._kept / f"{name}.zip").read_bytes()
+
+    def size(self, name: str) -> int:
+        """How many bytes the archive has."""
+        return (self._kept / f"{name}.zip").stat().st_size
+
+    def unpacked(self, names: Sequence[str]) -> Path:
+        """The folder of all that the archives hold, later ones over earlier ones."""
+        joined = names[0] if len(names) == 1 else hashlib.sha256("".join(names).encode()).hexdigest()
+        with self._lock:
+            folder = self._unpacked / joined
+            return folder if folder.is_dir() else self._unpack([self._kept / f"{name}.zip" for name in names], joined)
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Remove all other archives."""
+        with self.keeping:
+            for path in self._kept.iterdir() if self._kept.is_dir() else ():
+                if path.stem not in names:
+                    path.unlink(missing_ok=True)
+                    shutil.rmtree(self._unpacked / path.stem, ignore_errors=True)
+
+    def _unpack(self, archives: Sequence[Path], name: str) -> Path:
+        self._unpacked.mkdir(parents=True, exist_ok=True)
+        fresh, target = self._unpacked / f"{name}.new", self._unpacked / name
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o755)
+        try:
+            left = UNZIPPED_BYTES
+            for archive in archives:
+                left = unpack(archive, fresh, left)
+        except BadArchive:
+            shutil.rmtree(fresh, ignore_errors=True)
+            raise
+        shutil.rmtree(target, ignore_errors=True)
+        fresh.rename(target)
+        return target
+
+
+def sha256_of(name: str) -> str:
+    """The SHA-256 as AWS writes it."""
+    return base64.b64encode(bytes.fromhex(name)).decode()
+
+
+def unpack(archive: Path, folder: Path, most: int) -> int:
+    """Unpack what never leaves the folder; returns how many bytes of `most` are left."""
+    try:
+        with zipfile.ZipFile(archive) as opened:
+            for entry in opened.infolist():
+                most -= _write(opened, entry, folder, most)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeError) as problem:
+        raise BadArchive(f"it is not a readable zip file: {problem}") from None
+    except OSError as problem:
+        raise BadArchive(f"its files can't be written: {problem.strerror}") from None
+    return most
+
+
+def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, most: int) -> int:
+    """One entry; returns its size."""
+    target = _place(entry.filename, folder)
+    mode = entry.external_attr >> 16
+    if entry.is_dir():
+        target.mkdir(mode=0o755, parents=True, exist_ok=True)
+        return 0
+    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if target.is_symlink() or target.is_file():
+        target.unlink()
+    if stat.S_ISLNK(mode):
+        target.symlink_to(opened.read(entry).decode())
+        return 0
+    size = 0
+    with opened.open(entry) as source, target.open("xb") as file:
+        while block := source.read(_CHUNK):
+            size += len(block)
+            if size > most:
+                raise BadArchive(f"Unzipped size must be smaller than {UNZIPPED_BYTES} bytes")
+            file.write(block)
+    target.chmod(0o755 if mode & 0o111 else 0o644)
+    return size
+
+
+def _place(name: str, folder: Path) -> Path:
+    """Where an entry goes: neither its name nor a link on its way leads out of the folder."""
+    target = folder / name
+    if name.startswith("/") or ".." in Path(name).parts or "\0" in name:
+        raise BadArchive(f"the entry {name!r} would leave its folder")
+    if not target.parent.resolve().is_relative_to(folder.resolve()):
+        raise BadArchive(f"the entry {name!r} would leave its folder by a link")
+    return target

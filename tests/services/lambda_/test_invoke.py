@@ -1,0 +1,215 @@
+"""Invoke: what a handler is given, and what comes back."""
+
+import base64
+import json
+import os
+
+
+def test_a_handler_answers_and_the_worker_stays_warm(make_function):
+    function = make_function("""
+        count = 0
+        def handler(event, context):
+            global count
+            count += 1
+            return {"event": event, "count": count}
+    """)
+    assert function.call({"a": "ä"}) == {"event": {"a": "ä"}, "count": 1}
+    answer = function.invoke([1, None, 2.5])
+    assert answer["Payload"] == {"event": [1, None, 2.5], "count": 2}
+    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
+
+
+def test_the_context_and_the_environment_are_lambdas(make_function, server):
+    function = make_function(
+        """
+        import os
+        def handler(event, context):
+            names = "aws_request_id function_name function_version invoked_function_arn memory_limit_in_mb"
+            names += " log_group_name log_stream_name"
+            found = {name: getattr(context, name) for name in names.split()}
+            found["remaining"] = context.get_remaining_time_in_millis()
+            found["identity"] = context.identity.cognito_identity_id
+            found["custom"] = context.client_context.custom
+            found["app"] = context.client_context.client.app_title
+            found["environment"] = dict(os.environ)
+            found["here"] = os.getcwd()
+            return found
+        """,
+        Environment={"Variables": {"COLOUR": "blue"}},
+        Timeout=9,
+    )
+    context = {"custom": {"a": 1}, "client": {"app_title": "title"}}
+    answer = function.invoke(ClientContext=base64.b64encode(json.dumps(context).encode()).decode())
+    found = answer["Payload"]
+    assert found["aws_request_id"] == answer["ResponseMetadata"]["RequestId"]
+    assert (found["function_name"], found["function_version"]) == (function.name, "$LATEST")
+    assert found["invoked_function_arn"] == function.arn
+    assert (found["memory_limit_in_mb"], found["log_group_name"]) == ("128", f"/aws/lambda/{function.name}")
+    assert 0 < found["remaining"] <= 9000
+    assert (found["identity"], found["custom"], found["app"]) == (None, {"a": 1}, "title")
+    environment = found["environment"]
+    assert environment["COLOUR"] == "blue"
+    assert environment["AWS_ENDPOINT_URL"] == server.url
+    assert environment["AWS_REGION"] == environment["AWS_DEFAULT_REGION"] == "us-east-1"
+    assert environment["AWS_LAMBDA_FUNCTION_NAME"] == function.name
+    assert environment["_HANDLER"] == "index.handler"
+    assert environment["TZ"] == ":UTC"
+    assert found["here"] == "/var/task" == environment["LAMBDA_TASK_ROOT"]
+
+
+def test_boto3_in_a_handler_comes_back_as_the_functions_role(make_function, aws):
+    function = make_function(
+        """
+        import boto3
+        def handler(event, context):
+            return boto3.client("sts").get_caller_identity()["Arn"]
+    """,
+        Timeout=30,
+    )
+    arn = function.call()
+    assert arn == f"arn:aws:sts::000000000000:assumed-role/ClaryExecutionRole/{function.name}"
+
+
+def test_an_exception_comes_back_as_the_runtime_words_it(make_function):
+    function = make_function("""
+        class Mine(Exception): pass
+        def handler(event, context):
+            raise Mine("it broke")
+    """)
+    answer = function.invoke()
+    assert (answer["StatusCode"], answer["FunctionError"]) == (200, "Unhandled")
+    assert answer["Payload"] == {
+        "errorMessage": "it broke",
+        "errorType": "Mine",
+        "requestId": answer["ResponseMetadata"]["RequestId"],
+        "stackTrace": ['  File "/var/task/index.py", line 4, in handler\n    raise Mine("it broke")\n'],
+    }
+    assert function.invoke()["Payload"]["errorType"] == "Mine"  # the worker is still good
+
+
+def test_what_can_not_be_loaded_is_named(make_function):
+    def failure(source, handler="index.handler"):
+        answer = make_function(source, Handler=handler).invoke()
+        assert answer["FunctionError"] == "Unhandled"
+        return answer["Payload"]["errorType"], answer["Payload"]["errorMessage"]
+
+    kind, message = failure("import nothing_of_this_name")
+    assert kind == "Runtime.ImportModuleError"
+    assert message == "Unable to import module 'index': No module named 'nothing_of_this_name'"
+    assert failure("", "index.other") == ("Runtime.HandlerNotFound", "Handler 'other' missing on module 'index'")
+    assert failure("", "index")[0] == "Runtime.MalformedHandlerName"
+    assert failure("def handler(:")[0] == "Runtime.UserCodeSyntaxError"
+    assert failure("raise Exception('at start')") == ("Exception", "at start")
+
+
+def test_handlers_that_do_not_come_back(make_function):
+    function = make_function("while_true = 1\ndef handler(event, context):\n    while True: pass", Timeout=1)
+    answer = function.invoke()
+    request = answer["ResponseMetadata"]["RequestId"]
+    assert answer["Payload"] == {
+        "errorType": "Sandbox.Timedout",
+        "errorMessage": f"RequestId: {request} Error: Task timed out after 1.00 seconds",
+    }
+    function = make_function("import os\ndef handler(event, context): os._exit(event)")
+    for status, told in (
+        (0, "Runtime exited without providing a reason"),
+        (3, "Runtime exited with error: exit status 3"),
+    ):
+        answer = function.invoke(status)
+        assert answer["Payload"]["errorType"] == "Runtime.ExitError"
+        assert answer["Payload"]["errorMessage"].endswith(f"Error: {told}")
+    function = make_function("def handler(event, context): return len(bytearray(event << 20))")
+    answer = function.invoke(500)
+    assert answer["Payload"]["errorType"] == "Runtime.OutOfMemory"
+    assert answer["Payload"]["errorMessage"].endswith("Error: Runtime exited with error: signal: killed")
+    assert function.call(1) == 1 << 20
+
+
+def test_answers_that_can_not_be_sent(make_function):
+    function = make_function("def handler(event, context): return {1, 2} if event else 'x' * (6 << 20)")
+    answer = function.invoke(1)["Payload"]
+    assert answer["errorType"] == "Runtime.MarshalError"
+    assert answer["errorMessage"] == "Unable to marshal response: Object of type set is not JSON serializable"
+    assert len(function.call(0)) == 6 << 20
+    function = make_function("def handler(event, context): return 'x' * (6 << 20) + 'x' * 200")
+    answer = function.invoke()["Payload"]
+    assert answer["errorType"] == "Function.ResponseSizeTooLarge"
+    assert answer["errorMessage"] == "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
+
+
+def test_payloads_that_are_refused(make_function, refused, client):
+    function = make_function()
+    code, message = refused("invoke", FunctionName=function.name, Payload=b"{")
+    assert code == "InvalidRequestContentException"
+    assert message.startswith("Could not parse request body into json: ")
+    code, message = refused("invoke", FunctionName=function.name, Payload=b'"%s"' % (b"x" * 6_291_456))
+    assert (code, message) == (
+        "RequestTooLargeException",
+        "Request must be smaller than 6291456 bytes for the InvokeFunction operation",
+    )
+    assert client.invoke(FunctionName=function.name)["Payload"].read() == b"{}"
+    assert function.invoke(InvocationType="DryRun")["StatusCode"] == 204
+    code, message = refused("invoke", FunctionName="nobody")
+    assert code == "ResourceNotFoundException"
+    assert message == "Function not found: arn:aws:lambda:us-east-1:000000000000:function:nobody"
+
+
+def test_what_a_handler_prints_goes_to_its_log_and_the_tail_to_the_caller(make_function, aws, server):
+    function = make_function("""
+        import logging, sys
+        def handler(event, context):
+            print("one\\ntwo")
+            sys.stderr.write("three\\n")
+            logging.getLogger().warning("four\\nfive")
+            raise ValueError("six")
+    """)
+    answer = function.invoke(LogType="Tail")
+    tail = base64.b64decode(answer["LogResult"]).decode()
+    request = answer["ResponseMetadata"]["RequestId"]
+    server.house.rooms.functions.logbook.flush()
+    logs, group = aws("logs"), f"/aws/lambda/{function.name}"
+    (stream,) = logs.describe_log_streams(logGroupName=group)["logStreams"]
+    assert "[$LATEST]" in stream["logStreamName"]
+    assert stream["logStreamName"][4::3][:2] == "//"
+    events = logs.get_log_events(logGroupName=group, logStreamName=stream["logStreamName"], startFromHead=True)
+    lines = [event["message"] for event in events["events"]]
+    assert "".join(lines) == tail
+    assert lines[0].startswith("INIT_START Runtime Version: python:3.")
+    assert lines[1:5] == [f"START RequestId: {request} Version: $LATEST\n", "one\n", "two\n", "three\n"]
+    assert lines[5].startswith("[WARNING]\t20") and lines[5].endswith(f"Z\t{request}\tfour\nfive\n")
+    assert lines[6].startswith("[ERROR] ValueError: six\nTraceback (most recent call last):\n\xa0\xa0File")
+    assert lines[7] == f"END RequestId: {request}\n"
+    assert lines[8].startswith(f"REPORT RequestId: {request}\tDuration: ")
+    assert "Memory Size: 128 MB\tMax Memory Used: " in lines[8]
+
+
+def test_ten_megabytes_of_output_hold_up_nothing(make_function):
+    function = make_function(
+        """
+        def handler(event, context):
+            for number in range(100):
+                print("x" * 100_000)
+            return "done"
+    """,
+        Timeout=60,
+    )
+    answer = function.invoke(LogType="Tail")
+    assert answer["Payload"] == "done"
+    assert len(base64.b64decode(answer["LogResult"])) == 4096
+
+
+def test_the_sandbox_hides_the_host_and_keeps_tmp(make_function, server):
+    function = make_function("""
+        import os
+        def handler(event, context):
+            found = os.path.exists("/tmp/mark"), os.path.exists(event)
+            open("/tmp/mark", "w").close()
+            try:
+                open("/var/task/mark", "w")
+            except OSError as problem:
+                return *found, problem.strerror
+    """)
+    data = str(server.settings.data_dir)
+    assert function.call(data) == [False, False, "Read-only file system"]
+    assert function.call(data)[0] is True
+    assert not os.path.exists("/tmp/mark")
