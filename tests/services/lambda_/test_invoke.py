@@ -2,7 +2,7 @@
 
 import base64
 import json
-import os
+from pathlib import Path
 
 
 def test_a_handler_answers_and_the_worker_stays_warm(make_function):
@@ -212,4 +212,4 @@ def test_the_sandbox_hides_the_host_and_keeps_tmp(make_function, server):
     data = str(server.settings.data_dir)
     assert function.call(data) == [False, False, "Read-only file system"]
     assert function.call(data)[0] is True
-    assert not os.path.exists("/tmp/mark")
+    assert not Path("/tmp/mark").exists()
