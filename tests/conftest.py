@@ -4,6 +4,7 @@ import functools
 import importlib.util
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import boto3
@@ -136,9 +138,28 @@ def fresh_server(tmp_path):
         yield found
 
 
+class Postgres(NamedTuple):
+    """A running Postgres: anybody may come by its socket's folder, and with a password by its port of 127.0.0.1."""
+
+    folder: str
+    port: int
+    password: str = "it's a secret"
+
+    def connection(self, database: str = "postgres", **properties: str) -> dict[str, str]:
+        """The properties of a Glue connection to it."""
+        url = f"jdbc:postgresql://127.0.0.1:{self.port}/{database}"
+        return {"JDBC_CONNECTION_URL": url, "USERNAME": "clary", "PASSWORD": self.password, **properties}
+
+
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
+def postgres(postgres_server: Postgres) -> str:
     """The URL of a Postgres that lives as long as the tests."""
+    return f"postgres://clary@/postgres?host={quote(postgres_server.folder)}&port={postgres_server.port}"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A Postgres that lives as long as the tests."""
     folder = Path(tempfile.mkdtemp(prefix="clary-postgres-"))
     # Postgres refuses to run as root, so root's tests run it as nobody.
     user = "nobody" if os.geteuid() == 0 else None
@@ -151,11 +172,15 @@ def postgres() -> Iterator[str]:
         subprocess.run(command, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=60)
 
     try:
-        run(f"{binaries}/initdb", "-D", str(data), "-U", "clary", "--auth=trust", "--encoding=utf8", "--no-sync")
-        options = f"-c listen_addresses= -c fsync=off -k {folder}"
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            server = Postgres(str(folder), listener.getsockname()[1])
+        (folder / "password").write_text(server.password)
+        auth = "--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={folder}/password"
+        run(f"{binaries}/initdb", "-D", str(data), "-U", "clary", *auth, "--encoding=utf8", "--no-sync")
+        options = f"-c listen_addresses=127.0.0.1 -c port={server.port} -c fsync=off -k {folder}"
         run(f"{binaries}/pg_ctl", "-D", str(data), "-o", options, "-l", f"{folder}/log", "-w", "start")
         try:
-            yield f"postgres://clary@/postgres?host={quote(str(folder))}"
+            yield server
         finally:
             run(f"{binaries}/pg_ctl", "-D", str(data), "-m", "immediate", "stop")
     finally:

@@ -12,7 +12,7 @@ _MOST = 100
 @operation
 def create_database(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """A new database."""
-    databases.create_database(call.rooms, scope_of(call, request), request["DatabaseInput"])
+    databases.create_database(call.rooms, scope_of(call, request), request["DatabaseInput"], request.get("Tags"))
     return {}
 
 

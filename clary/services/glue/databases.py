@@ -1,10 +1,11 @@
 """The databases of a catalog."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from clary.jobs.host import Scope
 from clary.services.glue.errors import AlreadyExistsException, EntityNotFoundException, InvalidInputException, refuse
+from clary.services.glue.tags import TAGGED, drop_tags, set_tags
 from clary.store.catalog import Node, Tree
 from clary.wire import Rooms
 
@@ -38,7 +39,9 @@ def get_databases(rooms: Rooms, scope: Scope, after: str = "") -> Iterator[dict[
         after = found[-1].name
 
 
-def create_database(rooms: Rooms, scope: Scope, input_: dict[str, Any]) -> dict[str, Any]:
+def create_database(
+    rooms: Rooms, scope: Scope, input_: dict[str, Any], tags: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     """A new database."""
     body = _body(scope, input_, float(int(rooms.clock.now())))
     with rooms.catalog.write() as tree:
@@ -46,6 +49,7 @@ def create_database(rooms: Rooms, scope: Scope, input_: dict[str, Any]) -> dict[
         if tree.get(root, KIND, body["Name"]):
             raise AlreadyExistsException("Database already exists.")
         tree.add(root, KIND, body["Name"], body)
+        set_tags(tree, scope, KIND, body["Name"], tags or {})
     return body
 
 
@@ -66,6 +70,7 @@ def delete_database(rooms: Rooms, scope: Scope, name: str) -> None:
     """Remove a database, its tables and its functions."""
     with rooms.catalog.write() as tree:
         tree.remove(require_database(tree, scope, name))
+        drop_tags(tree, scope, KIND, name.lower())
 
 
 def _body(scope: Scope, input_: dict[str, Any], created: float) -> dict[str, Any]:
@@ -83,3 +88,11 @@ def _body(scope: Scope, input_: dict[str, Any], created: float) -> dict[str, Any
         "CreateTableDefaultPermissions": permissions,
         "CatalogId": scope.account,
     }
+
+
+def _exists(rooms: Rooms, scope: Scope, name: str) -> bool:
+    with rooms.catalog.read() as tree:
+        return tree.get(tree.root(*scope), KIND, name) is not None
+
+
+TAGGED[KIND] = _exists

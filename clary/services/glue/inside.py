@@ -3,8 +3,10 @@
 They answer with dicts in the model's shapes (Database, Table, Partition, UserDefinedFunction), times as epoch seconds.
 """
 
+from clary.services.glue.connections import get_connection, source_of
 from clary.services.glue.databases import create_database, delete_database, get_database, get_databases
 from clary.services.glue.functions import get_function
+from clary.services.glue.jdbc_table import find_jdbc_tables
 from clary.services.glue.partitions import (
     create_partitions,
     delete_partitions,
@@ -28,6 +30,8 @@ __all__ = [
     "delete_database",
     "delete_partitions",
     "delete_table",
+    "find_jdbc_tables",
+    "get_connection",
     "get_database",
     "get_databases",
     "get_function",
@@ -36,6 +40,7 @@ __all__ = [
     "get_table",
     "get_table_version",
     "get_tables",
+    "source_of",
     "update_partition",
     "update_table",
 ]

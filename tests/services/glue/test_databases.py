@@ -67,6 +67,16 @@ def test_there_is_one_catalog_an_account(glue, database, refused):
     )
 
 
+def test_databases_have_tags(glue, database):
+    glue.delete_database(Name=database)
+    glue.create_database(DatabaseInput={"Name": database}, Tags={"team": "belts"})
+    arn = f"arn:aws:glue:us-east-1:000000000000:database/{database}"
+    assert glue.get_tags(ResourceArn=arn)["Tags"] == {"team": "belts"}
+    glue.delete_database(Name=database)
+    glue.create_database(DatabaseInput={"Name": database})
+    assert glue.get_tags(ResourceArn=arn)["Tags"] == {}
+
+
 def test_a_region_has_its_own(aws, database):
     names = [row["Name"] for row in aws("glue", region="eu-west-1").get_databases()["DatabaseList"]]
     assert database not in names
