@@ -34,6 +34,7 @@ from clary.services.glue import inside as lake
 from clary.services.iam.role import ensure_default_role
 from clary.services.lambda_ import inside as functions
 from clary.services.s3 import inside as objects
+from clary.services.s3.notification import DESTINATIONS, Destination
 from clary.store.catalog import Catalog
 from clary.store.changes import Changes
 from clary.store.database import Database
@@ -100,6 +101,7 @@ ENDS = (kinesis.store_measurements, lambda_.store_measurements)
 KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
 
 ACTORS["autoscaling"] = application_autoscaling.act
+DESTINATIONS["lambda"] = Destination(functions.check, functions.deliver)
 
 Page = Callable[[Any, Any, Any], Awaitable[None]]
 

@@ -16,6 +16,7 @@ from clary.config import Settings
 from clary.functions.archive import Archives
 from clary.functions.logbook import Logbook
 from clary.functions.performance import perform
+from clary.functions.queue import Queue
 from clary.functions.spec import Event, FunctionHost, FunctionSpec, Outcome
 from clary.functions.worker import Ground, Worker
 from clary.sandbox import WarmParent
@@ -34,6 +35,10 @@ class Throttled(Exception):
         self.reason = reason
 
 
+class Closing(Exception):
+    """The server ends: whether the event was handled is not known."""
+
+
 class Functions:
     """Invoke functions; safe from any thread."""
 
@@ -45,6 +50,8 @@ class Functions:
         """The functions, by ARN, that only so many events may use at a time, and that have so many for themselves."""
         self.threads = ThreadPoolExecutor(ACCOUNT_CONCURRENCY, "function")
         """Where events are waited for."""
+        self.queue = Queue(clock, self.threads)
+        """Asynchronous events."""
         workers = folder / "workers"
         self._sockets = _fresh_folders(workers)
         self._lock_file = os.open(self._sockets, os.O_RDONLY | os.O_CLOEXEC)
@@ -62,7 +69,7 @@ class Functions:
         self._tidier.start()
 
     def invoke(self, spec: FunctionSpec, event: Event) -> Outcome:
-        """Have an event handled, by a warm worker if one is free; raises Throttled."""
+        """Have an event handled, by a warm worker if one is free; raises Throttled, Closing."""
         self._enter(spec.arn)
         try:
             return self._perform(spec, event)
@@ -85,7 +92,8 @@ class Functions:
             worker.end()
 
     def close(self) -> None:
-        """End all workers; leaves no process behind."""
+        """End all workers, events that are being handled with them; leaves no process behind."""
+        self.queue.close()
         self._closed.set()
         self._tidier.join()
         with self._lock:
@@ -129,6 +137,8 @@ class Functions:
         usable = False
         try:
             outcome, usable = perform(worker, event, fresh=fresh)
+            if self._closed.is_set() and not usable:
+                raise Closing
             return outcome
         finally:
             self._give_back(worker, usable=usable)

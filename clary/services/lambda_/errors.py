@@ -77,6 +77,13 @@ class InvalidRequestContentException(UserError):
     code = "InvalidRequestContentException"
 
 
+class ServiceException(ServiceError):
+    """Lambda itself could not do it."""
+
+    code = "ServiceException"
+    status = 500
+
+
 class AccessDeniedException(ServiceError):
     """The function belongs to another account."""
 

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from clary.functions import Event, Outcome, Throttled
-from clary.services.lambda_ import measurements
+from clary.functions import Event
+from clary.services.lambda_ import asynchronous
 from clary.services.lambda_.errors import (
     InvalidParameterValueException,
     InvalidRequestContentException,
-    RequestTooLargeException,
-    TooManyRequestsException,
     not_done,
 )
-from clary.services.lambda_.function_record import Configuration, configuration_of, name_of, spec_of
+from clary.services.lambda_.function_record import configuration_of, name_of
+from clary.services.lambda_.performing import MOST_BYTES, MOST_EVENT_BYTES, check_payload, perform
 from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.wire import Call, Reply, operation
 
-if TYPE_CHECKING:
-    from clary.services.lambda_.naming import Name
-    from clary.wire import Rooms
-
-MOST_BYTES, MOST_EVENT_BYTES = 6_291_456, 1_048_576
 _CONTEXT_BYTES = 3583
 _NOT_DONE = (
     NotDone("DurableExecutionName", "durable functions"),
@@ -50,6 +44,9 @@ def _invoke(call: Call, request: dict[str, Any]) -> Reply:
     if kind == "DryRun":
         return Reply({"StatusCode": 204, "Payload": b""})
     event = Event(call.request_id, payload, name.qualified_arn, context)
+    if kind == "Event":
+        asynchronous.enqueue(call.rooms, name, event)
+        return Reply({"StatusCode": 202, "Payload": b""})
     outcome = perform(call.rooms, name, configuration, event)
     answer: dict[str, Any] = {
         "StatusCode": 200,
@@ -61,28 +58,6 @@ def _invoke(call: Call, request: dict[str, Any]) -> Reply:
     if request.get("LogType") == "Tail":
         answer["LogResult"] = base64.b64encode(outcome.log).decode()
     return Reply(answer)
-
-
-def perform(rooms: Rooms, name: Name, configuration: Configuration, event: Event) -> Outcome:
-    """Have an event handled; TooManyRequestsException."""
-    try:
-        outcome = rooms.functions.invoke(spec_of(name, configuration), event)
-    except Throttled as throttled:
-        measurements.throttled(rooms, name)
-        raise TooManyRequestsException(throttled.reason) from None
-    measurements.invoked(rooms, name, outcome)
-    return outcome
-
-
-def check_payload(payload: bytes, most: int) -> None:
-    """Refuse what is too large or isn't JSON."""
-    if len(payload) > most:
-        raise RequestTooLargeException(f"Request must be smaller than {most} bytes for the InvokeFunction operation")
-    try:
-        payload.decode()
-        msgspec.json.decode(payload, type=msgspec.Raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
-        raise InvalidRequestContentException(f"Could not parse request body into json: {problem}") from None
 
 
 def _client_context(text: str) -> str:
