@@ -10,7 +10,7 @@ from clary.clock import Clock
 from clary.store import object_rows as rows
 from clary.store.blobs import Blobs
 from clary.store.database import Database
-from clary.store.object_rows import Bucket
+from clary.store.object_rows import Bucket, Versioning
 
 
 class BucketExists(Exception):
@@ -22,7 +22,7 @@ class BucketExists(Exception):
 
 
 class BucketNotEmpty(Exception):
-    """There are objects in the bucket."""
+    """There are objects, versions or delete markers in the bucket."""
 
 
 class Buckets:
@@ -33,9 +33,12 @@ class Buckets:
         self._blobs = blobs
         self._clock = clock
 
-    def create(self, name: str, account: str, region: str, settings: dict[str, Any]) -> Bucket:
+    def create(
+        self, name: str, account: str, region: str, settings: dict[str, Any], *, versioned: bool = False
+    ) -> Bucket:
         """Take the name; raises BucketExists."""
-        bucket = Bucket(name, account, region, self._clock.now(), settings)
+        versioning: Versioning = "Enabled" if versioned else ""
+        bucket = Bucket(name, account, region, self._clock.now(), settings, versioning)
         with self._database.write() as connection:
             taken = rows.find_bucket(connection, name)
             if taken is not None:
@@ -49,21 +52,22 @@ class Buckets:
             return rows.find_bucket(connection, name)
 
     def change(self, name: str, function: Callable[[Bucket], None]) -> Bucket | None:
-        """Let the function change the settings in place, in one transaction; None if there is no such bucket."""
+        """Let the function change settings and versioning in place, in one transaction; None if there is no bucket."""
         with self._database.write() as connection:
             bucket = rows.find_bucket(connection, name)
             if bucket is not None:
                 function(bucket)
-                statement = rows.buckets.update().where(rows.buckets.c.name == name).values(settings=bucket.settings)
-                connection.execute(statement)
+                statement = rows.buckets.update().where(rows.buckets.c.name == name)
+                connection.execute(statement.values(settings=bucket.settings, versioning=bucket.versioning))
         return bucket
 
     def delete(self, name: str, check: Callable[[Bucket | None], None]) -> None:
         """Delete an empty bucket after `check` has seen it; raises BucketNotEmpty. Unfinished uploads go with it."""
         with self._database.write() as connection:
             check(rows.find_bucket(connection, name))
-            if connection.execute(sa.select(rows.objects.c.key).where(rows.objects.c.bucket == name).limit(1)).first():
-                raise BucketNotEmpty(name)
+            for table in (rows.objects, rows.versions):
+                if connection.execute(sa.select(table.c.key).where(table.c.bucket == name).limit(1)).first():
+                    raise BucketNotEmpty(name)
             pending = rows.uploads.delete().where(rows.uploads.c.bucket == name).returning(rows.uploads.c.id)
             gone = rows.drop_parts(connection, connection.execute(pending).scalars().all())
             connection.execute(rows.buckets.delete().where(rows.buckets.c.name == name))

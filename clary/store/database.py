@@ -13,7 +13,7 @@ from sqlalchemy import event, exc
 
 from clary.errors import ServiceError, SettingsError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 2
 
 METADATA = sa.MetaData()
 
@@ -24,12 +24,17 @@ TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _WRITER_LOCK = 0x436C6172
 
 
-def _make(table: str) -> Callable[[sa.Connection], None]:
-    return lambda connection: METADATA.tables[table].create(connection)
+def _to_2(connection: sa.Connection) -> None:
+    for name in ("outbox", "catalog_nodes", "versions"):
+        METADATA.tables[name].create(connection)
+    for table, column in (("buckets", "versioning"), ("objects", "version")):
+        made = sa.schema.CreateColumn(METADATA.tables[table].c[column]).compile(dialect=connection.dialect)
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {made}")
 
 
-# Each entry brings the schema from its key to the next version; a version without one is refused by name.
-MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _make("outbox"), 2: _make("catalog_nodes")}
+# Each entry brings the schema from its key to the next version; a version without one is refused by name. What the
+# next release adds goes into the last entry: it is one step for those who come from the release before.
+MIGRATIONS: dict[int, Callable[[sa.Connection], None]] = {1: _to_2}
 
 _schema = sa.Table("schema_version", METADATA, sa.Column("version", sa.Integer, nullable=False))
 

@@ -1,6 +1,6 @@
 """Pages of a bucket's keys, in code point order, with keys rolled up to common prefixes."""
 
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import sqlalchemy as sa
 
@@ -9,6 +9,17 @@ from clary.store.object_rows import Object
 
 _LAST_CODE_POINT = 0x10FFFF
 _FIRST_BATCH = 16
+
+
+class Keyed(Protocol):
+    """What a listing lists: something with a key."""
+
+    @property
+    def key(self) -> str:
+        """The object's key."""
+
+
+Item = TypeVar("Item", bound=Keyed)
 
 
 class Listing(NamedTuple):
@@ -23,7 +34,7 @@ def list_objects(
     connection: sa.Connection, bucket: str, *, prefix: str = "", delimiter: str = "", after: str = "", limit: int = 1000
 ) -> Listing:
     """At most `limit` objects and common prefixes of keys that begin with `prefix` and come after `after`."""
-    page = _Page(prefix, delimiter, limit)
+    page = Page[Object](prefix, delimiter, limit)
     low: str | None
     low, inclusive = max(prefix, after), after < prefix
     skipped = page.common_prefix(after) if after.startswith(prefix) else ""
@@ -37,12 +48,12 @@ def list_objects(
         found = _select(connection, bucket, low, high, batch, inclusive=inclusive)
         for item in found:
             if not page.take(item):
-                return page.listing(more=True)
+                return Listing(page.items, page.prefixes, page.last)
         if len(found) < batch:
             break
         low, inclusive = page.go_on_from(found[-1].key)
         batch = _FIRST_BATCH if inclusive else min(2 * batch, 1000)
-    return page.listing(more=False)
+    return Listing(page.items, page.prefixes, "")
 
 
 def after_prefix(prefix: str) -> str | None:
@@ -56,16 +67,16 @@ def after_prefix(prefix: str) -> str | None:
     return None
 
 
-class _Page:
+class Page(Generic[Item]):
     """A page while it fills."""
 
     def __init__(self, prefix: str, delimiter: str, limit: int) -> None:
         self._prefix = prefix
         self._delimiter = delimiter
         self._limit = limit
-        self._objects: list[Object] = []
-        self._prefixes: list[str] = []
-        self._last = ""
+        self.items: list[Item] = []
+        self.prefixes: list[str] = []
+        self.last = ""
 
     def common_prefix(self, key: str) -> str:
         """What the key is rolled up to, "" if to nothing."""
@@ -74,27 +85,24 @@ class _Page:
         end = key.find(self._delimiter, len(self._prefix))
         return "" if end < 0 else key[: end + len(self._delimiter)]
 
-    def take(self, item: Object) -> bool:
-        """Put the object on the page, itself or its common prefix; False if there is no room."""
+    def take(self, item: Item) -> bool:
+        """Put the item on the page, itself or its common prefix; False if there is no room."""
         common = self.common_prefix(item.key)
-        if common and self._prefixes and self._prefixes[-1] == common:
+        if common and self.prefixes and self.prefixes[-1] == common:
             return True
-        if len(self._objects) + len(self._prefixes) >= self._limit:
+        if len(self.items) + len(self.prefixes) >= self._limit:
             return False
         if common:
-            self._prefixes.append(common)
+            self.prefixes.append(common)
         else:
-            self._objects.append(item)
-        self._last = common or item.key
+            self.items.append(item)
+        self.last = common or item.key
         return True
 
     def go_on_from(self, key: str) -> tuple[str | None, bool]:
         """Where the next batch begins, and whether that key itself belongs to it."""
         common = self.common_prefix(key)
         return (after_prefix(common), True) if common else (key, False)
-
-    def listing(self, *, more: bool) -> Listing:
-        return Listing(self._objects, self._prefixes, self._last if more else "")
 
 
 def _select(

@@ -3,16 +3,22 @@
 `parts` holds the bytes: a simple object has one row, number 0; one that was uploaded in parts has a row for each. A row
 has its bytes inline or names a file. `owner` is the object's id, or the upload's until it is completed: the object then
 takes the upload's id, so completing copies nothing.
+
+`objects` has what a key leads to now, `versions` what it led to before: a bucket that never had versioning enabled has
+no row there. A delete marker is a version without bytes and so without an id. While it is the newest its key has no row
+in `objects`, which is why listings and reads of current objects need not look at `versions`.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
 from clary.store.database import METADATA, TEXT
 from clary.store.incoming import Content
+
+NULL = "null"  # the version that is written while versioning is not enabled
 
 buckets = sa.Table(
     "buckets",
@@ -22,6 +28,7 @@ buckets = sa.Table(
     sa.Column("region", TEXT, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("settings", sa.JSON, nullable=False),
+    sa.Column("versioning", TEXT, nullable=False, server_default=""),
 )
 
 # Without rowid: a page of a listing then reads neighbouring pages of one tree.
@@ -36,6 +43,25 @@ objects = sa.Table(
     sa.Column("modified", sa.Float, nullable=False),
     sa.Column("parts", sa.Integer, nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
+    sa.Column("version", TEXT, nullable=False, server_default=NULL),
+    sqlite_with_rowid=False,
+)
+
+# The greater the number, the newer the version of its key.
+versions = sa.Table(
+    "versions",
+    METADATA,
+    sa.Column("bucket", TEXT, primary_key=True),
+    sa.Column("key", TEXT, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("version", TEXT, nullable=False),
+    sa.Column("id", TEXT, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("etag", TEXT, nullable=False),
+    sa.Column("modified", sa.Float, nullable=False),
+    sa.Column("parts", sa.Integer, nullable=False),
+    sa.Column("details", sa.JSON, nullable=False),
+    sa.Index("versions_version", "bucket", "key", "version"),
     sqlite_with_rowid=False,
 )
 
@@ -67,6 +93,9 @@ uploads = sa.Table(
 )
 
 
+Versioning = Literal["", "Enabled", "Suspended"]  # "" until it is enabled or suspended for the first time
+
+
 class Bucket(msgspec.Struct):
     """A bucket; its name is unique in all accounts."""
 
@@ -75,6 +104,7 @@ class Bucket(msgspec.Struct):
     region: str
     created: float
     settings: dict[str, Any]
+    versioning: Versioning = ""
 
 
 class Object(msgspec.Struct):
@@ -88,6 +118,12 @@ class Object(msgspec.Struct):
     modified: float
     parts: int
     details: dict[str, Any]
+    version: str = NULL
+
+    @property
+    def is_marker(self) -> bool:
+        """Whether this is a delete marker, which has no bytes."""
+        return not self.id
 
 
 class Part(msgspec.Struct):
@@ -103,10 +139,11 @@ class Part(msgspec.Struct):
 
 
 class Found(NamedTuple):
-    """What a bucket name and a key lead to."""
+    """What a bucket name and a key, or one version of it, lead to: an object, or the delete marker in its place."""
 
     bucket: Bucket | None
     object: Object | None
+    marker: Object | None = None
 
 
 _BUCKET = [buckets.c[name] for name in Bucket.__struct_fields__]
@@ -145,14 +182,28 @@ def find_object(connection: sa.Connection, bucket: str, key: str) -> Found:
     return Found(Bucket(*row[:split]), None if row[split] is None else Object(*row[split:]))
 
 
-def put_object(connection: sa.Connection, new: Object, old: Object | None) -> list[str]:
-    """Write the object's row in place of the old one's; returns the files that nothing names any more."""
+def find_objects(connection: sa.Connection, bucket: str, keys: Iterable[str]) -> dict[str, Object]:
+    """The current objects of these keys, by key."""
+    found: dict[str, Object] = {}
+    for chunk in chunks(keys):
+        where = (objects.c.bucket == bucket, objects.c.key.in_(chunk))
+        found.update((row.key, Object(*row)) for row in connection.execute(sa.select(*_OBJECT).where(*where)))
+    return found
+
+
+def put_object(connection: sa.Connection, new: Object, old: Object | None) -> None:
+    """Write the object's row in place of the old one's."""
     values = msgspec.structs.asdict(new)
     if old is None:
         connection.execute(_INSERT_OBJECT, values)
-        return []
-    connection.execute(_UPDATE_OBJECT, {**values, "of_bucket": old.bucket, "of_key": old.key})
-    return drop_parts(connection, [old.id]) if old.id != new.id else []
+    else:
+        connection.execute(_UPDATE_OBJECT, {**values, "of_bucket": old.bucket, "of_key": old.key})
+
+
+def delete_objects(connection: sa.Connection, bucket: str, keys: Iterable[str]) -> None:
+    """Delete the rows of current objects; what they have of bytes stays."""
+    for chunk in chunks(keys):
+        connection.execute(objects.delete().where(objects.c.bucket == bucket, objects.c.key.in_(chunk)))
 
 
 def put_part(

@@ -16,14 +16,18 @@ import sqlalchemy as sa
 
 from clary.clock import Clock
 from clary.store import object_rows as rows
+from clary.store import versions
 from clary.store.blobs import Blobs
 from clary.store.buckets import Buckets
 from clary.store.database import Database, storage_errors
+from clary.store.deletion import Choose, Removed, Target, delete
 from clary.store.incoming import Content, Hasher, Incoming
 from clary.store.object_list import Listing, list_objects
-from clary.store.object_rows import Found, Object
+from clary.store.object_rows import Bucket, Found, Object
 from clary.store.outbox import Announce, Outbox, say_nothing
+from clary.store.ticks import Ticks
 from clary.store.uploads import Uploads
+from clary.store.version_list import VersionListing, list_versions
 
 _BLOCK = 1 << 20
 
@@ -53,8 +57,10 @@ class Piece(NamedTuple):
 class Opened:
     """An object with the bytes that were asked for; they stay readable until `close`, whatever is written meanwhile."""
 
-    def __init__(self, item: Object, pieces: list[Piece], blobs: Blobs, held: Collection[str]) -> None:
-        self.object = item
+    def __init__(self, found: Found, pieces: list[Piece], blobs: Blobs, held: Collection[str]) -> None:
+        assert found.object is not None
+        self.found = found
+        self.object = found.object
         self.pieces = pieces
         self._blobs = blobs
         self._held = held
@@ -95,24 +101,25 @@ class Objects:
         self._clock = clock
         self._blobs = Blobs(folder, clock)
         self.buckets = Buckets(database, self._blobs, clock)
-        self.outbox = Outbox(database, clock)
-        self.uploads = Uploads(database, self._blobs, self.outbox, clock)
+        self._ticks = Ticks(clock)
+        self.outbox = Outbox(database, clock, self._ticks)
+        self.uploads = Uploads(database, self._blobs, self.outbox, clock, self._ticks)
         self.sweep()
 
     def incoming(self, hashers: Iterable[Hasher] = ()) -> Incoming:
         """A place to write the bytes of a new object or part to."""
         return Incoming(self._blobs, hashers)
 
-    def find(self, bucket: str, key: str) -> Found:
+    def find(self, bucket: str, key: str, version: str = "") -> Found:
         """The bucket and the object, either None where there is none."""
         with self._database.read() as connection:
-            return rows.find_object(connection, bucket, key)
+            return versions.find(connection, bucket, key, version)
 
-    def open(self, bucket: str, key: str, choose: Callable[[Found], tuple[int, int]]) -> Opened:
+    def open(self, bucket: str, key: str, choose: Callable[[Found], tuple[int, int]], version: str = "") -> Opened:
         """The object and the bytes (start, length) that `choose` wants of it; `choose` raises where there is none."""
         while True:
             with self._database.read() as connection:
-                found = rows.find_object(connection, bucket, key)
+                found = versions.find(connection, bucket, key, version)
                 start, length = choose(found)
                 assert found.object is not None
                 runs = _find_runs(connection, found.object, start, length)
@@ -120,7 +127,7 @@ class Objects:
             # Whoever overwrote the object since then may have removed its files already: then look again.
             if not held or self._blobs.hold(held):
                 pieces = [self._piece(run, start, start + length) for run in runs]
-                return Opened(found.object, pieces, self._blobs, held)
+                return Opened(found, pieces, self._blobs, held)
 
     def put(
         self,
@@ -135,8 +142,10 @@ class Objects:
         with self._database.write() as connection:
             found = rows.find_object(connection, bucket, key)
             check(found)
-            new = Object(bucket, key, self._clock.hex(32), content.size, content.md5, self._clock.now(), 0, details)
-            gone = rows.put_object(connection, new, found.object)
+            assert found.bucket is not None
+            version, now = versions.new_version(found.bucket, self._ticks, self._clock), self._clock.now()
+            new = Object(bucket, key, self._clock.hex(32), content.size, content.md5, now, 0, details, version)
+            gone = versions.put(connection, found.bucket, new, found.object)
             rows.put_part(connection, new.id, 0, content, new.modified, {})
             told = self.outbox.tell(connection, announce, found.bucket, [new])
         if told:
@@ -147,16 +156,21 @@ class Objects:
         return new
 
     def change(
-        self, bucket: str, key: str, function: Callable[[Found], None], announce: Announce = say_nothing
+        self,
+        bucket: str,
+        key: str,
+        function: Callable[[Found], None],
+        announce: Announce = say_nothing,
+        *,
+        version: str = "",
     ) -> None:
         """Let the function change the object's details in place, in one transaction."""
+        told = False
         with self._database.write() as connection:
-            found = rows.find_object(connection, bucket, key)
+            found = versions.find(connection, bucket, key, version)
             function(found)
-            told = False
             if found.object is not None:
-                where = (rows.objects.c.bucket == bucket, rows.objects.c.key == key)
-                connection.execute(rows.objects.update().where(*where).values(details=found.object.details))
+                versions.change_details(connection, found.object)
                 told = self.outbox.tell(connection, announce, found.bucket, [found.object])
         if told:
             self.outbox.ring()
@@ -164,27 +178,25 @@ class Objects:
     def delete(
         self,
         bucket: str,
-        keys: Collection[str],
-        choose: Callable[[dict[str, Object]], Collection[str]],
+        targets: Collection[Target],
+        choose: Choose,
         announce: Announce = say_nothing,
-    ) -> None:
-        """Delete those of the keys' objects that `choose`, given what exists, wants deleted; one transaction."""
+    ) -> dict[Target, Removed]:
+        """Delete those of the targets that `choose`, given what exists of them, wants deleted; one transaction."""
         with self._database.write() as connection:
-            found: dict[str, Object] = {}
-            columns = [rows.objects.c[name] for name in Object.__struct_fields__]
-            for chunk in rows.chunks(keys):
-                where = (rows.objects.c.bucket == bucket, rows.objects.c.key.in_(chunk))
-                found.update((row.key, Object(*row)) for row in connection.execute(sa.select(*columns).where(*where)))
-            doomed = [key for key in choose(found) if key in found]
-            for chunk in rows.chunks(doomed):
-                where = (rows.objects.c.bucket == bucket, rows.objects.c.key.in_(chunk))
-                connection.execute(rows.objects.delete().where(*where))
-            gone = rows.drop_parts(connection, [found[key].id for key in doomed])
             owner = rows.find_bucket(connection, bucket)
-            told = self.outbox.tell(connection, announce, owner, (found[key] for key in doomed))
+            done, gone = delete(connection, owner, targets, choose, self._marker)
+            removed = [one.object for one in done.values() if one.object]
+            told = self.outbox.tell(connection, announce, owner, removed, gone=True)
+            told |= self.outbox.tell(connection, announce, owner, [one.marker for one in done.values() if one.marker])
         if told:
             self.outbox.ring()
         self._blobs.remove(gone)
+        return done
+
+    def _marker(self, bucket: Bucket, key: str) -> Object:
+        version = versions.new_version(bucket, self._ticks, self._clock)
+        return Object(bucket.name, key, "", 0, "", self._clock.now(), 0, {}, version)
 
     def list(
         self, bucket: str, *, prefix: str = "", delimiter: str = "", after: str = "", limit: int = 1000
@@ -192,6 +204,21 @@ class Objects:
         """A page of the bucket's keys."""
         with self._database.read() as connection:
             return list_objects(connection, bucket, prefix=prefix, delimiter=delimiter, after=after, limit=limit)
+
+    def list_versions(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after: str = "",
+        after_version: str = "",
+        limit: int = 1000,
+    ) -> VersionListing:
+        """A page of the bucket's versions, by key and from the newest to the oldest."""
+        with self._database.read() as connection:
+            place = (after, after_version)
+            return list_versions(connection, bucket, prefix=prefix, delimiter=delimiter, after=place, limit=limit)
 
     def copy(self, opened: Opened) -> Content | None:
         """The whole opened object once more without reading it; None where it is made of several parts."""

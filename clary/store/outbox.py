@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from clary.clock import Clock
 from clary.store.database import METADATA, TEXT, Database
 from clary.store.object_rows import Bucket, Object
+from clary.store.ticks import Ticks
 
 LETTERS = sa.Table(
     "outbox",
@@ -35,11 +36,15 @@ class Letter(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What happened to an object; the sequence is above that of every earlier change."""
+    """An object that was written, a delete marker that was put, or a version that is gone for good.
+
+    The sequence is above that of every earlier change.
+    """
 
     bucket: Bucket
     object: Object
     sequence: int
+    gone: bool
 
 
 Announce = Callable[[Change], Sequence[Letter]]
@@ -64,14 +69,20 @@ class Posted(msgspec.Struct):
 class Outbox:
     """All letters that nobody has received yet."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, ticks: Ticks) -> None:
         self._database = database
         self._clock = clock
-        self._sequence = 0
+        self._ticks = ticks
         self.ring: Callable[[], None] = lambda: None  # called, quickly, when letters were committed
 
     def tell(
-        self, connection: sa.Connection, announce: Announce, bucket: Bucket | None, objects: Iterable[Object]
+        self,
+        connection: sa.Connection,
+        announce: Announce,
+        bucket: Bucket | None,
+        objects: Iterable[Object],
+        *,
+        gone: bool = False,
     ) -> bool:
         """Write what there is to say of changed objects in the transaction that changes them; whether it is anything.
 
@@ -80,8 +91,7 @@ class Outbox:
         letters: list[Letter] = []
         for item in objects:
             assert bucket is not None
-            self._sequence = max(self._sequence + 1, int(self._clock.now() * 1e6))
-            letters += announce(Change(bucket, item, self._sequence))
+            letters += announce(Change(bucket, item, self._ticks.next(), gone))
         if letters:
             now = self._clock.now()
             rows = [{**letter._asdict(), "created": now, "due": now, "attempts": 0} for letter in letters]

@@ -8,11 +8,13 @@ import sqlalchemy as sa
 
 from clary.clock import Clock
 from clary.store import object_rows as rows
+from clary.store import versions
 from clary.store.blobs import Blobs
 from clary.store.database import Database
 from clary.store.incoming import Content
 from clary.store.object_rows import Bucket, Found, Object, Part
 from clary.store.outbox import Announce, Outbox, say_nothing
+from clary.store.ticks import Ticks
 
 
 class Upload(msgspec.Struct):
@@ -40,10 +42,11 @@ class Completion(NamedTuple):
 class Uploads:
     """All unfinished uploads."""
 
-    def __init__(self, database: Database, blobs: Blobs, outbox: Outbox, clock: Clock) -> None:
+    def __init__(self, database: Database, blobs: Blobs, outbox: Outbox, clock: Clock, ticks: Ticks) -> None:
         self._database = database
         self._blobs = blobs
         self._outbox = outbox
+        self._ticks = ticks
         self._clock = clock
 
     def create(self, bucket: str, key: str, details: dict[str, Any], check: Callable[[Bucket | None], None]) -> Upload:
@@ -101,8 +104,10 @@ class Uploads:
             chosen, etag, details = choose(upload, found, _parts(connection, id))
             gone = _drop_others(connection, id, chosen)
             size = _lay_out(connection, id, chosen)
-            new = Object(upload.bucket, upload.key, id, size, etag, self._clock.now(), len(chosen), details)
-            gone += rows.put_object(connection, new, found.object)
+            assert found.bucket is not None
+            version = versions.new_version(found.bucket, self._ticks, self._clock)
+            new = Object(upload.bucket, upload.key, id, size, etag, self._clock.now(), len(chosen), details, version)
+            gone += versions.put(connection, found.bucket, new, found.object)
             connection.execute(rows.uploads.delete().where(rows.uploads.c.id == id))
             told = self._outbox.tell(connection, announce, found.bucket, [new])
         if told:

@@ -10,6 +10,7 @@ import pytest
 
 from clary.clock import MovedClock
 from clary.store.buckets import BucketExists, BucketNotEmpty
+from clary.store.deletion import Target
 from clary.store.incoming import INLINE_BYTES
 from clary.store.object_list import after_prefix
 from clary.store.objects import NoObject, Objects
@@ -86,7 +87,7 @@ def test_overwriting_and_deleting_leave_no_file_behind(objects, tmp_path, first,
     assert read(objects, "key") == second
     objects.settle()
     assert len(files(tmp_path / "objects")) == (len(second) > INLINE_BYTES)
-    objects.delete("b", ["key", "other"], lambda found: list(found))
+    objects.delete("b", [Target("key"), Target("other")], lambda bucket, found: found)
     assert objects.find("b", "key").object is None
     assert files(tmp_path / "objects") == set()
 
@@ -163,7 +164,7 @@ def test_a_copy_of_a_large_object_is_a_link_that_outlives_its_source(objects, tm
         content = objects.copy(opened)
     objects.put("b", "copy", content, {}, lambda found: None)
     assert len({path.stat().st_ino for path in (tmp_path / "objects").glob("??/*")}) == 1
-    objects.delete("b", ["key"], lambda found: list(found))
+    objects.delete("b", [Target("key")], lambda bucket, found: found)
     assert read(objects, "copy") == LARGE
 
 
@@ -184,7 +185,7 @@ def test_an_opened_object_is_read_to_its_end_though_it_is_overwritten(objects, t
 def test_an_object_opened_and_forgotten_keeps_no_file(objects, tmp_path):
     put(objects, "key", LARGE)
     objects.open("b", "key", lambda found: (0, found.object.size))
-    objects.delete("b", ["key"], lambda found: list(found))
+    objects.delete("b", [Target("key")], lambda bucket, found: found)
     assert files(tmp_path / "objects") == set()
 
 

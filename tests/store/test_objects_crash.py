@@ -13,12 +13,14 @@ import sqlalchemy as sa
 
 from clary.clock import Clock
 from clary.store.database import Database
+from clary.store.deletion import Target
 from clary.store.objects import Objects
 from clary.store.outbox import Letter
 from clary.store.uploads import Completion
 
 OLD = b"old" * 100_000
 NEW = b"new" * 100_000
+OLDER = b"before" * 100_000
 STEPS = ("mkdir", "open", "write", "fsync", "close", "link", "unlink")
 
 
@@ -60,7 +62,7 @@ def shrink(objects):
 
 
 def delete(objects):
-    objects.delete("b", ["key"], list)
+    objects.delete("b", [Target("key")], lambda bucket, found: found)
 
 
 def copy(objects):
@@ -80,10 +82,28 @@ def replace_part(objects):
     put_part(objects, begun.id, 1, OLD)
 
 
-def prepare(folder: Path) -> None:
+def keep_version(objects):
+    put(objects, "key", NEW)
+
+
+def mark(objects):
+    objects.delete("b", [Target("key")], lambda bucket, found: [Target("key")])
+
+
+def remove_newest(objects):
+    newest = Target("key", objects.find("b", "key").object.version)
+    objects.delete("b", [newest], lambda bucket, found: found)
+
+
+VERSIONED = (keep_version, mark, remove_newest)
+
+
+def prepare(folder: Path, *, versioned: bool) -> None:
     folder.mkdir()
     database, objects = opened(folder)
-    objects.buckets.create("b", "000000000000", "us-east-1", {})
+    objects.buckets.create("b", "000000000000", "us-east-1", {}, versioned=versioned)
+    if versioned:
+        put(objects, "key", OLDER)
     put(objects, "key", OLD)
     put(objects, "source", NEW)
     begun = objects.uploads.create("b", "key", {}, lambda bucket: None)
@@ -141,13 +161,16 @@ EXPECTED = {
     copy: [OLD, NEW],
     complete: [OLD, NEW],
     replace_part: [OLD],
+    keep_version: [OLD, NEW],
+    mark: [OLD, None],
+    remove_newest: [OLD, OLDER],
 }
 
 
 @pytest.mark.parametrize("action", EXPECTED, ids=lambda action: action.__name__)
 def test_a_kill_at_any_step_leaves_the_old_object_or_the_new_one(tmp_path, action):
     seen = []
-    prepare(tmp_path / "prepared")
+    prepare(tmp_path / "prepared", versioned=action in VERSIONED)
     for last in range(200):
         folder = tmp_path / str(last)
         shutil.copytree(tmp_path / "prepared", folder)
@@ -160,7 +183,7 @@ def test_a_kill_at_any_step_leaves_the_old_object_or_the_new_one(tmp_path, actio
         if not killed:
             break
     assert not killed
-    assert len(seen) > 5
+    assert len(seen) > 3
     # Once the new one is visible it stays so at every later step.
     assert seen == sorted(seen)
     assert seen[-1] == len(EXPECTED[action]) - 1
@@ -173,7 +196,12 @@ def check(objects, database, folder, expected) -> int:
     with database.read() as connection:
         named = {row[0] for row in connection.execute(sa.text("SELECT blob FROM parts WHERE blob IS NOT NULL"))}
         owners = {row[0] for row in connection.execute(sa.text("SELECT owner FROM parts"))}
-        living = {row[0] for row in connection.execute(sa.text("SELECT id FROM objects UNION SELECT id FROM uploads"))}
+        living = {
+            row[0]
+            for row in connection.execute(
+                sa.text("SELECT id FROM objects UNION SELECT id FROM versions UNION SELECT id FROM uploads")
+            )
+        }
     assert {path.name for path in (folder / "objects").glob("??/*")} == named
     assert owners <= living
     return state

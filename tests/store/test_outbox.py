@@ -2,6 +2,7 @@
 
 import pytest
 
+from clary.store.deletion import Target
 from clary.store.objects import Objects
 from clary.store.outbox import Letter
 
@@ -46,12 +47,17 @@ def test_letters_come_in_order_and_stay_until_they_are_received(objects, clock):
 
 def test_the_bell_rings_once_a_letter_is_committed(objects):
     rung = []
+
+    def told(change):
+        assert change.gone
+        return [Letter("x", {"key": change.object.key})]
+
     objects.outbox.ring = lambda: rung.append(objects.outbox.count())
     put(objects, "a")
     assert rung == []
     put(objects, "a", "x", "y")
     assert rung == [2]
-    objects.delete("b", ["a", "none"], list, lambda change: [Letter("x", {"key": change.object.key})])
+    objects.delete("b", [Target("a"), Target("none")], lambda bucket, found: found, told)
     assert rung == [2, 3]
 
 

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from clary.clock import Clock
 from clary.store.database import METADATA, SCHEMA_VERSION, Database
+from clary.store.object_rows import NULL, Bucket
+from clary.store.objects import Objects
 
 FOLDER = Path(__file__).parent / "schemas"
 TOOL = Path(__file__).parents[2] / "tools" / "write_schema.py"
@@ -35,3 +38,28 @@ def test_a_database_of_each_version_can_be_opened(version: int, tmp_path: Path) 
         columns = {name: {column["name"] for column in found.get_columns(name)} for name in found.get_table_names()}
     database.close()
     assert columns == {name: set(table.columns.keys()) for name, table in METADATA.tables.items()}
+
+
+def test_objects_of_the_first_version_are_null_versions_now(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "state.db") as connection:
+        connection.executescript((FOLDER / "1.sql").read_text())
+        connection.execute("INSERT INTO schema_version VALUES (1)")
+        connection.execute("INSERT INTO buckets VALUES ('b', '000000000000', 'us-east-1', 1, '{}')")
+        connection.execute("INSERT INTO objects VALUES ('b', 'k', 'id', 3, 'etag', 1, 0, '{}')")
+        connection.execute("INSERT INTO parts VALUES ('id', 0, 3, 0, 'etag', 1, '{}', NULL, x'6f6c64')")
+    connection.close()
+    database = Database(f"sqlite:///{tmp_path}/state.db")
+    objects = Objects(database, tmp_path / "objects", Clock())
+    bucket, found, _ = objects.find("b", "k")
+    assert bucket and found
+    assert (bucket.versioning, found.version) == ("", NULL)
+
+    def enable(bucket: Bucket) -> None:
+        bucket.versioning = "Enabled"
+
+    objects.buckets.change("b", enable)
+    with objects.incoming() as incoming:
+        objects.put("b", "k", incoming.finish(), {}, lambda found: None)
+    with objects.open("b", "k", lambda found: (0, 3), NULL) as opened:
+        assert b"".join(opened.blocks()) == b"old"
+    database.close()

@@ -5,7 +5,8 @@ from typing import Any
 from clary.services.s3 import checksums
 from clary.services.s3.encryption import refuse_customer_keys
 from clary.services.s3.errors import InvalidArgument
-from clary.services.s3.ownership import require_object
+from clary.services.s3.ownership import asked_version, own_object
+from clary.services.s3.versioning import version_answer
 from clary.store.object_rows import Object
 from clary.wire import Call, operation
 
@@ -20,7 +21,8 @@ def get_object_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]
     wanted = {name.strip() for value in request["ObjectAttributes"] for name in value.split(",")}
     if not wanted or not wanted.issubset(_KNOWN):
         raise InvalidArgument("Invalid attribute name specified.", "x-amz-object-attributes", ",".join(sorted(wanted)))
-    found = require_object(call, request)
+    place = call.rooms.objects.find(request["Bucket"], request["Key"], asked_version(request))
+    found = own_object(call, request, place)
     answer = {
         "ETag": found.etag,  # here, and only here, S3 leaves the quotes out
         "Checksum": checksums.checksum_members(found) or None,
@@ -28,7 +30,7 @@ def get_object_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]
         "StorageClass": found.details.get("StorageClass", "STANDARD"),
         "ObjectParts": _parts(call, request, found) if found.parts and "ObjectParts" in wanted else None,
     }
-    return {"LastModified": found.modified, **{name: answer[name] for name in wanted}}
+    return {"LastModified": found.modified, **version_answer(place), **{name: answer[name] for name in wanted}}
 
 
 def _parts(call: Call, request: dict[str, Any], found: Object) -> dict[str, Any]:

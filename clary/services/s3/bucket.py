@@ -124,6 +124,8 @@ def delete_bucket(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         call.rooms.objects.buckets.delete(request["Bucket"], bucket_check(call, request))
     except BucketNotEmpty:
         message = "The bucket you tried to delete is not empty"
+        if require_bucket(call, request).versioning:
+            message += ". You must delete all versions in the bucket."
         raise BucketHasObjects(message, fields={"BucketName": request["Bucket"]}) from None
     return {}
 

@@ -11,11 +11,12 @@ from clary.services.s3.errors import InvalidArgument, InvalidRequest, NoSuchUplo
 from clary.services.s3.event import announcing, asked_by
 from clary.services.s3.grants import refuse_grants
 from clary.services.s3.multipart import part_algorithm, require_upload
-from clary.services.s3.ownership import own_bucket, own_object
+from clary.services.s3.ownership import asked_version, own_bucket, own_object
 from clary.services.s3.properties import check_key, headers_of, placement_of, quoted, refuse_locks
 from clary.services.s3.ranges import check_part_number, copy_span
 from clary.services.s3.receive import MAX_BYTES
 from clary.services.s3.tagging import header_tags
+from clary.services.s3.versioning import version_answer
 from clary.store.incoming import Content
 from clary.store.object_rows import Found, Object
 from clary.store.objects import Opened
@@ -49,9 +50,11 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             raise InvalidRequest(message)
         details = _details(call, request, source.object)
         content, details["Checksum"] = _copy(call, request, source)
+    versioned = False
 
     def check(found: Found) -> None:
-        own_bucket(call, request, found.bucket)
+        nonlocal versioned
+        versioned = bool(own_bucket(call, request, found.bucket).versioning)
         check_write(request, found.object)
 
     try:
@@ -60,7 +63,8 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     finally:
         call.rooms.objects.drop(content)
     result = {"ETag": quoted(stored.etag), "LastModified": int(stored.modified), **checksums.checksum_members(stored)}
-    return {"CopyObjectResult": result, **encryption_answer(details)}
+    version = {"VersionId": stored.version} if versioned else {}  # a copy, unlike a put, names the null version too
+    return {"CopyObjectResult": result, **_source_version(source), **version, **encryption_answer(details)}
 
 
 @operation
@@ -83,7 +87,7 @@ def upload_part_copy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         except NoUpload:
             raise NoSuchUpload(upload.id) from None
     result = {"ETag": quoted(part.etag), "LastModified": int(part.modified), **checksums.part_members(part, declared)}
-    return {"CopyPartResult": result, **encryption_answer(upload.details)}
+    return {"CopyPartResult": result, **_source_version(source), **encryption_answer(upload.details)}
 
 
 def _open_source(call: Call, request: dict[str, Any]) -> Opened:
@@ -98,7 +102,11 @@ def _open_source(call: Call, request: dict[str, Any]) -> Opened:
         span = copy_span(request.get("CopySourceRange"), item.size)
         return span.start, span.length
 
-    return call.rooms.objects.open(bucket, key, choose)
+    return call.rooms.objects.open(bucket, key, choose, asked_version(source))
+
+
+def _source_version(source: Opened) -> dict[str, str]:
+    return {f"CopySource{name}": version for name, version in version_answer(source.found).items()}
 
 
 def _parse_source(header: str) -> tuple[str, str, str]:
@@ -141,7 +149,8 @@ def _details(call: Call, request: dict[str, Any], source: Object) -> dict[str, A
 def _differs(request: dict[str, Any], source: Object) -> bool:
     """Whether a copy that keeps the metadata makes a difference at all."""
     asked = ("StorageClass", "WebsiteRedirectLocation", "ServerSideEncryption", "ChecksumAlgorithm")
-    return (source.bucket, source.key) != (request["Bucket"], request["Key"]) or any(name in request for name in asked)
+    elsewhere = (source.bucket, source.key) != (request["Bucket"], request["Key"])
+    return elsewhere or "?versionId=" in request["CopySource"] or any(name in request for name in asked)
 
 
 def _copy(call: Call, request: dict[str, Any], source: Opened) -> tuple[Content, dict[str, str]]:

@@ -19,8 +19,10 @@ class NoSuchKey(ServiceError):
     code = "NoSuchKey"
     status = 404
 
-    def __init__(self, key: str) -> None:
-        super().__init__("The specified key does not exist.", fields={"Key": key})
+    def __init__(self, key: str, marker: str = "") -> None:
+        # `marker` is the version of the delete marker that stands in the object's place.
+        headers = {"x-amz-delete-marker": "true", "x-amz-version-id": marker} if marker else {}
+        super().__init__("The specified key does not exist.", fields={"Key": key}, headers=headers)
 
 
 class NoSuchVersion(ServiceError):
@@ -31,6 +33,21 @@ class NoSuchVersion(ServiceError):
 
     def __init__(self, key: str, version: str) -> None:
         super().__init__("The specified version does not exist.", fields={"Key": key, "VersionId": version})
+
+
+class MethodNotAllowed(ServiceError):
+    """A delete marker can be deleted and nothing else."""
+
+    code = "MethodNotAllowed"
+    status = 405
+
+    def __init__(self, operation: str, marker: str) -> None:
+        method = next(verb for verb in ("Get", "Head", "Put", "Delete", "Copy", "Upload") if operation.startswith(verb))
+        super().__init__(
+            "The specified method is not allowed against this resource.",
+            fields={"Method": method.upper(), "ResourceType": "DeleteMarker"},
+            headers={"x-amz-delete-marker": "true", "x-amz-version-id": marker, "allow": "DELETE"},
+        )
 
 
 class NoSuchUpload(ServiceError):

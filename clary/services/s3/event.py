@@ -13,6 +13,7 @@ from urllib.parse import quote_plus
 
 from clary.names import partition_of
 from clary.services.s3.notification import SETTING, affixes, matches
+from clary.store.object_rows import NULL
 from clary.store.outbox import Announce, Change, Letter
 from clary.wire.identifiers import host_id
 from clary.wire.timestamps import iso8601
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from clary.wire import Call, Rooms
 
 _LATER_VERSION = ("LifecycleExpiration", "ObjectTagging", "ObjectAcl")  # kinds that came with record version 2.3
+_NOTHING = "d41d8cd98f00b204e9800998ecf8427e"  # the ETag of no bytes: a delete marker's
 _SERVICE = "s3.amazonaws.com"  # who acts where nobody asked
 
 
@@ -43,19 +45,17 @@ def by_the_server(rooms: Rooms) -> Cause:
 
 
 def announcing(rooms: Rooms, cause: Cause, event: str) -> Announce:
-    """What to tell of a change that is an event like `ObjectCreated:Put`."""
+    """What to tell of a change that is an event like `ObjectCreated:Put`, or `ObjectRemoved` in one of its two ways."""
 
     def announce(change: Change) -> Sequence[Letter]:
         rules = change.bucket.settings.get(SETTING)
         if not rules:
             return ()
-        return [
-            Letter(
-                rule["LambdaFunctionArn"], {"Records": [_record(rooms.clock.now(), cause, event, change, rule["Id"])]}
-            )
-            for rule in rules
-            if _wants(rule, event, change.object.key)
-        ]
+        name = event if ":" in event else f"{event}:{'Delete' if change.gone else 'DeleteMarkerCreated'}"
+        wanted = [rule for rule in rules if _wants(rule, name, change.object.key)]
+        records = [_record(rooms.clock.now(), cause, name, change, rule["Id"]) for rule in wanted]
+        pairs = zip(wanted, records, strict=True)
+        return [Letter(rule["LambdaFunctionArn"], {"Records": [record]}) for rule, record in pairs]
 
     return announce
 
@@ -94,8 +94,10 @@ def _object(event: str, change: Change) -> dict[str, Any]:
     told: dict[str, Any] = {"key": quote_plus(item.key, safe="/*-._")}
     if event.startswith("ObjectCreated"):
         told["size"] = item.size
-    if not event.endswith("Removed:Delete"):
-        told["eTag"] = item.etag
+    if not change.gone:
+        told["eTag"] = item.etag or _NOTHING
+    if item.version != NULL:
+        told["versionId"] = item.version
     if not event.startswith(("ObjectTagging", "ObjectAcl")):
         told["sequencer"] = f"{change.sequence:018X}"
     return told

@@ -9,6 +9,7 @@ from clary.services.s3 import checksums
 from clary.services.s3.errors import NoSuchBucket, NoSuchKey
 from clary.services.s3.event import announcing, by_the_server
 from clary.services.s3.properties import DEFAULT_TYPE, check_key
+from clary.store.deletion import Target
 from clary.store.object_rows import Found
 from clary.store.objects import NoObject
 from clary.wire import Rooms
@@ -108,5 +109,6 @@ def _put(rooms: Rooms, bucket: str, key: str, blocks: Iterable[bytes], content_t
 
 def delete_object(rooms: Rooms, bucket: str, key: str) -> None:
     """Delete an object, if there is one."""
-    removed = announcing(rooms, by_the_server(rooms), "ObjectRemoved:Delete")
-    rooms.objects.delete(bucket, [key], lambda found: list(found), removed)
+    removed = announcing(rooms, by_the_server(rooms), "ObjectRemoved")
+    target = Target(key)
+    rooms.objects.delete(bucket, [target], lambda *_: [target], removed)

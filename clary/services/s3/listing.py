@@ -5,11 +5,12 @@ from typing import Any
 from urllib.parse import quote
 
 from clary.services.s3.errors import InvalidArgument
-from clary.services.s3.ownership import owner_of, require_bucket
+from clary.services.s3.ownership import check_version_id, owner_of, require_bucket
 from clary.services.s3.properties import quoted
 from clary.store.object_list import Listing
 from clary.store.object_rows import Object
 from clary.store.pages import BadToken, seal, unseal
+from clary.store.version_list import Listed, VersionListing
 from clary.wire import Call, operation
 
 MAX_KEYS = 1000
@@ -25,7 +26,7 @@ def list_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     listing = _list(call, request, limit, request.get("Marker", ""))
     owner = owner_of(call.identity.account)
     return {
-        **_common(request, limit, encode, listing),
+        **_common(request, limit, encode, listing.prefixes, more=bool(listing.last)),
         "Prefix": request.get("Prefix", ""),  # version 1 never encodes it
         "Marker": encode(request.get("Marker", "")),
         # Without a delimiter the last key of the page is the marker of the next.
@@ -44,7 +45,7 @@ def list_objects_v2(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     listing = _list(call, request, limit, after)
     owner = owner_of(call.identity.account) if request.get("FetchOwner") else None
     return {
-        **_common(request, limit, encode, listing),
+        **_common(request, limit, encode, listing.prefixes, more=bool(listing.last)),
         "StartAfter": encode(request["StartAfter"]) if "StartAfter" in request else None,
         "ContinuationToken": request.get("ContinuationToken"),
         "NextContinuationToken": seal([listing.last], request["Bucket"]) if listing.last else None,
@@ -55,22 +56,26 @@ def list_objects_v2(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation
 def list_object_versions(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """A page of keys, each with its only version, as in every bucket that never had versioning enabled."""
+    """A page of versions and delete markers, by key and from the newest to the oldest."""
     limit, encode = _limit(request), encoder_of(request)
-    marker = request.get("KeyMarker", "")
-    if "VersionIdMarker" in request and not marker:
+    marker, version = request.get("KeyMarker", ""), request.get("VersionIdMarker", "")
+    if version and not marker:
         message = "A version-id marker cannot be specified without a key marker."
-        raise InvalidArgument(message, "version-id-marker", request["VersionIdMarker"])
-    listing = _list(call, request, limit, marker)
+        raise InvalidArgument(message, "version-id-marker", version)
+    if version:
+        check_version_id(version, "version-id-marker")
+    listing = _list_versions(call, request, limit, marker, version)
     owner = owner_of(call.identity.account)
-    latest = {"VersionId": "null", "IsLatest": True}
+    key, last = listing.last
+    shown = [(item, _describe_version(item, encode, owner)) for item in listing.items]
     return {
-        **_common(request, limit, encode, listing),
+        **_common(request, limit, encode, listing.prefixes, more=bool(key)),
         "KeyMarker": encode(marker),
-        "VersionIdMarker": request.get("VersionIdMarker", ""),
-        "NextKeyMarker": encode(listing.last) if listing.last else None,
-        "NextVersionIdMarker": "null" if listing.last else None,
-        "Versions": [_describe(item, encode, owner) | latest for item in listing.objects],
+        "VersionIdMarker": version,
+        "NextKeyMarker": encode(key) if key else None,
+        "NextVersionIdMarker": last or None,
+        "Versions": [described for item, described in shown if not item.object.is_marker],
+        "DeleteMarkers": [described for item, described in shown if item.object.is_marker],
     }
 
 
@@ -112,15 +117,25 @@ def _list(call: Call, request: dict[str, Any], limit: int, after: str) -> Listin
     return call.rooms.objects.list(bucket, prefix=prefix, delimiter=delimiter, after=after, limit=limit)
 
 
-def _common(request: dict[str, Any], limit: int, encode: Encode, listing: Listing) -> dict[str, Any]:
+def _list_versions(call: Call, request: dict[str, Any], limit: int, marker: str, version: str) -> VersionListing:
+    bucket = require_bucket(call, request).name
+    if limit == 0:
+        return VersionListing([], [], ("", ""))
+    prefix, delimiter = request.get("Prefix", ""), request.get("Delimiter", "")
+    return call.rooms.objects.list_versions(
+        bucket, prefix=prefix, delimiter=delimiter, after=marker, after_version=version, limit=limit
+    )
+
+
+def _common(request: dict[str, Any], limit: int, encode: Encode, prefixes: list[str], *, more: bool) -> dict[str, Any]:
     return {
         "Name": request["Bucket"],
         "Prefix": encode(request.get("Prefix", "")),
         "Delimiter": encode(request["Delimiter"]) if request.get("Delimiter") else None,
         "MaxKeys": limit,
-        "IsTruncated": bool(listing.last),
+        "IsTruncated": more,
         "EncodingType": request.get("EncodingType"),
-        "CommonPrefixes": [{"Prefix": encode(prefix)} for prefix in listing.prefixes],
+        "CommonPrefixes": [{"Prefix": encode(prefix)} for prefix in prefixes],
     }
 
 
@@ -136,6 +151,13 @@ def _describe(item: Object, encode: Encode, owner: dict[str, str] | None) -> dic
         "StorageClass": item.details.get("StorageClass", "STANDARD"),
         "Owner": owner,
     }
+
+
+def _describe_version(item: Listed, encode: Encode, owner: dict[str, str]) -> dict[str, Any]:
+    version = {"VersionId": item.object.version, "IsLatest": item.latest}
+    if item.object.is_marker:
+        return {"Key": encode(item.key), "LastModified": int(item.object.modified), "Owner": owner, **version}
+    return _describe(item.object, encode, owner) | version
 
 
 def _unseal(token: str, bucket: str) -> str:

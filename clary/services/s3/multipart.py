@@ -16,6 +16,7 @@ from clary.services.s3.ownership import bucket_check, own_bucket, require_bucket
 from clary.services.s3.properties import details_of, quoted
 from clary.services.s3.ranges import check_part_number
 from clary.services.s3.receive import BodyChecksum, check_length, receive
+from clary.services.s3.versioning import written_version
 from clary.store.incoming import Incoming
 from clary.store.object_rows import Found, Object, Part
 from clary.store.uploads import Completion, NoUpload, Upload
@@ -99,6 +100,7 @@ def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, 
         "ETag": quoted(stored.etag),
         **checksums.checksum_members(stored),
         **encryption_answer(stored.details),
+        **written_version(stored),
     }
 
 

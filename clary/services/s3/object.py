@@ -1,26 +1,25 @@
-"""PutObject, GetObject, HeadObject, DeleteObject, DeleteObjects."""
+"""PutObject, GetObject, HeadObject."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from typing import Any
 
-from clary.errors import ServiceError
 from clary.services.s3 import checksums
-from clary.services.s3.conditions import check_delete, check_read, check_write, same_etag
+from clary.services.s3.conditions import check_read, check_write
 from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
-from clary.services.s3.errors import MalformedXML, NotImplementedHere
+from clary.services.s3.errors import NotImplementedHere
 from clary.services.s3.event import announcing, asked_by
-from clary.services.s3.ownership import check_version, own_bucket, own_object, require_bucket
-from clary.services.s3.properties import answer_of, check_key, details_of, quoted
+from clary.services.s3.ownership import asked_version, own_bucket, own_object, require_bucket
+from clary.services.s3.properties import answer_of, details_of, quoted
 from clary.services.s3.ranges import Span, header_span, part_span
 from clary.services.s3.receive import BodyChecksum, check_length, receive
+from clary.services.s3.versioning import version_answer, written_version
 from clary.store.incoming import Incoming
 from clary.store.object_rows import Found, Object
 from clary.store.objects import Opened
 from clary.wire import Call, FileSlice, Reply, operation
 from clary.wire.timestamps import rfc822
 
-_MAX_DELETED = 1000
 _OVERRIDES = {
     "ResponseCacheControl": "CacheControl",
     "ResponseContentDisposition": "ContentDisposition",
@@ -59,46 +58,6 @@ def head_object(call: Call, request: dict[str, Any]) -> Reply:
     return _reply(found, span, answer)
 
 
-@operation
-def delete_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Delete an object; one that isn't there counts as deleted."""
-    key = request["Key"]
-    if len(request.get("VersionId", "null")) != 32:  # an unknown version is deleted already
-        check_version(request)
-
-    def choose(found: dict[str, Object]) -> Collection[str]:
-        check_delete(request, found.get(key))
-        return [key] if request.get("VersionId", "null") == "null" else []
-
-    require_bucket(call, request)
-    removed = announcing(call.rooms, asked_by(call), "ObjectRemoved:Delete")
-    call.rooms.objects.delete(request["Bucket"], [key], choose, removed)
-    return {}
-
-
-@operation
-def delete_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Delete up to 1000 objects in one go."""
-    wanted = request["Delete"].get("Objects", [])
-    if not 1 <= len(wanted) <= _MAX_DELETED:
-        raise MalformedXML
-    require_bucket(call, request)
-    errors: list[dict[str, Any]] = []
-    deleted: list[dict[str, Any]] = []
-
-    def choose(found: dict[str, Object]) -> Collection[str]:
-        for item in wanted:
-            if problem := _delete_problem(item, found.get(item["Key"])):
-                errors.append({"Key": item["Key"], "VersionId": item.get("VersionId"), **problem})
-            else:
-                deleted.append({"Key": item["Key"], "VersionId": item.get("VersionId")})
-        return {item["Key"] for item in deleted}
-
-    removed = announcing(call.rooms, asked_by(call), "ObjectRemoved:Delete")
-    call.rooms.objects.delete(request["Bucket"], {item["Key"] for item in wanted}, choose, removed)
-    return {"Deleted": [] if request["Delete"].get("Quiet") else deleted, "Errors": errors}
-
-
 def _store(
     call: Call,
     request: dict[str, Any],
@@ -119,7 +78,8 @@ def _store(
         details["Checksum"] = checksums.object_checksum(checksum.algorithm, checksum.value())
         created = announcing(call.rooms, asked_by(call), "ObjectCreated:Put")
         stored = call.rooms.objects.put(request["Bucket"], request["Key"], content, details, check, created)
-    return {"ETag": quoted(stored.etag), **checksums.checksum_members(stored), **encryption_answer(details)}
+    members = {**checksums.checksum_members(stored), **encryption_answer(details), **written_version(stored)}
+    return {"ETag": quoted(stored.etag), **members}
 
 
 def _open(call: Call, request: dict[str, Any]) -> tuple[Opened, Span, dict[str, Any]]:
@@ -130,12 +90,12 @@ def _open(call: Call, request: dict[str, Any]) -> tuple[Opened, Span, dict[str, 
         seen.append((span, answer))
         return span.start, span.length
 
-    opened = call.rooms.objects.open(request["Bucket"], request["Key"], choose)
+    opened = call.rooms.objects.open(request["Bucket"], request["Key"], choose, asked_version(request))
     return opened, *seen[-1]
 
 
 def _look(call: Call, request: dict[str, Any]) -> tuple[Object, Span, dict[str, Any]]:
-    found = call.rooms.objects.find(request["Bucket"], request["Key"])
+    found = call.rooms.objects.find(request["Bucket"], request["Key"], asked_version(request))
     span, answer = _choose(call, request, found)
     assert found.object is not None
     return found.object, span, answer
@@ -146,7 +106,7 @@ def _choose(call: Call, request: dict[str, Any], found: Found) -> tuple[Span, di
     refuse_customer_keys(request)
     item = own_object(call, request, found)
     check_read(request, item)
-    answer = answer_of(item)
+    answer = {**answer_of(item), **version_answer(found)}
     span, checksum = _place(call, request, item)
     if "PartNumber" in request:
         answer["PartsCount"] = item.parts or None
@@ -197,18 +157,3 @@ async def _stream(opened: Opened) -> AsyncIterator[bytes]:
         blocks = opened.blocks()
         while block := await asyncio.to_thread(next, blocks, b""):
             yield block
-
-
-def _delete_problem(item: dict[str, Any], found: Object | None) -> dict[str, str] | None:
-    try:
-        check_key(item["Key"])
-    except ServiceError as error:
-        return {"Code": error.code, "Message": error.message}
-    if item.get("VersionId", "null") != "null":
-        return {"Code": "NoSuchVersion", "Message": "The specified version does not exist."}
-    if "LastModifiedTime" in item or "Size" in item:
-        return {"Code": "NotImplemented", "Message": "LastModifiedTime and Size are for directory buckets only."}
-    if "ETag" in item and (found is None or not (item["ETag"] == "*" or same_etag(item["ETag"], found.etag))):
-        message = "At least one of the pre-conditions you specified did not hold"
-        return {"Code": "PreconditionFailed", "Message": message}
-    return None

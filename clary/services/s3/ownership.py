@@ -1,14 +1,22 @@
-"""Whose bucket it is: what every operation checks before it reads or writes."""
+"""Whose bucket it is, and which version is asked for: what every operation checks before it reads or writes."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import Any
 
-from clary.services.s3.errors import AccessDenied, InvalidArgument, NoSuchBucket, NoSuchKey, NoSuchVersion
+from clary.services.s3.errors import (
+    AccessDenied,
+    InvalidArgument,
+    MethodNotAllowed,
+    NoSuchBucket,
+    NoSuchKey,
+    NoSuchVersion,
+)
 from clary.store.object_rows import Bucket, Found, Object
 from clary.wire import Call
 
-_VERSION_ID_LENGTH = 32
+_VERSION = re.compile(r"null|[0-9a-f]{32}")
 
 
 def require_bucket(call: Call, request: dict[str, Any]) -> Bucket:
@@ -37,27 +45,32 @@ def bucket_check(call: Call, request: dict[str, Any]) -> Callable[[Bucket | None
 
 
 def own_object(call: Call, request: dict[str, Any], found: Found) -> Object:
-    """The request's object, which must exist in a bucket of the caller's."""
+    """The request's object or version, which must exist in a bucket of the caller's."""
     own_bucket(call, request, found.bucket)
-    check_version(request)
-    if found.object is None:
-        raise NoSuchKey(request["Key"])
-    return found.object
+    if found.object is not None:
+        return found.object
+    if "VersionId" not in request:
+        raise NoSuchKey(request["Key"], found.marker.version if found.marker else "")
+    if found.marker is not None:
+        raise MethodNotAllowed(call.operation, found.marker.version)
+    raise NoSuchVersion(request["Key"], request["VersionId"])
 
 
 def require_object(call: Call, request: dict[str, Any]) -> Object:
     """Look the request's object up."""
-    return own_object(call, request, call.rooms.objects.find(request["Bucket"], request["Key"]))
+    return own_object(call, request, call.rooms.objects.find(request["Bucket"], request["Key"], asked_version(request)))
 
 
-def check_version(request: dict[str, Any]) -> None:
-    """Objects have one version, `null`, as in every bucket that never had versioning enabled."""
-    version = request.get("VersionId", "null")
-    if version == "null":
-        return
-    if len(version) == _VERSION_ID_LENGTH:
-        raise NoSuchVersion(request["Key"], version)
-    raise InvalidArgument("Invalid version id specified", "versionId", version)
+def check_version_id(version: str, name: str = "versionId") -> str:
+    """The version id, if one could look like that."""
+    if not _VERSION.fullmatch(version):
+        raise InvalidArgument("Invalid version id specified", name, version)
+    return version
+
+
+def asked_version(request: dict[str, Any]) -> str:
+    """The version that the request names, "" for the current one."""
+    return check_version_id(request["VersionId"]) if "VersionId" in request else ""
 
 
 def canonical_id(account: str) -> str:

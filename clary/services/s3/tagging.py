@@ -5,10 +5,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from clary.errors import ServiceError
-from clary.services.s3.errors import InvalidArgument
+from clary.services.s3.errors import InvalidArgument, MethodNotAllowed
 from clary.services.s3.event import announcing, asked_by
-from clary.services.s3.ownership import own_bucket, own_object, require_bucket, require_object
-from clary.store.object_rows import Bucket, Found
+from clary.services.s3.ownership import asked_version, own_bucket, own_object, require_bucket
+from clary.services.s3.versioning import version_answer
+from clary.store.object_rows import Bucket, Found, Object
 from clary.wire import Call, Reply, operation
 
 _OBJECT_TAGS = 10
@@ -42,21 +43,21 @@ class NoSuchTagSet(ServiceError):
 @operation
 def get_object_tagging(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """An object's tags."""
-    return {"TagSet": _as_list(require_object(call, request).details.get("Tags", {}))}
+    found = call.rooms.objects.find(request["Bucket"], request["Key"], asked_version(request))
+    return {"TagSet": _as_list(_tagged(call, request, found).details.get("Tags", {})), **version_answer(found)}
 
 
 @operation
 def put_object_tagging(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Replace an object's tags."""
-    _set_object_tags(call, request, _object_tags(_pairs(request["Tagging"].get("TagSet", []))), "ObjectTagging:Put")
-    return {}
+    tags = _object_tags(_pairs(request["Tagging"].get("TagSet", [])))
+    return _set_object_tags(call, request, tags, "ObjectTagging:Put")
 
 
 @operation
 def delete_object_tagging(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Remove an object's tags."""
-    _set_object_tags(call, request, {}, "ObjectTagging:Delete")
-    return {}
+    return _set_object_tags(call, request, {}, "ObjectTagging:Delete")
 
 
 @operation
@@ -134,12 +135,24 @@ def _as_list(tags: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
-def _set_object_tags(call: Call, request: dict[str, Any], tags: dict[str, str], event: str) -> None:
+def _tagged(call: Call, request: dict[str, Any], found: Found) -> Object:
+    """The object that has the tags; a delete marker can't, even where it is not named."""
+    if found.marker is not None:
+        own_bucket(call, request, found.bucket)
+        raise MethodNotAllowed(call.operation, found.marker.version)
+    return own_object(call, request, found)
+
+
+def _set_object_tags(call: Call, request: dict[str, Any], tags: dict[str, str], event: str) -> dict[str, Any]:
+    answer: dict[str, Any] = {}
+
     def change(found: Found) -> None:
-        own_object(call, request, found).details["Tags"] = tags
+        _tagged(call, request, found).details["Tags"] = tags
+        answer.update(version_answer(found))
 
     announce = announcing(call.rooms, asked_by(call), event)
-    call.rooms.objects.change(request["Bucket"], request["Key"], change, announce)
+    call.rooms.objects.change(request["Bucket"], request["Key"], change, announce, version=asked_version(request))
+    return answer
 
 
 def _set_bucket_tags(call: Call, request: dict[str, Any], tags: dict[str, str]) -> None:

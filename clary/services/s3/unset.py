@@ -44,12 +44,6 @@ def _accept(call: Call, request: dict[str, Any], what: str, *, asks_nothing: boo
 
 
 @operation
-def get_bucket_versioning(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Never enabled."""
-    return _nothing(call, request)
-
-
-@operation
 def get_bucket_logging(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Off."""
     return _nothing(call, request)

@@ -76,7 +76,6 @@ def test_the_public_access_block_is_kept(s3, bucket, refused):
 @pytest.mark.parametrize(
     ("operation", "asked"),
     [
-        ("put_bucket_versioning", {"VersioningConfiguration": {"Status": "Enabled"}}),
         ("put_bucket_policy", {"Policy": "{}"}),
         ("put_bucket_website", {"WebsiteConfiguration": {"IndexDocument": {"Suffix": "i"}}}),
         ("put_bucket_request_payment", {"RequestPaymentConfiguration": {"Payer": "Requester"}}),

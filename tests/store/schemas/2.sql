@@ -4,7 +4,18 @@ CREATE TABLE buckets (
     region TEXT NOT NULL,
     created FLOAT NOT NULL,
     settings JSON NOT NULL,
+    versioning TEXT DEFAULT '' NOT NULL,
     PRIMARY KEY (name)
+);
+
+CREATE TABLE catalog_nodes (
+    id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
+    parent INTEGER,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    body JSON NOT NULL,
+    UNIQUE (parent, kind, name),
+    FOREIGN KEY(parent) REFERENCES catalog_nodes (id) ON DELETE CASCADE
 );
 
 CREATE TABLE log_groups (
@@ -46,6 +57,7 @@ CREATE TABLE objects (
     modified FLOAT NOT NULL,
     parts INTEGER NOT NULL,
     details JSON NOT NULL,
+    version TEXT DEFAULT 'null' NOT NULL,
     PRIMARY KEY (bucket, "key")
 )
  WITHOUT ROWID;
@@ -104,6 +116,23 @@ CREATE TABLE uploads (
 );
 
 CREATE INDEX uploads_key ON uploads (bucket, "key", id);
+
+CREATE TABLE versions (
+    bucket TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    number BIGINT NOT NULL,
+    version TEXT NOT NULL,
+    id TEXT NOT NULL,
+    size BIGINT NOT NULL,
+    etag TEXT NOT NULL,
+    modified FLOAT NOT NULL,
+    parts INTEGER NOT NULL,
+    details JSON NOT NULL,
+    PRIMARY KEY (bucket, "key", number)
+)
+ WITHOUT ROWID;
+
+CREATE INDEX versions_version ON versions (bucket, "key", version);
 
 CREATE TABLE log_streams (
     id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
