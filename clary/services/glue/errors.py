@@ -47,6 +47,13 @@ class ResourceNumberLimitExceededException(ServiceError):
     status = 400
 
 
+class ConditionCheckFailureException(ServiceError):
+    """What is stored is not as the caller thinks."""
+
+    code = "ConditionCheckFailureException"
+    status = 400
+
+
 class AccessDeniedException(ServiceError):
     """The caller may not do this."""
 

@@ -13,6 +13,7 @@ from clary.services.glue.errors import (
     refuse,
 )
 from clary.services.glue.expressions import matcher
+from clary.services.glue.indexes import add_indexes
 from clary.store.catalog import Node, Tree
 from clary.wire import Rooms
 
@@ -63,8 +64,6 @@ def create_table(
     creator: str = "",
 ) -> dict[str, Any]:
     """A new table; its first version is 0."""
-    if partition_indexes:
-        raise InvalidInputException("PartitionIndexes is not supported by Clary.")
     now = float(int(rooms.clock.now()))
     with rooms.catalog.write() as tree:
         parent = require_database(tree, scope, database)
@@ -73,7 +72,7 @@ def create_table(
             body["CreatedBy"] = creator
         if tree.get(parent.id, KIND, body["Name"]):
             raise AlreadyExistsException("Table already exists.")
-        tree.add(parent.id, KIND, body["Name"], body)
+        add_indexes(tree, tree.add(parent.id, KIND, body["Name"], body), partition_indexes)
     return body
 
 
