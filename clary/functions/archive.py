@@ -8,7 +8,7 @@ import stat
 import threading
 import zipfile
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 from clary.streams.shard import make_folder, sync_folder
@@ -67,9 +67,10 @@ class Archives:
             folder = self._unpacked / joined
             return folder if folder.is_dir() else self._unpack([self._kept / f"{name}.zip" for name in names], joined)
 
-    def keep_only(self, names: Collection[str]) -> None:
-        """Remove all other archives."""
+    def keep_only(self, find: Callable[[], Collection[str]]) -> None:
+        """Remove all archives but those that are found while none is added."""
         with self.keeping:
+            names = find()
             for path in self._kept.iterdir() if self._kept.is_dir() else ():
                 if path.stem not in names:
                     path.unlink(missing_ok=True)

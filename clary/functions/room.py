@@ -91,6 +91,12 @@ class Functions:
         for worker in found:
             worker.end()
 
+    def archives_in_use(self) -> set[str]:
+        """The archives that processes run."""
+        with self._lock:
+            workers = [*self._busy, *(worker for workers in self._idle.values() for worker in workers)]
+            return {archive for worker in workers for archive in (worker.spec.code, *worker.spec.layers)}
+
     def close(self) -> None:
         """End all workers, events that are being handled with them; leaves no process behind."""
         self.queue.close()

@@ -72,7 +72,7 @@ def attempt(rooms: Rooms, key: Key) -> float | None:
     settings = invoke_config.settings_of(rooms, name)
     event = Event(key.name, body["Payload"].encode(), name.qualified_arn, body["ClientContext"])
     try:
-        configuration = configuration_of(rooms, name)
+        configuration = configuration_of(rooms, name, by_weight=True)
         outcome = perform(rooms, name, configuration, event)
     except ResourceNotFoundException:
         log.warning("%s is gone, and with it the event %s", name.qualified_arn, key.name)

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 PAGE = "/_clary/lambda/code"
 LAYER_VERSION_KIND = "lambda-layer-version"
-_ZIPPED_BYTES = 52_428_800
+ZIPPED_BYTES = 52_428_800
 _LINK_SECONDS = 600.0
+_REPLACED_SECONDS = 60.0
 _SEAL = "lambda-code"
 
 
@@ -45,8 +46,8 @@ def _content(call: Call, source: dict[str, Any]) -> bytes:
             "Please do not provide other FunctionCode parameters when providing a ZipFile."
         )
     if content is not None:
-        if len(content) > _ZIPPED_BYTES:
-            raise RequestEntityTooLargeException(f"Zipped size must be smaller than {_ZIPPED_BYTES} bytes")
+        if len(content) > ZIPPED_BYTES:
+            raise RequestEntityTooLargeException(f"Zipped size must be smaller than {ZIPPED_BYTES} bytes")
         return bytes(content)
     if not bucket or not key:
         raise InvalidParameterValueException("Please provide a source for function code.")
@@ -64,15 +65,23 @@ def location(call: Call, archive: str) -> str:
     return f"{call.base_url}{PAGE}?token={quote(token)}"
 
 
+def remove_unused_soon(rooms: Rooms) -> None:
+    """Do that when all events are begun that still ask for code that was replaced."""
+    rooms.background.run_later("lambda-code", lambda: remove_unused(rooms), _REPLACED_SECONDS)
+
+
 def remove_unused(rooms: Rooms) -> None:
-    """Remove the archives that no function, version or layer is made of."""
+    """Remove the archives that no function, version or layer is made of, and no process runs."""
+    rooms.functions.archives.keep_only(lambda: _used(rooms) | rooms.functions.archives_in_use())
+
+
+def _used(rooms: Rooms) -> set[str]:
     used: set[str] = set()
     for kind in (FUNCTION_KIND, VERSION_KIND):
         for record in rooms.records.every(kind):
             configuration = record.body["Configuration"]
             used |= {configuration["Archive"], *configuration.get("LayerArchives", ())}
-    used |= {record.body["Archive"] for record in rooms.records.every(LAYER_VERSION_KIND)}
-    rooms.functions.archives.keep_only(used)
+    return used | {record.body["Archive"] for record in rooms.records.every(LAYER_VERSION_KIND)}
 
 
 def download(rooms: Rooms) -> Callable[[Any, Any, Any], Awaitable[None]]:

@@ -25,6 +25,7 @@ from clary.services.lambda_.function_record import (
     not_found,
     require,
 )
+from clary.services.lambda_.listing import page_of
 from clary.services.lambda_.naming import LATEST, Name, parse_name
 from clary.services.lambda_.version import publish
 from clary.store.pages import BadToken
@@ -114,10 +115,7 @@ def list_functions(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 def list_versions_by_function(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """One page of a function's versions, $LATEST first."""
     name = name_of(call, request)
-    rows = versions_of(call, name, require(call.rooms, name))
-    start, limit = _position(request), min(request.get("MaxItems", _PAGE), _PAGE)
-    more = start + limit < len(rows)
-    return {"Versions": rows[start : start + limit], "NextMarker": str(start + limit) if more else None}
+    return page_of(request, "Versions", versions_of(call, name, require(call.rooms, name)))
 
 
 @operation
@@ -134,7 +132,7 @@ def delete_function(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         call.rooms.functions.reserved.pop(name.arn, None)
     version = name.qualifier
     call.rooms.functions.forget(name.arn, version)
-    code.remove_unused(call.rooms)
+    code.remove_unused_soon(call.rooms)
     return {"StatusCode": 204}
 
 
@@ -212,10 +210,3 @@ def _delete_version(call: Call, name: Name) -> None:
             )
     if call.rooms.records.delete(below(VERSION_KIND, name, name.qualifier)) is None:
         raise not_found(name)
-
-
-def _position(request: dict[str, Any]) -> int:
-    marker = request.get("Marker") or "0"
-    if not marker.isdecimal():
-        raise InvalidParameterValueException("Marker is invalid.")
-    return int(marker)

@@ -60,9 +60,14 @@ def change(rooms: Rooms, name: Name, function: Callable[[dict[str, Any]], None])
 
 def every_part(rooms: Rooms, kind: str, name: Name) -> Iterator[Record]:
     """All versions or aliases of a function, by name."""
-    query = Query(name_prefix=f"{name.function}:", order_by="name", descending=False, limit=1000)
+    return every_below(rooms, below(kind, name, ""))
+
+
+def every_below(rooms: Rooms, key: Key) -> Iterator[Record]:
+    """All records of a kind, account and region whose names begin with that of the key, by name."""
+    query = Query(name_prefix=key.name, order_by="name", descending=False, limit=1000)
     while True:
-        page = rooms.records.find(kind, name.account, name.region, query)
+        page = rooms.records.find(key.kind, key.account, key.region, query)
         yield from page.records
         if not page.next_token:
             return
@@ -74,24 +79,25 @@ def find_alias(rooms: Rooms, name: Name) -> Record | None:
     return rooms.records.get(below(ALIAS_KIND, name, name.qualifier))
 
 
-def version_of(rooms: Rooms, name: Name) -> str:
-    """The version that a name leads to; of an alias with two of them, one by chance as its weights have it."""
+def version_of(rooms: Rooms, name: Name, *, by_weight: bool = False) -> str:
+    """The version that a name leads to; of an alias with two of them the first, or one by chance as weights have it."""
     if name.qualifier in ("", LATEST) or name.qualifier.isdigit():
         return name.qualifier or LATEST
     alias = find_alias(rooms, name)
     if alias is None:
         raise not_found(name)
     chance = random.random()
-    for version, weight in (alias.body.get("RoutingConfig") or {}).get("AdditionalVersionWeights", {}).items():
-        chance -= weight
-        if chance < 0:
+    weights = (alias.body.get("RoutingConfig") or {}).get("AdditionalVersionWeights", {})
+    for version, weight in weights.items() if by_weight else ():
+        if chance < weight:
             return str(version)
+        chance -= weight
     return str(alias.body["FunctionVersion"])
 
 
-def configuration_of(rooms: Rooms, name: Name) -> Configuration:
+def configuration_of(rooms: Rooms, name: Name, *, by_weight: bool = False) -> Configuration:
     """The configuration of the version that a name leads to, its ARN qualified as the name is."""
-    version = version_of(rooms, name)
+    version = version_of(rooms, name, by_weight=by_weight)
     if version == LATEST:
         record = rooms.records.get(function_key(name))
     else:

@@ -33,7 +33,7 @@ def invoke(rooms: Rooms, scope: tuple[str, str], function: str, payload: bytes) 
     """
     check_payload(payload, MOST_BYTES)
     name = parse_name(*scope, function)
-    configuration = configuration_of(rooms, name)
+    configuration = configuration_of(rooms, name, by_weight=True)
     event = Event(rooms.clock.uuid(), payload, name.qualified_arn)
     outcome = perform(rooms, name, configuration, event)
     return Invocation(outcome.payload, outcome.error, outcome.log, configuration["Version"])

@@ -40,7 +40,7 @@ def _invoke(call: Call, request: dict[str, Any]) -> Reply:
     payload = bytes(request.get("Payload") or b"") or b"{}"
     check_payload(payload, MOST_EVENT_BYTES if kind == "Event" else MOST_BYTES)
     context = _client_context(request.get("ClientContext") or "")
-    configuration = configuration_of(call.rooms, name)
+    configuration = configuration_of(call.rooms, name, by_weight=True)
     if kind == "DryRun":
         return Reply({"StatusCode": 204, "Payload": b""})
     event = Event(call.request_id, payload, name.qualified_arn, context)

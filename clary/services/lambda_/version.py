@@ -22,7 +22,7 @@ from clary.store.records import Draft
 from clary.wire import Call, operation
 
 _NOT_DONE = (NotDone("PublishTo", "a version for a capacity provider"),)
-_UNCOMPARED = ("FunctionArn", "Version", "RevisionId", "LastModified", "Description")
+_UNCOMPARED = ("FunctionArn", "Version", "RevisionId", "LastModified")
 
 
 @operation
@@ -38,7 +38,7 @@ def publish(call: Call, name: Name, request: dict[str, Any]) -> Configuration:
     record = require(call.rooms, name)
     check_published(record.body["Configuration"], request)
     last = call.rooms.records.get(below(VERSION_KIND, name, str(record.body["NextVersion"] - 1)))
-    if last and _is_same(last.body["Configuration"], record.body["Configuration"]):
+    if last and _is_same({**last.body["Configuration"], **last.body["Latest"]}, record.body["Configuration"]):
         found: Configuration = last.body["Configuration"]
         return found
     made = call.rooms.records.create_under(function_key(name), lambda above: _draft(call, name, above.body, request))
@@ -59,9 +59,9 @@ def check_published(configuration: Configuration, request: dict[str, Any]) -> No
         )
 
 
-def _draft(call: Call, name: Name, body: dict[str, Any], request: dict[str, Any]) -> Draft:
-    latest, number = body["Configuration"], str(body["NextVersion"])
-    body["NextVersion"] += 1
+def _draft(call: Call, name: Name, above: dict[str, Any], request: dict[str, Any]) -> Draft:
+    latest, number = above["Configuration"], str(above["NextVersion"])
+    above["NextVersion"] += 1
     configuration = {
         **latest,
         "FunctionArn": f"{name.arn}:{number}",
@@ -70,7 +70,8 @@ def _draft(call: Call, name: Name, body: dict[str, Any], request: dict[str, Any]
         "LastModified": last_modified(call.rooms.clock.now()),
         "Description": request.get("Description") or latest["Description"],
     }
-    return Draft(below(VERSION_KIND, name, number), {"Configuration": configuration})
+    body = {"Configuration": configuration, "Latest": {"Description": latest["Description"]}}
+    return Draft(below(VERSION_KIND, name, number), body)
 
 
 def _is_same(one: Configuration, other: Configuration) -> bool:

@@ -1,27 +1,13 @@
 """A Lambda of the running server, and functions that go when a test ends."""
 
-import io
 import itertools
 import json
-import textwrap
-import zipfile
 from contextlib import suppress
 
 import pytest
+from function_archives import ECHO, ROLE, zipped
 
 _numbers = itertools.count()
-
-ROLE = "arn:aws:iam::000000000000:role/ClaryExecutionRole"
-ECHO = "def handler(event, context): return event"
-
-
-def zipped(source=ECHO, **files):
-    """A zip file with index.py, and other files."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in {"index.py": source, **files}.items():
-            archive.writestr(name, textwrap.dedent(content) if isinstance(content, str) else content)
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="session")
