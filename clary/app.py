@@ -30,6 +30,7 @@ from clary.services import application_autoscaling, firehose, kinesis, lambda_, 
 from clary.services.cloudwatch.alarm_actions import ACTORS
 from clary.services.cloudwatch.alarm_state import alarm_state
 from clary.services.cloudwatch.alarm_watch import watch as watch_alarms
+from clary.services.glue import crawler_life as crawlers
 from clary.services.glue import inside as lake
 from clary.services.iam.role import ensure_default_role
 from clary.services.lambda_ import inside as functions
@@ -44,6 +45,7 @@ from clary.store.metrics import Datum, Metrics
 from clary.store.objects import Objects
 from clary.store.records import Records
 from clary.streams import Streams
+from clary.tables.infer_crawls import Crawls
 from clary.transform import Transforms
 from clary.wire import Registry, Rooms
 from clary.wire.app import WireApp
@@ -82,6 +84,7 @@ KEPT = (
     "queries",
     "functions",
     "warm",
+    "crawls",
 )
 
 # What services do by themselves: pick up at a server's start what the last one left, tell `clary status` how much of
@@ -94,9 +97,10 @@ STARTS = (
     lambda_.recover,
     firehose.recover,
     s3.recover,
+    crawlers.recover,
 )
-COUNTS = (sagemaker.running, kinesis.running, lambda_.running, firehose.running, s3.running)
-ENDS = (kinesis.store_measurements, lambda_.store_measurements)
+COUNTS = (sagemaker.running, kinesis.running, lambda_.running, firehose.running, s3.running, crawlers.running)
+ENDS = (kinesis.store_measurements, lambda_.store_measurements, crawlers.close)
 
 KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
 
@@ -162,6 +166,7 @@ class House:
             queries=Queries(settings, clock, self._desk(), self._warm, folder / "queries"),
             delivery=Deliveries(clock, firehose.host(lambda: self.rooms), records, folder / "deliveries"),
             functions=Functions(settings, clock, self._function_host(), self._warm, folder / "functions"),
+            crawls=Crawls(self._warm, folder / "crawls"),
         )
 
     def _settle(self) -> None:

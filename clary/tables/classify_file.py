@@ -18,7 +18,6 @@ from clary.tables.infer_csv import CsvOptions, infer_csv
 from clary.tables.infer_json import infer_json
 from clary.tables.infer_json_path import JsonPath, parse_json_path
 from clary.tables.infer_schema import UNRECOGNISED, Schema
-from clary.tables.infer_types import Column, settle
 
 SAMPLE = 1 << 20
 """Bytes that are read of a text file, and that are looked at of what a compressed one holds."""
@@ -69,7 +68,7 @@ def classify(file: BinaryIO, name: str, size: int, classifiers: Sequence[Prepare
     for magic, infer in _COLUMNAR:
         if head.startswith(magic):
             file.seek(0)
-            return _settled(infer(file, size))
+            return infer(file, size)
     unpacked = unpack(head, name, SAMPLE, whole=len(head) == size)
     text = None if unpacked is None else _to_text(unpacked)
     if unpacked is None or text is None:
@@ -79,7 +78,7 @@ def classify(file: BinaryIO, name: str, size: int, classifiers: Sequence[Prepare
     if not unpacked.whole:
         read = len(head) if unpacked.compression != "none" else len(unpacked.content)
         found.records = found.records * size // max(read, 1)
-    return _settled(found)
+    return found
 
 
 def _classify_text(text: str, whole: bool, classifiers: Sequence[Prepared]) -> Schema | None:
@@ -108,8 +107,3 @@ def _to_text(unpacked: Unpacked) -> str | None:
         if unpacked.whole or problem.start < len(content) - 4:
             return None
         return content[: problem.start].decode()
-
-
-def _settled(schema: Schema) -> Schema:
-    schema.columns = [Column(name, settle(kind)) for name, kind in schema.columns]
-    return schema

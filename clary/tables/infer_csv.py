@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from clary.tables.hive_types import HiveType
 from clary.tables.infer_schema import Schema
-from clary.tables.infer_types import STRING, Column, type_of_texts
+from clary.tables.infer_types import STRING, UNKNOWN, Column, type_of_texts, widen
 
 DELIMITERS = (",", "|", "\t", ";", "\x01")
 LAZY, OPEN = "LazySimpleSerDe", "OpenCSVSerDe"
@@ -64,17 +64,17 @@ def infer_csv(text: str, options: CsvOptions = CsvOptions()) -> Schema | None:  
     regular = [row for row in rows if len(row) == width]
     if not _is_table(rows, regular, width, options):
         return None
-    if options.trimmed:
-        regular = [[value.strip() for value in row] for row in regular]
+    fields = [list(map(str.strip, column)) if options.trimmed else column for column in zip(*regular, strict=True)]
+    first = [column[0] for column in fields]
     quoted = _quoted_columns(text, delimiter, quote, width)
     serde = _choose_serde(options, any(quoted))
-    kinds = [type_of_texts(column) for column in zip(*regular[1:], strict=True)]
-    headed = _has_header(regular[0], kinds, options)
+    kinds = [type_of_texts(column[1:]) for column in fields]
+    headed = _has_header(first, kinds, options)
     if not headed:
-        kinds = [type_of_texts(column) for column in zip(*regular, strict=True)]
+        kinds = [widen(kind, type_of_texts([value])) for kind, value in zip(kinds, first, strict=True)]
     if serde == LAZY:  # it leaves the quotes in the value, which is then no number
         kinds = [STRING if in_quotes else kind for kind, in_quotes in zip(kinds, quoted, strict=True)]
-    names = _name_columns(regular[0] if headed else [], width, options.names)
+    names = _name_columns(first if headed else [], width, options.names)
     kinds = [_custom_type(name) for name in options.types] or kinds
     columns = [Column(name, kind) for name, kind in zip(names, kinds, strict=True)]
     return _describe(columns, delimiter, quote, serde, headed, len(rows) - headed)
@@ -119,7 +119,7 @@ def _has_header(first: Sequence[str], kinds: Sequence[HiveType], options: CsvOpt
     return (
         all(type_of_texts([heading]) == STRING and _HEADING.fullmatch(heading) for heading in headings)
         and all(len(heading) < _LONGEST_HEADING for heading in first[:-1])
-        and any(kind != STRING for kind in kinds)
+        and any(kind not in (STRING, UNKNOWN) for kind in kinds)
     )
 
 

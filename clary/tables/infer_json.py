@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ import msgspec
 from clary.tables.hive_types import HiveType
 from clary.tables.infer_json_path import JsonPath
 from clary.tables.infer_schema import Schema
-from clary.tables.infer_types import BOOLEAN, DOUBLE, STRING, UNKNOWN, Column, merge, to_struct, type_of_number, widen
+from clary.tables.infer_types import UNKNOWN, Column, merge, to_struct, type_of_number, widen
 
 _MOST_COLUMNS = 10_000
 _DEEPEST = 64
@@ -100,39 +101,49 @@ def _columns_of(records: Iterable[Any], scalar: str) -> tuple[list[Column], set[
 
     What is no object goes into one column, named `scalar`.
     """
-    found: dict[str, HiveType] = {}
-    names: set[str] = set()
+    shapes: dict[str, dict[_Shape, None]] = {}
     for record in records:
         for name, value in record.items() if isinstance(record, dict) else [(scalar, record)]:
-            kind = type_of(value)
-            if name in found:
-                if kind != found[name]:
-                    found[name] = widen(found[name], kind)
-            elif len(found) < _MOST_COLUMNS:
-                found[name] = kind
-    names.update(found)
-    return merge([[Column(name.lower(), kind)] for name, kind in found.items()]), names
+            if name in shapes:
+                shapes[name][_shape_of(value, 0)] = None
+            elif len(shapes) < _MOST_COLUMNS:
+                shapes[name] = {_shape_of(value, 0): None}
+    return merge([[Column(name.lower(), _meet(found))] for name, found in shapes.items()]), set(shapes)
 
 
-def type_of(value: Any, depth: int = 0) -> HiveType:
-    """The type of one JSON value; what lies deeper than 64 levels is text."""
+_Shape = Any
+"""What a value's type depends on, quick to make and to compare: a type's name, or a tuple of a list's or an object's
+inner ones."""
+
+
+def _shape_of(value: Any, depth: int) -> _Shape:
     if isinstance(value, str):
-        return STRING
+        return "string"
     if isinstance(value, bool):
-        return BOOLEAN
+        return "boolean"
     if isinstance(value, int):
-        return type_of_number(value)
+        return "int" if -0x80000000 <= value <= 0x7FFFFFFF else type_of_number(value).name
     if isinstance(value, float):
-        return DOUBLE
+        return "double"
     if value is None:
-        return UNKNOWN
+        return "null"
     if depth == _DEEPEST:
-        return STRING
+        return "string"
     if isinstance(value, list):
-        kind = UNKNOWN
-        for element in value:
-            kind = widen(kind, type_of(element, depth + 1))
-        return HiveType("array", children=(kind,))
+        return ("array", frozenset([_shape_of(inner, depth + 1) for inner in value]))
+    return ("struct", *[(name, _shape_of(inner, depth + 1)) for name, inner in value.items()])
+
+
+def _meet(shapes: Iterable[_Shape]) -> HiveType:
+    return reduce(widen, map(_type_of, shapes), UNKNOWN)
+
+
+def _type_of(shape: _Shape) -> HiveType:
+    """The type; what lies deeper than 64 levels is text."""
+    if isinstance(shape, str):
+        return HiveType(shape)
+    if shape[0] == "array":
+        return HiveType("array", children=(_meet(sorted(shape[1], key=str)),))
     # A name that would break the text of the type loses the signs that do.
-    fields = [Column(_UNSAFE.sub("_", name) or "_", type_of(inner, depth + 1)) for name, inner in value.items()]
+    fields = [Column(_UNSAFE.sub("_", name) or "_", _type_of(inner)) for name, inner in shape[1:]]
     return to_struct(merge([[field] for field in fields]))

@@ -4,7 +4,7 @@ Source: AWS Glue Developer Guide, "How does a crawler determine when to create p
 schema for each include path" and "How to specify the table location". Where the guide doesn't say how: files, or
 folders, whose schemas are alike to 70 % are of one kind; where 70 % of the files of a folder are of one kind they are
 its table, where 70 % of its folders are they are partitions of its table; every other file or folder is a table of its
-own.
+own. A folder that all of a table lies in, and whose name is neither `key=value` nor a number, is no partition.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class File(NamedTuple):
     key: str
     size: int
     schema: Schema
+    records: int = 0
 
 
 class Grouping(NamedTuple):
@@ -62,6 +63,11 @@ class Table:
     keys: list[str] = field(default_factory=list)
 
     @property
+    def files(self) -> list[File]:
+        """All its files."""
+        return [file for leaf in self.leaves for file in leaf.files]
+
+    @property
     def depth(self) -> int:
         """How many levels of partitions it has."""
         return len(self.leaves[0].levels)
@@ -83,16 +89,16 @@ class _Folder:
 def group(files: Iterable[File], root: str, grouping: Grouping = Grouping()) -> list[Table]:  # noqa: B008
     """The tables that the files below `root` (a prefix that ends in a slash, or "") make, by folder.
 
-    What no classifier knows makes a table only where a folder has nothing else.
+    What no classifier knows is of none.
     """
-    files = list(files)
-    known = [file for file in files if file.schema.classification != UNRECOGNISED]
-    folders = _build_tree(known or files, root)
+    folders = _build_tree((file for file in files if file.schema.classification != UNRECOGNISED), root)
     for folder in sorted(folders.values(), key=lambda folder: -folder.level):  # the deepest first
         forced = 0 < grouping.level <= folder.level
         folder.tables = _tables_of(folder, grouping, 0.0 if grouping.combine or forced else ALIKE)
     tables = sorted(folders[root].tables, key=lambda table: table.folder)
     for table in tables:
+        if not grouping.combine and not grouping.level:
+            _descend(table)
         table.keys = _name_keys(table)
     return tables
 
@@ -130,8 +136,7 @@ def _tables_of(folder: _Folder, grouping: Grouping, alike: float) -> list[Table]
     plain = not any(key for leaf in merged.leaves for key, _ in leaf.levels)
     if len(clusters) == 1 and not others and plain and _fits(clusters[0][0].schema, [merged.schema], alike):
         # Files beside folders with more of them: one table, in which the folders mean nothing.
-        every = [*folder.files, *(file for leaf in merged.leaves for file in leaf.files)]
-        return [_make_table(folder.path, [Leaf(folder.path, every)])]
+        return [_make_table(folder.path, [Leaf(folder.path, [*folder.files, *merged.files])])]
     return [merged, *others, *(_table_of_file(file) for file in folder.files)]
 
 
@@ -169,6 +174,17 @@ def _with_level(table: Table, parent: str) -> Iterable[Leaf]:
         yield Leaf(leaf.folder, leaf.files, [(key.lower(), NULL if value is None else value), *leaf.levels])
 
 
+def _descend(table: Table) -> None:
+    """Move the table down through folders that only lead to it, as their names are no values of a partition."""
+    while table.depth:
+        key, value = table.leaves[0].levels[0]
+        if key or value.isdecimal() or any(leaf.levels[0] != (key, value) for leaf in table.leaves):
+            return
+        table.folder += f"{value}/"
+        for leaf in table.leaves:
+            del leaf.levels[0]
+
+
 def _name_keys(table: Table) -> list[str]:
     """A level is called by the names in `name=value` where all its folders have the same, else by its number."""
     keys: list[str] = []
@@ -197,7 +213,6 @@ def merge_schemas(schemas: Sequence[Schema]) -> Schema:
         dict(widest.parameters),
         dict(widest.serde),
         widest.library,
-        sum(schema.records for schema in schemas),
     )
     if "paths" in found.serde:
         paths = {path for schema in schemas for path in schema.serde.get("paths", "").split(",")}

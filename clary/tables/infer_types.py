@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from clary.tables.hive_types import HiveType
@@ -35,26 +37,20 @@ def type_of_number(value: int) -> HiveType:
     return BIGINT if -_BIGINT_LIMIT <= value < _BIGINT_LIMIT else DOUBLE
 
 
-def type_of_texts(values: Sequence[str]) -> HiveType:
+def type_of_texts(values: Iterable[str]) -> HiveType:
     """The narrowest of bigint, double, boolean and string that holds all the texts; empty ones say nothing."""
-    filled = [value for value in values if value]
+    filled = set(values)
+    filled.discard("")
     if not filled:
-        return STRING
-    digits = all(value.isascii() and "_" not in value for value in filled)  # int() and float() take more
-    if digits:
-        try:
-            whole = [int(value) for value in filled]
-        except ValueError:
-            pass
-        else:
+        return UNKNOWN
+    joined = "\n".join(filled)
+    if joined.isascii() and "_" not in joined:  # int() and float() take more
+        with suppress(ValueError):
+            whole = list(map(int, filled))
             return BIGINT if min(whole) >= -_BIGINT_LIMIT and max(whole) < _BIGINT_LIMIT else DOUBLE
-        try:
-            for value in filled:
-                float(value)
-        except ValueError:
-            pass
-        else:  # "nan", "inf" and "infinity" are words
-            return STRING if any(sign in value for value in filled for sign in "nN") else DOUBLE
+        with suppress(ValueError):
+            deque(map(float, filled), maxlen=0)
+            return STRING if "n" in joined.lower() else DOUBLE  # "nan", "inf" and "infinity" are words
     return BOOLEAN if all(value.lower() in _BOOLEANS for value in filled) else STRING
 
 

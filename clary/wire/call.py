@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clary.store.objects import Objects
     from clary.store.records import Records
     from clary.streams import Streams
+    from clary.tables.infer_crawls import Crawls
     from clary.transform import Transforms
 
 
@@ -48,6 +49,7 @@ class Rooms:
     queries: "Queries"
     delivery: "Deliveries"
     functions: "Functions"
+    crawls: "Crawls"
     background: Background = field(default_factory=Background)
     deliveries: Background = field(default_factory=lambda: Background("deliveries"))
 

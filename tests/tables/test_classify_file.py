@@ -17,6 +17,7 @@ from pyarrow import parquet as pq
 from clary.errors import ClientError
 from clary.tables.classify_file import SAMPLE, Classifier, classify
 from clary.tables.infer_csv import CsvOptions
+from clary.tables.infer_types import settle
 
 CSV = "id,name,weight\n1,Ada,2.5\n2,Bob,3\n"
 LOG = '10.0.0.1 - - [01/Dec/2026:10:00:00 +0000] "GET /a.html HTTP/1.1" 200 512'
@@ -28,7 +29,7 @@ def look(content, name="file", *classifiers):
 
 
 def columns(schema):
-    return [f"{name}:{kind}" for name, kind in schema.columns]
+    return [f"{name}:{settle(kind)}" for name, kind in schema.columns]
 
 
 @pytest.mark.parametrize("delimiter", [",", "|", "\t", ";", "\x01"])

@@ -20,7 +20,7 @@ from clary.tables.infer_types import Column, merge, similarity, type_of_texts, w
         (["Infinity"], "string"),
         (["٣"], "string"),
         (["2026-12-01"], "string"),
-        (["", ""], "string"),
+        (["", ""], "null"),
     ],
 )
 def test_texts(values, expected):

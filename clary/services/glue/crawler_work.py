@@ -1,0 +1,277 @@
+"""One crawl: look at the files of its targets, group them into tables, write those into the catalog."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from typing import Any
+
+import msgspec
+
+from clary.errors import ClientError
+from clary.jobs.host import Scope
+from clary.services.glue import inside
+from clary.services.glue.classifier_record import find_classifier, to_classifier
+from clary.services.glue.crawler_catalog import Changes, Writer
+from clary.services.glue.crawler_errors import CrawlFailed
+from clary.services.glue.crawler_files import Place, choose_samples, find_place, list_files, reader_of
+from clary.services.glue.crawler_log import CrawlLog
+from clary.services.glue.crawler_request import parse_configuration, split_path
+from clary.services.glue.crawler_table import Author
+from clary.services.s3.inside import ObjectInfo
+from clary.store.records import Record
+from clary.tables.classify_file import Classifier
+from clary.tables.hive_types import parse_hive_type
+from clary.tables.infer_crawls import Crawl
+from clary.tables.infer_process import Inspector, Unreadable
+from clary.tables.infer_schema import UNRECOGNISED, Schema
+from clary.tables.infer_tables import ALIKE, File, Grouping, Leaf, Table, group, merge_schemas
+from clary.tables.infer_types import Column, similarity
+from clary.tables.partition_paths import NULL, parse_folder
+from clary.wire import Rooms
+
+_MOST_WARNINGS = 100
+
+
+def work(rooms: Rooms, crawler: Record, log: CrawlLog, changes: Changes, crawl: Crawl) -> None:
+    """Do a crawl."""
+    try:
+        _Work(rooms, crawler, log, changes, crawl).do()
+    finally:
+        log.flush()
+
+
+class _Work:
+    def __init__(self, rooms: Rooms, crawler: Record, log: CrawlLog, changes: Changes, crawl: Crawl) -> None:
+        self._rooms = rooms
+        self._body = crawler.body
+        self._scope = Scope(crawler.key.account, crawler.key.region)
+        self._log = log
+        self._changes = changes
+        self._crawl = crawl
+        self._author = Author(crawler.key.name, crawler.body["Run"]["Id"])
+        self._configuration = parse_configuration(crawler.body.get("Configuration", ""))
+        self._database = crawler.body.get("DatabaseName", "")
+        self._schemas: dict[Any, Schema] = {}
+        self._warnings = 0
+
+    def do(self) -> None:
+        """All of it."""
+        self._log.benchmark(f"Running Start Crawl for Crawler {self._author.crawler}")
+        if self._database:
+            inside.get_database(self._rooms, self._scope, self._database)
+        targets = self._body["Targets"]
+        with self._crawl.inspector(self._classifiers()) as inspector:
+            if targets["CatalogTargets"]:
+                self._crawl_catalog(inspector)
+            if targets["S3Targets"]:
+                self._crawl_objects(inspector)
+        self._log.benchmark("Finished writing to Catalog")
+        self._sum_up()
+
+    def _classifiers(self) -> list[Classifier]:
+        names = self._body.get("Classifiers") or ()
+        records = [find_classifier(self._rooms, self._scope, name) for name in names]
+        return [to_classifier(record.body) for record in records if record]
+
+    def _crawl_objects(self, inspector: Inspector) -> None:
+        places = [self._place(target) for target in self._body["Targets"]["S3Targets"]]
+        writer = self._writer(self._database)
+        known = self._known_folders(writer, places)
+        grouping = Grouping(self._configuration.combine, self._configuration.level)
+        found: list[tuple[Place, Table]] = []
+        for place in places:
+            files = self._look(inspector, place, skipped=known)
+            if known:
+                files = self._adopt(writer, place, files)
+            found += ((place, table) for table in group(files, place.root, grouping))
+        self._check_count(found)
+        self._begin_writing(self._database)
+        written = {writer.write(place, table) for place, table in found}
+        if self._body["RecrawlPolicy"]["RecrawlBehavior"] == "CRAWL_EVERYTHING":
+            writer.remove_tables(places, written)
+
+    def _place(self, target: dict[str, Any]) -> Place:
+        bucket, prefix = split_path(target["Path"])
+        return find_place(self._rooms, bucket, prefix, target.get("Exclusions") or (), target.get("SampleSize") or 0)
+
+    def _crawl_catalog(self, inspector: Inspector) -> None:
+        for target in self._body["Targets"]["CatalogTargets"]:
+            writer = self._writer(target["DatabaseName"])
+            self._begin_writing(target["DatabaseName"])
+            for name in target["Tables"]:
+                table = inside.get_table(self._rooms, self._scope, target["DatabaseName"], name)
+                location = table["StorageDescriptor"].get("Location", "")
+                if not location.startswith("s3://"):
+                    raise CrawlFailed(f"Table {name} lies at {location!r}, which is no place in S3.")
+                place = find_place(self._rooms, *split_path(location))
+                files = self._look(inspector, place)
+                made = group(files, place.root, Grouping(combine=True))
+                whole = next((found for found in made if found.folder == place.root), None)
+                if whole is None:
+                    self._log.warn(f"Table {name}: its files have no schema in common; it is left as it is")
+                else:
+                    writer.write(place, _without_keys(whole, table), table["Name"])
+
+    def _look(self, inspector: Inspector, place: Place, skipped: frozenset[str] = frozenset()) -> list[File]:
+        """The files of a place; those that aren't looked at are taken to be as those before them in their folder."""
+        infos = [info for info in list_files(self._rooms, place) if not _in_folder(place, info, skipped)]
+        samples = choose_samples(infos, place.sample)
+        found: list[File] = []
+        last: dict[str, File] = {}
+        for info in infos:
+            self._crawl.check()
+            folder = info.key[: info.key.rfind("/") + 1]
+            if info.key in samples or folder not in last:
+                last[folder] = self._inspect(inspector, place, info)
+                found.append(last[folder])
+            else:
+                like = last[folder]
+                found.append(File(info.key, info.size, like.schema, like.records * info.size // like.size))
+        return found
+
+    def _inspect(self, inspector: Inspector, place: Place, info: ObjectInfo) -> File:
+        try:
+            schema = inspector.inspect(info.key, info.size, reader_of(self._rooms, place.bucket, info.key))
+        except Unreadable as problem:
+            self._warn(f"Could not read s3://{place.bucket}/{info.key}: {problem}")
+            schema = Schema(UNRECOGNISED, [])
+        else:
+            if schema.classification == UNRECOGNISED:
+                self._warn(f"No classifier knows s3://{place.bucket}/{info.key}: its classification is UNKNOWN")
+        records, schema.records = schema.records, 0
+        # A million files of one schema hold it once.
+        same = (schema.kind(), tuple(schema.columns), tuple(schema.parameters.items()), tuple(schema.serde.items()))
+        return File(info.key, info.size, self._schemas.setdefault(same, schema), records)
+
+    def _warn(self, text: str) -> None:
+        self._warnings += 1
+        if self._warnings <= _MOST_WARNINGS:
+            self._log.warn(text)
+
+    def _known_folders(self, writer: Writer, places: list[Place]) -> frozenset[str]:
+        """The locations that earlier crawls have seen, where only new folders are to be crawled."""
+        if self._body["RecrawlPolicy"]["RecrawlBehavior"] != "CRAWL_NEW_FOLDERS_ONLY":
+            return frozenset()
+        known = set()
+        for table in writer.own_tables(places):
+            if not table["PartitionKeys"]:
+                known.add(table["StorageDescriptor"]["Location"])
+            for partition in inside.get_partitions(self._rooms, self._scope, self._database, table["Name"]):
+                known.add(partition["StorageDescriptor"]["Location"])
+        return frozenset(known)
+
+    def _adopt(self, writer: Writer, place: Place, files: Iterable[File]) -> list[File]:
+        """Make new folders of tables that are there their partitions; the answer is the files of others."""
+        folders = defaultdict(list)
+        for file in files:
+            if file.schema.classification != UNRECOGNISED:
+                folders[file.key[: file.key.rfind("/") + 1]].append(file)
+        tables = [table for table in writer.own_tables([place]) if table["PartitionKeys"]]
+        fresh = defaultdict(list)
+        rest = []
+        for folder, members in folders.items():
+            location = f"s3://{place.bucket}/{folder}"
+            table = next((row for row in tables if location.startswith(row["StorageDescriptor"]["Location"])), None)
+            if table is None:
+                rest += members
+                continue
+            leaf = _leaf_of(table, location, folder, members)
+            if leaf is None:
+                self._log.info(f"The schema of {location} doesn't fit table {table['Name']}; it is left out")
+            else:
+                fresh[table["Name"]].append(writer.describe(place, leaf, table))
+        for name, inputs in fresh.items():
+            writer.create_partitions(name, inputs)
+        return rest
+
+    def _check_count(self, found: list[tuple[Place, Table]]) -> None:
+        most = self._configuration.threshold
+        if most and len(found) > most:
+            for place, table in found:
+                self._log.info(f"Detected table at s3://{place.bucket}/{table.folder}")
+            raise CrawlFailed(
+                f"The number of tables detected by crawler: {len(found)} is greater than the table threshold value "
+                f"provided: {most}. Failing crawler without writing to Data Catalog."
+            )
+
+    def _begin_writing(self, database: str) -> None:
+        self._log.benchmark(f"Classification complete, writing results to database {database}")
+        policy = msgspec.json.encode(self._body["SchemaChangePolicy"]).decode()
+        configured = self._body.get("Configuration")
+        self._log.info(
+            f"Crawler configured with Configuration {configured} and SchemaChangePolicy {policy}. Note that values in "
+            "the Configuration override values in the SchemaChangePolicy for S3 Targets."
+            if configured
+            else f"Crawler configured with SchemaChangePolicy {policy}."
+        )
+
+    def _writer(self, database: str) -> Writer:
+        policy = self._body["SchemaChangePolicy"]
+        return Writer(
+            self._rooms,
+            self._scope,
+            database,
+            self._author,
+            self._body.get("TablePrefix", ""),
+            self._configuration,
+            policy["UpdateBehavior"] == "UPDATE_IN_DATABASE",
+            policy["DeleteBehavior"],
+            self._log,
+            self._changes,
+            self._crawl,
+        )
+
+    def _sum_up(self) -> None:
+        counts = {
+            "PARTITION": dict(self._changes.partitions),
+            "TABLE": {kind: len(names) for kind, names in self._changes.tables.items()},
+        }
+        for kind, rows in counts.items():
+            if any(rows.values()):
+                self._log.info(f"Run Summary For {kind}:")
+                for change, count in rows.items():
+                    self._log.info(f"{change}: {count}")
+
+
+def _in_folder(place: Place, info: ObjectInfo, folders: frozenset[str]) -> bool:
+    """Whether one of the folders holds the object, at any depth."""
+    if not folders:
+        return False
+    path = f"s3://{place.bucket}/{info.key}"
+    return any(end and path[: end + 1] in folders for end in _ends(path))
+
+
+def _ends(path: str) -> Iterator[int]:
+    at = len(path)
+    while (at := path.rfind("/", 0, at)) > 0:
+        yield at
+
+
+def _leaf_of(table: dict[str, Any], location: str, folder: str, files: list[File]) -> Leaf | None:
+    """The new partition of a table that a folder is; None where its depth, format or columns don't fit."""
+    keys = [key["Name"] for key in table["PartitionKeys"]]
+    parts = location.removeprefix(table["StorageDescriptor"]["Location"]).strip("/").split("/")
+    schema = merge_schemas([file.schema for file in files])
+    if len(parts) != len(keys) or schema.classification != table["Parameters"].get("classification"):
+        return None
+    with suppress(ClientError):
+        columns = [Column(row["Name"], parse_hive_type(row["Type"])) for row in table["StorageDescriptor"]["Columns"]]
+        if similarity([column for column in schema.columns if column.name not in keys], columns) >= ALIKE:
+            return Leaf(folder, files, [(key, _value(key, part)) for key, part in zip(keys, parts, strict=True)])
+    return None
+
+
+def _value(key: str, part: str) -> str:
+    pair = parse_folder(part)
+    if pair is None or pair[0].lower() != key:
+        return part
+    return NULL if pair[1] is None else pair[1]
+
+
+def _without_keys(found: Table, table: dict[str, Any]) -> Table:
+    """What was found, without partitions where the table that is there has none."""
+    if table.get("PartitionKeys"):
+        return found
+    return Table(found.folder, found.schema, [Leaf(found.folder, found.files)])
