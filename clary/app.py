@@ -26,12 +26,12 @@ from clary.jobs.host import Host, Scope
 from clary.names import make_arn, parse_arn
 from clary.queries import Desk, Queries
 from clary.sandbox import WarmParent
-from clary.services import application_autoscaling, firehose, kinesis, lambda_, s3, sagemaker
+from clary.services import application_autoscaling, athena, firehose, kinesis, lambda_, s3, sagemaker
+from clary.services.athena import desk as tables
 from clary.services.cloudwatch.alarm_actions import ACTORS
 from clary.services.cloudwatch.alarm_state import alarm_state
 from clary.services.cloudwatch.alarm_watch import watch as watch_alarms
 from clary.services.glue import crawler_life as crawlers
-from clary.services.glue import inside as lake
 from clary.services.iam.role import ensure_default_role
 from clary.services.lambda_ import inside as functions
 from clary.services.s3 import inside as objects
@@ -65,6 +65,7 @@ SERVICES = (
     "glue",
     "firehose",
     "lambda",
+    "athena",
 )
 
 # Imported once by the warm parent; a job or an endpoint worker forks from it and starts at once.
@@ -98,8 +99,17 @@ STARTS = (
     firehose.recover,
     s3.recover,
     crawlers.recover,
+    athena.recover,
 )
-COUNTS = (sagemaker.running, kinesis.running, lambda_.running, firehose.running, s3.running, crawlers.running)
+COUNTS = (
+    sagemaker.running,
+    kinesis.running,
+    lambda_.running,
+    firehose.running,
+    s3.running,
+    crawlers.running,
+    athena.running,
+)
 ENDS = (kinesis.store_measurements, lambda_.store_measurements, crawlers.close)
 
 KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
@@ -217,16 +227,6 @@ class House:
     def _desk(self) -> Desk:
         """What queries reach of the other rooms."""
 
-        def table(scope: tuple[str, str], catalog: str, database: str, name: str) -> dict[str, Any] | None:
-            if catalog.lower() != "awsdatacatalog":
-                return None
-            try:
-                return lake.get_table(self.rooms, Scope(*scope), database, name)
-            except ServiceError as error:
-                if error.code == "EntityNotFoundException":
-                    return None
-                raise
-
         def invoke(scope: tuple[str, str], function: str, payload: bytes) -> bytes:
             answer = functions.invoke(self.rooms, scope, function, payload)
             if answer.error:
@@ -235,12 +235,12 @@ class House:
             return answer.payload
 
         return Desk(
-            table=table,
-            partitions=lambda scope, database, name: lake.get_partitions(self.rooms, Scope(*scope), database, name),
+            table=lambda scope, catalog, database, name: tables.table(self.rooms, scope, catalog, database, name),
+            partitions=lambda scope, database, name: tables.partitions(self.rooms, scope, database, name),
             list_objects=lambda bucket, prefix: objects.list_objects(self.rooms, bucket, prefix),
             fetch_object=lambda bucket, key, target: objects.fetch_object(self.rooms, bucket, key, target),
             invoke=invoke,
-            federated=lambda scope, catalog: None,  # noqa: ARG005
+            federated=lambda scope, catalog: tables.federated(self.rooms, scope, catalog),
         )
 
     def _function_host(self) -> FunctionHost:

@@ -1,0 +1,33 @@
+"""What queries ask of Athena: tables of a catalog, their partitions, how to reach another database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from clary.jobs.host import Scope
+from clary.services.athena import catalogs
+from clary.services.athena.session import find_table
+from clary.services.glue import inside as glue
+
+if TYPE_CHECKING:
+    from clary.wire import Rooms
+
+_Pair = tuple[str, str]  # account, region
+
+
+def table(rooms: Rooms, scope: _Pair, catalog: str, database: str, name: str) -> dict[str, Any] | None:
+    """A table or view of the account's Glue catalog, under whichever name of the catalog; None where there is none."""
+    if not catalogs.is_glue(rooms, Scope(*scope), catalog):
+        return None
+    return find_table(rooms, Scope(*scope), database, name)
+
+
+def partitions(rooms: Rooms, scope: _Pair, database: str, name: str) -> Iterator[dict[str, Any]]:
+    """The partitions of a table."""
+    return glue.get_partitions(rooms, Scope(*scope), database, name)
+
+
+def federated(rooms: Rooms, scope: _Pair, catalog: str) -> dict[str, str] | None:
+    """The kind and URL of a federated catalog; None for another one."""
+    return catalogs.federated(rooms, Scope(*scope), catalog)

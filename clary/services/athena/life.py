@@ -1,0 +1,202 @@
+"""The life of an execution: begun, done by the catalog or by a query, ended; and what a server's start finds of it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clary.errors import ClientError, ServiceError
+from clary.jobs.host import Scope
+from clary.queries import Outcome, QuerySpec, Target
+from clary.services.athena import executions, metrics, reuse, views, writes
+from clary.services.athena.commit import begin_commit, finish_commit, statistics_of
+from clary.services.athena.definitions import DEFINITIONS, define
+from clary.services.athena.kinds import KINDS, VIEW_DESCRIBED
+from clary.services.athena.parameters import check_count
+from clary.services.athena.plans import session_of
+from clary.services.athena.result_files import put_lines, put_metadata, put_rows
+from clary.services.athena.session import SYSTEM, Session, StatementFailed, error_of
+from clary.services.athena.writes import Writing
+from clary.sql.statements import parse, tree
+from clary.store.records import Key, Record
+
+if TYPE_CHECKING:
+    from clary.wire import Rooms
+
+log = logging.getLogger(__name__)
+
+_LIMIT_REACHED = "Query cancelled! : Bytes scanned limit was exceeded"
+_KILLED = (
+    "GENERIC_INTERNAL_ERROR: the server ended while this statement changed the catalog; whether it was done "
+    "the catalog tells"
+)
+_WRITERS = (tree.CreateTableAs, tree.Insert, tree.Unload)
+
+
+def begin(rooms: Rooms, record: Record) -> None:
+    """Run an execution: a definition at once, a query when its turn comes."""
+    statement = parse(record.body["Text"])
+    session = session_of(Scope(record.key.account, record.key.region), record.body)
+    try:
+        if type(statement) in DEFINITIONS:
+            _define(rooms, record, session, statement)
+        elif not reuse.reuse(rooms, record, statement):
+            _start_query(rooms, record, session, statement)
+    except StatementFailed as problem:
+        _fail(rooms, record, str(problem))
+    except BaseException as bug:
+        executions.fail(rooms, record.key, f"GENERIC_INTERNAL_ERROR: {bug}", error_of("", SYSTEM))
+        raise
+
+
+def _define(rooms: Rooms, record: Record, session: Session, statement: tree.Statement) -> None:
+    _set_running(rooms, record.key)
+    lines = define(rooms, session, statement)
+    kind = KINDS[type(statement)]
+    if record.body["SubstatementType"] == VIEW_DESCRIBED.name:
+        kind = VIEW_DESCRIBED
+    put_lines(rooms, record.body, "\n".join(lines), kind.content_type)
+    if kind.columns:
+        put_metadata(rooms, record.body, kind.columns, lines=True, content_type=kind.content_type)
+    result: dict[str, Any] = {"Columns": kind.columns, "Lines": True}
+    if kind.counts:
+        result["UpdateCount"] = 0
+    statistics = {**record.body["Statistics"], "DataScannedInBytes": 0, "EngineExecutionTimeInMillis": 0}
+    executions.succeed(rooms, record.key, {**result, "Statistics": statistics})
+    metrics.publish(rooms, record.key)
+
+
+def _start_query(rooms: Rooms, record: Record, session: Session, statement: Any) -> None:
+    body = record.body
+    if wrong := check_count(body["Text"], len(body["Values"])):
+        raise StatementFailed(wrong)
+    writing: Writing | None = None
+    query = statement if isinstance(statement, tree.Query) else statement.query
+    if isinstance(statement, _WRITERS):
+        writing = _plan_writing(rooms, session, statement, body)
+        if writing is None:
+            executions.succeed(rooms, record.key, {"UpdateType": "CREATE TABLE", "UpdateCount": 0})
+            return
+    target = writing.target if writing else None
+    if isinstance(statement, tree.CreateView):
+        views.check_view(rooms, session, statement)
+        target = Target(kind="create_table", with_data=False)  # the columns alone are wanted
+    spec = QuerySpec(
+        id=record.key.name,
+        scope=(session.scope.account, session.scope.region),
+        query=query.text,
+        statement=body["Text"],
+        at=query.at,
+        catalog=body["QueryExecutionContext"].get("Catalog", "awsdatacatalog"),
+        database=session.database,
+        parameters=body["Values"],
+        target=target,
+        submitted=record.created,
+    )
+
+    def ended(outcome: Outcome) -> None:
+        _end_query(rooms, record, session, statement, writing, outcome)
+
+    rooms.queries.start(spec, ended, lambda: _set_running(rooms, record.key))
+
+
+def _plan_writing(rooms: Rooms, session: Session, statement: Any, body: dict[str, Any]) -> Writing | None:
+    if isinstance(statement, tree.Insert):
+        return writes.plan_insert(rooms, session, statement)
+    if isinstance(statement, tree.Unload):
+        return writes.plan_unload(rooms, session, statement)
+    results = body["ResultConfiguration"]["OutputLocation"].rpartition("tables/")[0]
+    enforced = bool(body["Settings"]["EnforceWorkGroupConfiguration"])
+    return writes.plan_create(rooms, session, statement, results, enforced=enforced)
+
+
+def _end_query(
+    rooms: Rooms, record: Record, session: Session, statement: Any, writing: Writing | None, outcome: Outcome
+) -> None:
+    """What a query's process has left becomes the result of its execution."""
+    if not outcome.ok and outcome.error_kind == "CANCELLED":
+        # Either the user stopped it, which is noted, or the server is ending: then the next one runs it again.
+        rooms.queries.discard(record.key.name)
+        return
+    try:
+        if not outcome.ok:
+            _fail(rooms, record, outcome.message, outcome)
+        elif _exceeds_limit(record, outcome):
+            _cancel(rooms, record.key, _LIMIT_REACHED, outcome)
+        elif writing is not None:
+            if begin_commit(rooms, record.key, writing, outcome):
+                finish_commit(rooms, record.key)
+        elif isinstance(statement, tree.CreateView):
+            views.keep_view(rooms, session, statement, outcome.columns)
+            put_lines(rooms, record.body, "", KINDS[tree.CreateView].content_type)
+            executions.succeed(rooms, record.key, {"Columns": [], "Lines": True, **_with_statistics(record, outcome)})
+        else:
+            put_rows(rooms, record.body, Path(outcome.result), outcome.columns)
+            result = {"Columns": outcome.columns, "UpdateCount": 0, "Rows": outcome.rows}
+            executions.succeed(rooms, record.key, {**result, **_with_statistics(record, outcome)})
+    except StatementFailed as problem:
+        _fail(rooms, record, str(problem), outcome)
+    except (ServiceError, OSError) as problem:
+        log.exception("the result of query %s could not be kept", record.key.name)
+        _fail(rooms, record, f"GENERIC_INTERNAL_ERROR: {problem}", outcome)
+    rooms.queries.discard(record.key.name)
+    metrics.publish(rooms, record.key)
+
+
+def _with_statistics(record: Record, outcome: Outcome) -> dict[str, Any]:
+    reused = {"ResultReuseInformation": {"ReusedPreviousResult": False}}
+    return {"Statistics": {**record.body["Statistics"], **statistics_of(outcome), **reused}}
+
+
+def _exceeds_limit(record: Record, outcome: Outcome) -> bool:
+    most = record.body["Settings"].get("BytesScannedCutoffPerQuery")
+    return bool(most) and outcome.scanned_bytes > most
+
+
+def _fail(rooms: Rooms, record: Record, reason: str, outcome: Outcome | None = None) -> None:
+    if reason.startswith("FAILED: "):  # Hive writes the reason where the result would be
+        put_lines(rooms, record.body, reason, "application/octet-stream")
+    error = error_of(reason, SYSTEM) if outcome and outcome.error_kind == "SYSTEM" else error_of(reason)
+    executions.fail(rooms, record.key, reason, error, statistics_of(outcome) if outcome else None)
+    if outcome is None:
+        metrics.publish(rooms, record.key)
+
+
+def _cancel(rooms: Rooms, key: Key, reason: str, outcome: Outcome) -> None:
+    def end(found: Record) -> None:
+        found.body["Statistics"].update(statistics_of(outcome))
+        executions.set_state(found, "CANCELLED", rooms.clock.now(), reason)
+
+    executions.change(rooms, key, end)
+
+
+def _set_running(rooms: Rooms, key: Key) -> None:
+    executions.change(rooms, key, lambda found: executions.set_state(found, "RUNNING", rooms.clock.now()))
+
+
+def recover(rooms: Rooms) -> None:
+    """At a server's start: finish commits, run queries again, and say of definitions that nobody knows."""
+    left = [record for record in rooms.records.every(executions.KIND) if record.status not in executions.ENDED]
+    rooms.queries.recover(keep=[record.key.name for record in left if "Commit" in record.body])
+    for record in left:
+        if "Commit" in record.body:
+            finish_commit(rooms, record.key)
+            rooms.queries.discard(record.key.name)
+        elif _is_definition(record):
+            executions.fail(rooms, record.key, _KILLED, error_of("", SYSTEM))
+        else:
+            begin(rooms, record)
+
+
+def _is_definition(record: Record) -> bool:
+    try:
+        return type(parse(record.body["Text"])) in DEFINITIONS
+    except ClientError:  # written by a version that took it
+        return True
+
+
+def running(rooms: Rooms) -> dict[str, int]:
+    """How many queries run and how many wait, over all accounts and regions."""
+    busy, waiting = rooms.queries.counts()
+    return {"queries": busy, "queued queries": waiting}
