@@ -73,11 +73,6 @@ class Tree:
         statement = sa.select(_table.c.name).where(*_below(parent, kind), _table.c.name > after)
         return iter(self._connection.execute(statement.order_by(_table.c.name)).scalars())
 
-    def count(self, parent: int, kind: str) -> int:
-        """How many there are."""
-        statement = sa.select(sa.func.count()).select_from(_table).where(*_below(parent, kind))
-        return int(self._connection.execute(statement).scalar_one())
-
     def add(self, parent: int, kind: str, name: str, body: dict[str, Any]) -> Node:
         """A new document; the caller has seen that its name is free."""
         return Node(self._insert(parent, kind, name, body), name, body)
@@ -96,10 +91,6 @@ class Tree:
     def remove(self, node: Node) -> None:
         """Remove a document and all below it."""
         self._connection.execute(_table.delete().where(_table.c.id == node.id))
-
-    def remove_all(self, parent: int, kind: str) -> None:
-        """Remove all documents of a kind and what lies below them."""
-        self._connection.execute(_table.delete().where(*_below(parent, kind)))
 
     def _insert(self, parent: int | None, kind: str, name: str, body: dict[str, Any]) -> int:
         values = {"parent": parent, "kind": kind, "name": name, "body": body}

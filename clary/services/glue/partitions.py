@@ -15,6 +15,7 @@ from clary.wire import Rooms
 
 KIND = "partition"
 _PAGE = 1000
+_MOST_BYTES = 2500  # as much as an index of Postgres takes
 _Wanted = Callable[[list[str]], bool]
 
 
@@ -148,6 +149,9 @@ def delete_partitions(
 def _body(scope: Scope, table: dict[str, Any], input_: dict[str, Any], created: float) -> dict[str, Any]:
     if len(input_.get("Values") or ()) != len(table.get("PartitionKeys") or ()):
         raise InvalidInputException("The number of partition keys do not match the number of partition values")
+    size = len(name_of(input_.get("Values") or ()).encode())
+    if size > _MOST_BYTES:
+        raise InvalidInputException(f"The values of a partition have {size} bytes as JSON: {_MOST_BYTES} are the most.")
     return {
         **input_,
         **describe_storage(input_),

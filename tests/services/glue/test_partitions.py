@@ -40,6 +40,14 @@ def test_values_must_be_as_many_as_keys(make_table, refused):
         )
 
 
+def test_values_have_a_size(glue, make_table, refused):
+    table = make_table(a="string", b="string")
+    glue.create_partition(**table, PartitionInput={"Values": ["ü" * 1024, "b"]})
+    code, message = refused("create_partition", **table, PartitionInput={"Values": ["ü" * 1024, "ü" * 1024]})
+    assert code == "InvalidInputException"
+    assert "4103 bytes as JSON: 2500 are the most" in message
+
+
 def test_a_partition_moves_unless_its_place_is_taken(glue, make_table, put, refused):
     table = make_table(year="int")
     put(table, ["1"], ["2"])
