@@ -27,6 +27,7 @@ NEEDED = (
     "clary.algorithms.pca_kernels",
     "clary.algorithms.randomcutforest_kernels",
     "clary.formats.mxnet",
+    "clary.queries.worker",
     "scipy.linalg",
     "pyarrow.compute",
     "pyarrow.csv",

@@ -1,0 +1,150 @@
+"""One query, from its text to its outcome, in the process that is its own."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from clary.errors import ClientError
+from clary.queries import results, write
+from clary.queries.lake import Lake
+from clary.queries.plain import prepare, translate
+from clary.queries.spec import Outcome, QuerySpec, Written
+from clary.sql import Column, Translation, duckdb_to_trino
+from clary.tables.duck_types import literal
+
+if TYPE_CHECKING:
+    from clary.queries.front import Front
+    from clary.queries.places import Places
+
+_SHARE = 0.7  # of the memory, for DuckDB's own: Python, Arrow and what DuckDB doesn't count need the rest
+_SPILL = "spill"
+_NAMED = re.compile(r"\b([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+: .*?)(?:\. Detail: Python exception|\Z)", re.DOTALL)
+_MEMORY = "EXCEEDED_LOCAL_MEMORY_LIMIT: Query exhausted resources at this scale factor"
+_KINDS = {
+    duckdb.ConversionException: "INVALID_CAST_ARGUMENT",
+    duckdb.OutOfRangeException: "NUMERIC_VALUE_OUT_OF_RANGE",
+    duckdb.InvalidInputException: "INVALID_FUNCTION_ARGUMENT",
+    duckdb.NotImplementedException: "NOT_SUPPORTED",
+    duckdb.IOException: "HIVE_CURSOR_ERROR",
+}
+
+
+def run(spec: QuerySpec, front: Front, places: Places) -> Outcome:
+    """Run the query in this folder; whatever is wrong with it or its data is told in the outcome."""
+    connection = connect(spec, places)
+    run = Run(spec, front, places, connection)
+    try:
+        return run.outcome()
+    except ClientError as problem:
+        return run.failed(str(problem))
+    except duckdb.OutOfMemoryException:
+        return run.failed(_MEMORY)
+    except duckdb.Error as problem:
+        return run.failed(worded(problem, run.lake.names))
+    except MemoryError:
+        return run.failed(_MEMORY)
+    finally:
+        connection.close()
+        shutil.rmtree(_SPILL, ignore_errors=True)
+
+
+class Run:
+    """A query under way."""
+
+    def __init__(self, spec: QuerySpec, front: Front, places: Places, connection: duckdb.DuckDBPyConnection) -> None:
+        self._spec = spec
+        self._front = front
+        self._connection = connection
+        self._began = time.monotonic()
+        self._planned = self._began
+        self.lake = Lake(spec, front, connection, places.staged)
+
+    def outcome(self) -> Outcome:
+        """Translate, open the tables, run, write."""
+        spec = self._spec
+        found = translate(
+            spec.query,
+            self.lake,
+            catalog_name=spec.catalog,
+            database=spec.database,
+            parameters=spec.parameters,
+            at=spec.at,
+        )
+        for use in found.tables:
+            self.lake.open(use)
+        columns = found.columns or describe(self._connection, found)
+        self._planned = time.monotonic()
+        written: list[Written] = []
+        if spec.target is None:
+            rows = results.write_csv(self._connection, found.sql, columns)
+        else:
+            written, rows = write.write(self._connection, found.sql, columns, spec.target, spec)
+        return Outcome(
+            ok=True,
+            columns=[(column.name, column.type) for column in columns],
+            rows=rows,
+            result="" if spec.target else results.FILE,
+            written=written,
+            **self._figures(),
+        )
+
+    def failed(self, message: str) -> Outcome:
+        """The outcome of a query that can't be run."""
+        return Outcome(ok=False, error_kind="USER", message=message, **self._figures())
+
+    def _figures(self) -> dict[str, Any]:
+        now = time.monotonic()
+        planned = max(self._planned, self._began)
+        return {
+            "scanned_bytes": self.lake.scanned_bytes,
+            "planning_ms": int((planned - self._began) * 1000),
+            "engine_ms": int((now - self._began) * 1000),
+            "tables": self.lake.used,
+        }
+
+
+def connect(spec: QuerySpec, places: Places) -> duckdb.DuckDBPyConnection:
+    """A DuckDB of the query's own, which reaches no file but those of its folders."""
+    Path(_SPILL).mkdir(exist_ok=True)
+    connection = duckdb.connect(
+        config={
+            "temp_directory": str(Path(_SPILL).absolute()),
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+        }
+    )
+    if spec.memory_bytes:
+        connection.execute(f"SET memory_limit = '{int(spec.memory_bytes * _SHARE)}B'")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET preserve_insertion_order = " + str(spec.target is None).lower())
+    connection.execute(f"SET allowed_directories = [{literal(places.staged + '/')}, {literal(str(Path.cwd()) + '/')}]")
+    connection.execute("SET enable_external_access = false")
+    prepare(connection)
+    results.prepare(connection)
+    return connection
+
+
+def describe(connection: duckdb.DuckDBPyConnection, found: Translation) -> Sequence[Column]:
+    """The columns of a query that DuckDB has to be asked for."""
+    rows = connection.execute(f"DESCRIBE {found.sql}").fetchall()
+    return [Column(row[0], duckdb_to_trino(row[1]).replace("timestamp(6)", "timestamp(3)")) for row in rows]
+
+
+def worded(problem: duckdb.Error, names: dict[str, str]) -> str:
+    """What DuckDB says, with an error name of Athena's and the objects in place of their local copies."""
+    text = str(problem)
+    for path, name in names.items():
+        text = text.replace(path, name)
+    named = _NAMED.search(text)
+    if named:
+        return named[1].strip()
+    kind = next((name for error, name in _KINDS.items() if isinstance(problem, error)), "GENERIC_USER_ERROR")
+    text = text.partition("\n\nLINE ")[0]
+    return f"{kind}: {text.partition('Error: ')[2] or text}"

@@ -1,0 +1,210 @@
+"""The tables of a query: found in the catalog, pruned to the partitions it needs, staged, and put before DuckDB."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from clary.queries.errors import QueryError
+from clary.queries.partitions import Part, find_parts
+from clary.queries.readers import check_partition, scan
+from clary.sql import Column, hive_to_trino
+from clary.sql import Relation as SqlRelation
+from clary.tables.duck_types import literals, quote, to_duck
+from clary.tables.hive_types import HiveType, parse_hive_type
+from clary.tables.serde import ReadColumn, Relation, TableFile
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from clary.queries.front import Front
+    from clary.queries.spec import QuerySpec
+    from clary.sql import TableUse
+
+_PRESTO_VIEW = re.compile(r"/\*\s*Presto View:\s*([A-Za-z0-9+/=]+)\s*\*/")
+_PATH = "$path"
+
+Name = tuple[str, str, str]  # catalog, database, table
+
+
+class Lake:
+    """What `translate` asks for tables, and what makes those that it uses."""
+
+    def __init__(self, spec: QuerySpec, front: Front, connection: duckdb.DuckDBPyConnection, staged: str) -> None:
+        self._spec = spec
+        self._front = front
+        self._connection = connection
+        self._staged = staged
+        self._tables: dict[Name, dict[str, Any] | None] = {}
+        self._numbers = itertools.count()
+        self.scanned_bytes = 0
+        self.used: list[Name] = []
+        self.names: dict[str, str] = {}  # the objects by the paths of their files
+
+    def relation(self, catalog: str, database: str, name: str) -> SqlRelation | None:
+        """The columns of a table, or the text of a view; None where there is none."""
+        table = self._table(catalog, database, name)
+        if table is None:
+            return None
+        columns = [Column(name, hive_to_trino(kind)) for name, kind in typed_columns(table)]
+        view = _view_text(table) if table.get("TableType") == "VIRTUAL_VIEW" else ""
+        return SqlRelation(columns, view)
+
+    def open(self, use: TableUse) -> None:
+        """Make a view by the name of the table's alias, over the files that the query has to read."""
+        table = self._table(use.catalog, use.database, use.name)
+        assert table is not None
+        self.used.append((use.catalog or self._spec.catalog, use.database, use.name))
+        keys = [(key["Name"].lower(), parse_hive_type(key.get("Type", "string"))) for key in partition_keys(table)]
+        parts = find_parts(self._connection, self._front, self._spec, table, keys, use.filter)
+        selects = []
+        for group in _alike(parts, table):
+            files, owners = self._stage(group)
+            if files:
+                selects += self._selects(table, group[0], files, dict(zip(files, owners, strict=True)), keys, use)
+        if not selects:
+            selects = [_nothing(table, keys, use)]
+        sql = " UNION ALL ".join(selects)
+        self._connection.execute(f"CREATE TEMP VIEW {quote(use.alias)} AS {sql}")
+
+    def _table(self, catalog: str, database: str, name: str) -> dict[str, Any] | None:
+        key = (catalog or self._spec.catalog, database.lower(), name.lower())
+        if key not in self._tables:
+            self._tables[key] = self._front.table(*key)
+        return self._tables[key]
+
+    def _stage(self, parts: Sequence[Part]) -> tuple[list[TableFile], list[Part]]:
+        """The files of these parts, and whose each is."""
+        number = next(self._numbers)
+        prefixes = [split_location(part.location) for part in parts]
+        listings = self._front.objects(prefixes)
+        found = [
+            (part, bucket, key, size)
+            for part, (bucket, prefix), listing in zip(parts, prefixes, listings, strict=True)
+            for key, size in listing
+            if size and not _is_hidden(key[len(prefix) :])
+        ]
+        asked = [(bucket, key, f"{number}/{place}") for place, (_, bucket, key, _) in enumerate(found)]
+        if asked:
+            self._front.stage(asked)
+        files = [
+            TableFile(str(Path(self._staged, place)), f"s3://{bucket}/{key}", size)
+            for (_, bucket, key, size), (_, _, place) in zip(found, asked, strict=True)
+        ]
+        self.names |= {file.path: file.name for file in files}
+        return files, [part for part, *_ in found]
+
+    def _selects(
+        self,
+        table: dict[str, Any],
+        part: Part,
+        files: list[TableFile],
+        owners: dict[TableFile, Part],
+        keys: list[tuple[str, HiveType]],
+        use: TableUse,
+    ) -> list[str]:
+        used = {name.lower() for name in use.columns}
+        columns = [
+            ReadColumn(name, kind, position)
+            for position, (name, kind) in enumerate(data_columns(table))
+            if name in used
+        ]
+        name = f"clary_scan_{next(self._numbers)}"
+        found = scan(self._connection, name, part.storage, table, files, columns)
+        self.scanned_bytes += found.scanned_bytes
+        return [self._select(relation, owners, columns, keys, used) for relation in found.relations]
+
+    def _select(
+        self,
+        relation: Relation,
+        owners: dict[TableFile, Part],
+        columns: Sequence[ReadColumn],
+        keys: list[tuple[str, HiveType]],
+        used: set[str],
+    ) -> str:
+        shown = [f"{relation.columns[column.name]} AS {quote(column.name)}" for column in columns]
+        for position, (name, kind) in enumerate(keys):
+            if name in used:
+                values = [owners[file].values[position] for file in relation.files]
+                shown.append(f"{self._by_file(values, to_duck(kind))} AS {quote(name)}")
+        if _PATH in used:
+            shown.append(f"{self._by_file([file.name for file in relation.files], 'VARCHAR')} AS {quote(_PATH)}")
+        return f"SELECT {', '.join(shown) or '1 AS nothing'} FROM {relation.sql}"  # noqa: S608
+
+    def _by_file(self, values: Sequence[str | None], kind: str) -> str:
+        """A column that is constant within each file."""
+        variable = f"clary_values_{next(self._numbers)}"
+        texts = literals([value or "" for value in values])
+        if None in values:
+            texts = "[" + ", ".join("NULL" if value is None else literals([value])[1:-1] for value in values) + "]"
+        self._connection.execute(f"SET VARIABLE {variable} = CAST({texts} AS {kind}[])")
+        return f"getvariable('{variable}')[CAST(file_index AS BIGINT) + 1]"
+
+
+def typed_columns(table: dict[str, Any]) -> list[tuple[str, HiveType]]:
+    """All columns of a Glue table, partition keys last."""
+    return data_columns(table) + [
+        (key["Name"].lower(), parse_hive_type(key.get("Type", "string"))) for key in partition_keys(table)
+    ]
+
+
+def data_columns(table: dict[str, Any]) -> list[tuple[str, HiveType]]:
+    """Those that lie in the files."""
+    columns = table.get("StorageDescriptor", {}).get("Columns", [])
+    return [(column["Name"].lower(), parse_hive_type(column.get("Type", "string"))) for column in columns]
+
+
+def partition_keys(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those that the folders tell."""
+    keys: list[dict[str, Any]] = table.get("PartitionKeys") or []
+    return keys
+
+
+def split_location(location: str) -> tuple[str, str]:
+    """The bucket and the prefix of a folder: `s3://bucket/a/b` is all below `a/b/`."""
+    scheme, _, rest = location.partition("://")
+    bucket, _, key = rest.partition("/")
+    if scheme not in ("s3", "s3a", "s3n") or not bucket:
+        raise QueryError(f"HIVE_UNKNOWN_ERROR: Path is not absolute or no S3 location: {location!r}")
+    return bucket, key if not key or key.endswith("/") else key + "/"
+
+
+def _is_hidden(path: str) -> bool:
+    return any(name.startswith(("_", ".")) for name in path.split("/"))
+
+
+def _alike(parts: Iterable[Part], table: dict[str, Any]) -> list[list[Part]]:
+    """Parts that are read in the same way, together."""
+    groups: dict[bytes, list[Part]] = {}
+    for part in parts:
+        storage = part.storage
+        key = msgspec.json.encode([storage.get("SerdeInfo"), storage.get("InputFormat"), storage.get("Columns")])
+        if key not in groups:
+            check_partition(part, table)
+        groups.setdefault(key, []).append(part)
+    return list(groups.values())
+
+
+def _nothing(table: dict[str, Any], keys: list[tuple[str, HiveType]], use: TableUse) -> str:
+    """A table without a row."""
+    kinds = {name: to_duck(kind) for name, kind in [*data_columns(table), *keys]} | {_PATH: "VARCHAR"}
+    shown = [f"CAST(NULL AS {kinds[name.lower()]}) AS {quote(name.lower())}" for name in use.columns]
+    return f"SELECT {', '.join(shown) or '1 AS nothing'} WHERE false"
+
+
+def _view_text(table: dict[str, Any]) -> str:
+    """The query of a view, which Athena keeps as JSON in base64 in a comment."""
+    text: str = table.get("ViewOriginalText") or table.get("ViewExpandedText") or ""
+    match = _PRESTO_VIEW.search(text)
+    if match is None:
+        return text
+    try:
+        return str(msgspec.json.decode(base64.b64decode(match[1]))["originalSql"])
+    except (ValueError, KeyError, TypeError, msgspec.DecodeError):
+        raise QueryError(f"HIVE_INVALID_VIEW_DATA: Invalid view JSON: {text[:100]}") from None

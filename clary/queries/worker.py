@@ -1,0 +1,27 @@
+"""The process of one query: runs inside the sandbox, with its imports done by the warm parent."""
+
+import os
+import socket
+from pathlib import Path
+
+import duckdb
+import msgspec
+
+from clary.queries.engine import run
+from clary.queries.front import Front
+from clary.queries.places import SOCKET, Places
+from clary.queries.spec import QuerySpec
+
+duckdb.default_connection().close()  # the import has opened it, with threads that no fork of the warm parent would have
+
+
+def main(arguments: list[str]) -> int:
+    """Run the query of work/spec.json and report its outcome."""
+    places = msgspec.json.decode(arguments[0], type=Places)
+    os.chdir(places.work)
+    spec = msgspec.json.decode(Path(places.work, "spec.json").read_bytes(), type=QuerySpec)
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(f"{places.sockets}/{SOCKET}")
+        front = Front(connection)
+        front.report(run(spec, front, places))
+    return 0
