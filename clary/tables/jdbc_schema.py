@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import groupby
@@ -13,6 +12,7 @@ from clary.errors import ClientError
 from clary.tables.hive_types import HiveType
 from clary.tables.jdbc_connection import JdbcSource, connect
 from clary.tables.jdbc_types import mysql_type, postgresql_type
+from clary.tables.wildcards import compile_wildcards
 
 _POSTGRESQL = """
     SELECT c.table_schema, c.table_name, t.table_type, c.column_name, c.udt_name, c.numeric_precision, c.numeric_scale
@@ -61,7 +61,7 @@ def find_tables(source: JdbcSource, path: str, excluded: Callable[[str], bool] =
         raise ClientError(f"The path {path!r} names another database than the connection's URL, {source.database!r}.")
     patterns += ["%"] * (levels - len(patterns))
     fixed = next((number for number, pattern in enumerate(patterns) if "%" in pattern), levels - 1)
-    fits = [_compile(pattern) for pattern in patterns]
+    fits = [compile_wildcards(pattern) for pattern in patterns]
     found = []
     for table in _read(replace(source, database=database)):
         below = table.place[1:]
@@ -69,13 +69,6 @@ def find_tables(source: JdbcSource, path: str, excluded: Callable[[str], bool] =
         if named and not excluded("/".join(below[fixed:])):
             found.append(table)
     return found
-
-
-def _compile(pattern: str) -> re.Pattern[str]:
-    first, *rest = map(re.escape, pattern.split("%"))
-    # What stands between two % is taken where it is found first, so no pattern is slow.
-    middle = "".join(f"(?>.*?{part})" for part in rest[:-1] if part)
-    return re.compile(first + middle + (".*" + rest[-1] if rest else ""), re.DOTALL)
 
 
 def _read(source: JdbcSource) -> Iterator[JdbcTable]:

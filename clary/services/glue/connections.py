@@ -7,7 +7,7 @@ from clary.clock import Clock
 from clary.errors import ClientError, ServiceError
 from clary.jobs.host import Scope
 from clary.services.glue.errors import AlreadyExistsException, EntityNotFoundException, InvalidInputException, refuse
-from clary.services.glue.tags import TAGGED, drop_tags, set_tags
+from clary.services.glue.tags import drop_tags, set_tags
 from clary.services.s3 import inside as objects
 from clary.store.catalog import Node, Tree
 from clary.tables.jdbc_connection import JdbcSource, connect, parse_jdbc
@@ -131,11 +131,3 @@ def _check(properties: Mapping[str, str]) -> None:
 
 def _now(clock: Clock) -> float:
     return float(int(clock.now()))
-
-
-def _exists(rooms: Rooms, scope: Scope, name: str) -> bool:
-    with rooms.catalog.read() as tree:
-        return tree.get(tree.root(*scope), KIND, name) is not None
-
-
-TAGGED[KIND] = _exists

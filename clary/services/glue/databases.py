@@ -5,7 +5,7 @@ from typing import Any
 
 from clary.jobs.host import Scope
 from clary.services.glue.errors import AlreadyExistsException, EntityNotFoundException, InvalidInputException, refuse
-from clary.services.glue.tags import TAGGED, drop_tags, set_tags
+from clary.services.glue.tags import drop_tags, set_tags
 from clary.store.catalog import Node, Tree
 from clary.wire import Rooms
 
@@ -88,11 +88,3 @@ def _body(scope: Scope, input_: dict[str, Any], created: float) -> dict[str, Any
         "CreateTableDefaultPermissions": permissions,
         "CatalogId": scope.account,
     }
-
-
-def _exists(rooms: Rooms, scope: Scope, name: str) -> bool:
-    with rooms.catalog.read() as tree:
-        return tree.get(tree.root(*scope), KIND, name) is not None
-
-
-TAGGED[KIND] = _exists

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 from clary.errors import ClientError
@@ -27,7 +28,18 @@ def find_jdbc_tables(
         tables = find_tables(source, path, excluded)
     except ClientError as problem:
         raise InvalidInputException(str(problem)) from None
-    return [table_input(table, source.engine, connection, prefix) for table in tables]
+    found_inputs = [table_input(table, source.engine, connection, prefix) for table in tables]
+    return _told_apart(found_inputs)
+
+
+def _told_apart(inputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, with a hash at the end of names that an earlier one has: "Sales" and "sales" are two tables."""
+    seen = set()
+    for input_ in inputs:
+        if input_["Name"] in seen:
+            input_["Name"] += "_" + sha256(input_["StorageDescriptor"]["Location"].encode()).hexdigest()[:32]
+        seen.add(input_["Name"])
+    return inputs
 
 
 def table_input(table: JdbcTable, engine: str, connection: str, prefix: str = "") -> dict[str, Any]:

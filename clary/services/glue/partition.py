@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from clary.errors import ServiceError
 from clary.services.glue import partitions
 from clary.services.glue.errors import (
     AlreadyExistsException,
@@ -73,14 +72,9 @@ def update_partition(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 @operation
 def batch_update_partition(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Update partitions, and tell which could not be updated."""
-    table, errors = _table(call, request), []
-    for entry in request["Entries"]:
-        values = entry["PartitionValueList"]
-        try:
-            partitions.update_partition(*table, values, entry["PartitionInput"])
-        except ServiceError as error:
-            errors.append({"PartitionValueList": values, "ErrorDetail": as_detail(error)})
-    return {"Errors": errors}
+    entries = [(entry["PartitionValueList"], entry["PartitionInput"]) for entry in request["Entries"]]
+    failed = partitions.update_partitions(*_table(call, request), entries)
+    return {"Errors": [{"PartitionValueList": values, "ErrorDetail": as_detail(error)} for values, error in failed]}
 
 
 @operation

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
+from clary.errors import ServiceError
 from clary.jobs.host import Scope
 from clary.services.glue.errors import AlreadyExistsException, EntityNotFoundException, InvalidInputException
 from clary.services.glue.partition_expression import compile_expression
@@ -93,8 +95,6 @@ def _wanted(table: dict[str, Any], expression: str, segment: tuple[int, int] | N
 
 
 def _share(values: list[str], total: int) -> int:
-    from zlib import crc32
-
     return crc32(name_of(values).encode()) % total
 
 
@@ -124,14 +124,32 @@ def update_partition(
 ) -> None:
     """Make a partition what the input says, which may give it other values."""
     with rooms.catalog.write() as tree:
+        _update(tree, scope, require_table(tree, scope, database, table), values, input_)
+
+
+def update_partitions(
+    rooms: Rooms, scope: Scope, database: str, table: str, entries: Sequence[tuple[Sequence[str], dict[str, Any]]]
+) -> list[tuple[Sequence[str], ServiceError]]:
+    """The same for many, by their values; the answer is those that could not be updated, and why."""
+    failed = []
+    with rooms.catalog.write() as tree:
         node = require_table(tree, scope, database, table)
-        partition = require_partition(tree, node, values)
-        body = _body(scope, node.body, {"Values": list(values), **input_}, partition.body["CreationTime"])
-        name = name_of(body["Values"])
-        if name != partition.name and tree.get(node.id, KIND, name):
-            raise AlreadyExistsException("Partition already exists.")
-        partition.name, partition.body = name, body
-        tree.store(partition)
+        for values, input_ in entries:
+            try:
+                _update(tree, scope, node, values, input_)
+            except ServiceError as error:
+                failed.append((values, error))
+    return failed
+
+
+def _update(tree: Tree, scope: Scope, table: Node, values: Sequence[str], input_: dict[str, Any]) -> None:
+    partition = require_partition(tree, table, values)
+    body = _body(scope, table.body, {"Values": list(values), **input_}, partition.body["CreationTime"])
+    name = name_of(body["Values"])
+    if name != partition.name and tree.get(table.id, KIND, name):
+        raise AlreadyExistsException("Partition already exists.")
+    partition.name, partition.body = name, body
+    tree.store(partition)
 
 
 def delete_partitions(

@@ -1,4 +1,4 @@
-"""Tags of what is taggable: databases and connections here, what other modules register in TAGGED."""
+"""Tags: of databases, connections, and what other modules add to TAGGED."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -12,8 +12,17 @@ from clary.wire import Call, Rooms, operation
 KIND = "tags"
 _MOST = 50
 
-TAGGED: dict[str, Callable[[Rooms, Scope, str], bool]] = {}
-"""By the kind in an ARN ("database"): whether there is a resource of that name."""
+
+def _in_the_catalog(kind: str) -> Callable[[Rooms, Scope, str], bool]:
+    def exists(rooms: Rooms, scope: Scope, name: str) -> bool:
+        with rooms.catalog.read() as tree:
+            return tree.get(tree.root(*scope), kind, name) is not None
+
+    return exists
+
+
+TAGGED = {kind: _in_the_catalog(kind) for kind in ("database", "connection")}
+"""By the kind in an ARN: whether there is a resource of that name; other modules add theirs."""
 
 
 @operation

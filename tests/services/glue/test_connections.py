@@ -122,6 +122,7 @@ def test_a_crawl_of_a_connection_finds_tables(server, make, postgres_server):
         host=postgres_server.folder, port=postgres_server.port, user="clary", dbname="postgres"
     ) as made:
         made.execute('CREATE TABLE "Crawled Sales" ("Id" int, amount numeric(10,2))')
+        made.execute('CREATE TABLE "Twice" (a int); CREATE TABLE twice (b int)')
     rooms, scope = server.house.rooms, Scope("000000000000", "us-east-1")
     name = make(postgres_server.connection())
     [found] = find_jdbc_tables(rooms, scope, name, "postgres/public/Crawled%", lambda _: False, prefix="p_")
@@ -137,6 +138,9 @@ def test_a_crawl_of_a_connection_finds_tables(server, make, postgres_server):
         "connectionName": name,
         "typeOfData": "table",
     }
+    first, second = find_jdbc_tables(rooms, scope, name, "postgres/public/%wice", lambda _: False)
+    assert first["Name"] == "postgres_public_twice"
+    assert second["Name"].startswith("postgres_public_twice_")
     with pytest.raises(InvalidInputException, match="names another database"):
         find_jdbc_tables(rooms, scope, name, "other/%", lambda _: False)
 

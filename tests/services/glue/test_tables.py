@@ -121,6 +121,8 @@ def test_expressions_pick_tables_by_name(glue, database, make_table, expression,
 def test_a_pattern_that_is_none_is_refused(make_table, database, refused):
     make_table()
     assert refused("get_tables", DatabaseName=database, Expression="(")[0] == "InvalidInputException"
+    make_table("a" * 255)
+    assert "takes longer" in refused("get_tables", DatabaseName=database, Expression="(a|aa)+[bc]")[1]
 
 
 def test_tables_are_listed_by_pages(glue, database, make_table):
