@@ -12,7 +12,6 @@ from clary.clock import Clock
 
 log = logging.getLogger("clary.functions")
 
-_AT_ONCE = 16
 _LOOK_SECONDS = 0.5  # the clock may be moved
 _AFTER_A_BUG_SECONDS = 60.0
 
@@ -23,13 +22,14 @@ Work = Callable[[], float | None]
 class Queue:
     """Pieces of work by their time. What must not be lost lies in records: it is added again after a restart."""
 
-    def __init__(self, clock: Clock, threads: Executor) -> None:
+    def __init__(self, clock: Clock, threads: Executor, at_once: int) -> None:
         self._clock = clock
         self._threads = threads
         self._changed = threading.Condition()
         self._waiting: list[tuple[float, int, Work]] = []
         self._numbers = itertools.count()
         self._at_work = 0
+        self._at_once = at_once
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="function queue", daemon=True)
         self._thread.start()
@@ -65,7 +65,7 @@ class Queue:
             future.add_done_callback(functools.partial(self._done, work))
 
     def _is_due(self) -> bool:
-        return self._at_work < _AT_ONCE and bool(self._waiting) and self._waiting[0][0] <= self._clock.now()
+        return self._at_work < self._at_once and bool(self._waiting) and self._waiting[0][0] <= self._clock.now()
 
     def _done(self, work: Work, future: "Future[float | None]") -> None:
         again = None

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -20,9 +21,11 @@ from clary.functions.queue import Queue
 from clary.functions.spec import Event, FunctionHost, FunctionSpec, Outcome
 from clary.functions.worker import Ground, Worker
 from clary.sandbox import WarmParent
+from clary.store.records import Key
 from clary.streams.tally import Tally
 
 ACCOUNT_CONCURRENCY = 1000
+_EVENTS_AT_ONCE, _READERS_AT_ONCE = 16, 64
 _OLDEST_SECONDS = 6 * 3600.0  # its credentials last longer
 _LOOK_SECONDS = 1.0
 
@@ -50,8 +53,12 @@ class Functions:
         """The functions, by ARN, that only so many events may use at a time, and that have so many for themselves."""
         self.threads = ThreadPoolExecutor(ACCOUNT_CONCURRENCY, "function")
         """Where events are waited for."""
-        self.queue = Queue(clock, self.threads)
+        self.queue = Queue(clock, self.threads, _EVENTS_AT_ONCE)
         """Asynchronous events."""
+        self.readings = Queue(clock, self.threads, _READERS_AT_ONCE)
+        """Steps of readers of streams."""
+        self.readers: dict[Key, Callable[[], None]] = {}
+        """What wakes a reader, by where it is kept how far it has read."""
         workers = folder / "workers"
         self._sockets = _fresh_folders(workers)
         self._lock_file = os.open(self._sockets, os.O_RDONLY | os.O_CLOEXEC)
@@ -100,6 +107,7 @@ class Functions:
     def close(self) -> None:
         """End all workers, events that are being handled with them; leaves no process behind."""
         self.queue.close()
+        self.readings.close()
         self._closed.set()
         self._tidier.join()
         with self._lock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clary.names import make_arn
-from clary.services.lambda_ import asynchronous, code
+from clary.services.lambda_ import asynchronous, code, mapping_reader
 from clary.services.lambda_.function_record import FUNCTION_KIND
 
 if TYPE_CHECKING:
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 
 def recover(rooms: Rooms) -> None:
-    """Note what is reserved, remove code that nothing is made of, go on with the events that wait."""
+    """Note what is reserved, remove code that nothing is made of, go on with the events that wait and with streams."""
     for record in rooms.records.every(FUNCTION_KIND):
         if "Reserved" in record.body:
             arn = make_arn("lambda", record.key.region, record.key.account, f"function:{record.key.name}")
             rooms.functions.reserved[arn] = record.body["Reserved"]
     code.remove_unused(rooms)
     asynchronous.recover(rooms)
+    mapping_reader.recover(rooms)
 
 
 def running(rooms: Rooms) -> dict[str, int]:
