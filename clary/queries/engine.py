@@ -15,9 +15,10 @@ from clary.errors import ClientError
 from clary.queries import results, write
 from clary.queries.lake import Lake
 from clary.queries.plain import prepare, translate
+from clary.queries.remote import make_external
 from clary.queries.spec import Outcome, QuerySpec, Written
 from clary.sql import Column, Translation, duckdb_to_trino
-from clary.tables.duck_types import literal
+from clary.tables.duck_types import literals
 
 if TYPE_CHECKING:
     from clary.queries.front import Front
@@ -38,7 +39,7 @@ _KINDS = {
 
 def run(spec: QuerySpec, front: Front, places: Places) -> Outcome:
     """Run the query in this folder; whatever is wrong with it or its data is told in the outcome."""
-    connection = connect(spec, places)
+    connection = connect(spec)
     run = Run(spec, front, places, connection)
     try:
         return run.outcome()
@@ -64,7 +65,8 @@ class Run:
         self._connection = connection
         self._began = time.monotonic()
         self._planned = self._began
-        self.lake = Lake(spec, front, connection, places.staged)
+        self._places = places
+        self.lake = Lake(spec, front, connection, places)
 
     def outcome(self) -> Outcome:
         """Translate, open the tables, run, write."""
@@ -77,8 +79,11 @@ class Run:
             parameters=spec.parameters,
             at=spec.at,
         )
+        for function in found.external:
+            make_external(self._connection, self._front, spec, function)
         for use in found.tables:
             self.lake.open(use)
+        lock(self._connection, self._places)
         columns = found.columns or describe(self._connection, found)
         self._planned = time.monotonic()
         written: list[Written] = []
@@ -110,8 +115,8 @@ class Run:
         }
 
 
-def connect(spec: QuerySpec, places: Places) -> duckdb.DuckDBPyConnection:
-    """A DuckDB of the query's own, which reaches no file but those of its folders."""
+def connect(spec: QuerySpec) -> duckdb.DuckDBPyConnection:
+    """A DuckDB of the query's own."""
     Path(_SPILL).mkdir(exist_ok=True)
     connection = duckdb.connect(
         config={
@@ -124,11 +129,17 @@ def connect(spec: QuerySpec, places: Places) -> duckdb.DuckDBPyConnection:
         connection.execute(f"SET memory_limit = '{int(spec.memory_bytes * _SHARE)}B'")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = " + str(spec.target is None).lower())
-    connection.execute(f"SET allowed_directories = [{literal(places.staged + '/')}, {literal(str(Path.cwd()) + '/')}]")
-    connection.execute("SET enable_external_access = false")
     prepare(connection)
     results.prepare(connection)
     return connection
+
+
+def lock(connection: duckdb.DuckDBPyConnection, places: Places) -> None:
+    """From now on it reaches no file but those of the query's folders."""
+    folders = [places.staged, str(Path.cwd())]
+    connection.execute(f"SET allowed_directories = {literals([folder + '/' for folder in folders])}")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
 
 
 def describe(connection: duckdb.DuckDBPyConnection, found: Translation) -> Sequence[Column]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from clary.queries.errors import QueryError
+from clary.queries.federation import Attached
 from clary.queries.partitions import Part, find_parts
 from clary.queries.readers import check_partition, scan
 from clary.sql import Column, hive_to_trino
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from clary.queries.front import Front
+    from clary.queries.places import Places
     from clary.queries.spec import QuerySpec
     from clary.sql import TableUse
 
@@ -36,11 +38,12 @@ Name = tuple[str, str, str]  # catalog, database, table
 class Lake:
     """What `translate` asks for tables, and what makes those that it uses."""
 
-    def __init__(self, spec: QuerySpec, front: Front, connection: duckdb.DuckDBPyConnection, staged: str) -> None:
+    def __init__(self, spec: QuerySpec, front: Front, connection: duckdb.DuckDBPyConnection, places: Places) -> None:
         self._spec = spec
         self._front = front
         self._connection = connection
-        self._staged = staged
+        self._places = places
+        self._attached: dict[str, Attached | None] = {}
         self._tables: dict[Name, dict[str, Any] | None] = {}
         self._numbers = itertools.count()
         self.scanned_bytes = 0
@@ -49,6 +52,10 @@ class Lake:
 
     def relation(self, catalog: str, database: str, name: str) -> SqlRelation | None:
         """The columns of a table, or the text of a view; None where there is none."""
+        other = self._other(catalog)
+        if other is not None:
+            found = other.columns(database, name)
+            return SqlRelation(found) if found else None
         table = self._table(catalog, database, name)
         if table is None:
             return None
@@ -58,9 +65,13 @@ class Lake:
 
     def open(self, use: TableUse) -> None:
         """Make a view by the name of the table's alias, over the files that the query has to read."""
+        self.used.append((use.catalog or self._spec.catalog, use.database, use.name))
+        other = self._other(use.catalog)
+        if other is not None:
+            self._make_view(use.alias, other.select(use.database, use.name, use.columns))
+            return
         table = self._table(use.catalog, use.database, use.name)
         assert table is not None
-        self.used.append((use.catalog or self._spec.catalog, use.database, use.name))
         keys = [(key["Name"].lower(), parse_hive_type(key.get("Type", "string"))) for key in partition_keys(table)]
         parts = find_parts(self._connection, self._front, self._spec, table, keys, use.filter)
         selects = []
@@ -70,8 +81,20 @@ class Lake:
                 selects += self._selects(table, group[0], files, dict(zip(files, owners, strict=True)), keys, use)
         if not selects:
             selects = [_nothing(table, keys, use)]
-        sql = " UNION ALL ".join(selects)
-        self._connection.execute(f"CREATE TEMP VIEW {quote(use.alias)} AS {sql}")
+        self._make_view(use.alias, " UNION ALL ".join(selects))
+
+    def _make_view(self, name: str, sql: str) -> None:
+        self._connection.execute(f"CREATE TEMP VIEW {quote(name)} AS {sql}")
+
+    def _other(self, catalog: str) -> Attached | None:
+        """The other database that a catalog's name stands for; None for the Glue catalog."""
+        name = (catalog or self._spec.catalog).lower()
+        if name in ("", "awsdatacatalog"):
+            return None
+        if name not in self._attached:
+            found = self._front.federated(name)
+            self._attached[name] = Attached(self._connection, self._places, name, found) if found else None
+        return self._attached[name]
 
     def _table(self, catalog: str, database: str, name: str) -> dict[str, Any] | None:
         key = (catalog or self._spec.catalog, database.lower(), name.lower())
@@ -94,7 +117,7 @@ class Lake:
         if asked:
             self._front.stage(asked)
         files = [
-            TableFile(str(Path(self._staged, place)), f"s3://{bucket}/{key}", size)
+            TableFile(str(Path(self._places.staged, place)), f"s3://{bucket}/{key}", size)
             for (_, bucket, key, size), (_, _, place) in zip(found, asked, strict=True)
         ]
         self.names |= {file.path: file.name for file in files}

@@ -5,12 +5,14 @@ import select
 import shutil
 import signal
 import socket
+import sqlite3
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
@@ -18,12 +20,14 @@ from clary.errors import ServiceError
 from clary.queries import messages
 from clary.queries.desk import Desk
 from clary.queries.places import SOCKET, Places
+from clary.queries.relay import Relay
 from clary.queries.spec import Outcome, QuerySpec
 from clary.sandbox import SandboxError, WarmParent, is_running
 
 _FORK = "clary.queries.process:main"
 _PROCESSES = 256  # threads of DuckDB's and Arrow's
 _END_SECONDS = 10.0
+_PORTS = {"postgresql": 5432, "mysql": 3306}
 
 _decoder = msgspec.json.Decoder(messages.Message)
 
@@ -49,25 +53,32 @@ class Life:
         self._ended = threading.Event()
         self._cancelled = False
         self._pid = 0
+        self._sockets = Path()
+        self._relays: list[Relay] = []
 
     def cancel(self) -> None:
         """End the process."""
         self._cancelled = True
         self._wake()
 
+    def close(self) -> None:
+        """Let go of what a query needs, whether it has run or not."""
+        self._woken.close()
+        self._waker.close()
+
     def run(self) -> Outcome:
         """Start the process, serve it, and return how it ended; no process is left then."""
-        sockets = Path(tempfile.mkdtemp(prefix="clary-"))  # short: a socket's path may have 107 characters
+        self._sockets = Path(tempfile.mkdtemp(prefix="clary-"))  # short: a socket's path may have 107 characters
         try:
-            return self._run(sockets)
+            return self._run(self._sockets)
         except SandboxError as problem:
             return _failed("SYSTEM", f"GENERIC_INTERNAL_ERROR: the query's process could not be started: {problem}")
         finally:
             self._end_process()
-            shutil.rmtree(sockets, ignore_errors=True)
+            for relay in self._relays:
+                relay.close()
+            shutil.rmtree(self._sockets, ignore_errors=True)
             shutil.rmtree(self._staged, ignore_errors=True)
-            self._woken.close()
-            self._waker.close()
 
     def _run(self, sockets: Path) -> Outcome:
         deadline = time.monotonic() + self._spec.seconds
@@ -157,7 +168,7 @@ class Life:
             case messages.AskInvoke():
                 return desk.invoke(scope, message.function, message.payload.encode()).decode()
             case messages.AskFederated():
-                return desk.federated(scope, message.catalog)
+                return self._reach(desk.federated(scope, message.catalog))
         raise AssertionError(message)
 
     def _stage(self, objects: list[tuple[str, str, str]]) -> None:
@@ -171,6 +182,20 @@ class Life:
                 target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
                 made.add(target.parent)
             self._desk.fetch_object(bucket, key, target)
+
+    def _reach(self, found: dict[str, str] | None) -> dict[str, str] | None:
+        """Let the process come to another database: by a copy of its file, or a socket that leads to its port."""
+        if found is None:
+            return None
+        number = len(self._relays)
+        if found["kind"] == "sqlite":
+            _copy_sqlite(found["url"], self._staged / f"catalog-{number}")
+            return {**found, "staged": f"catalog-{number}"}
+        url = urlsplit(found["url"])
+        port = url.port or _PORTS[found["kind"]]
+        name = f".s.PGSQL.{5432 + number}"  # as libpq finds it
+        self._relays.append(Relay(self._sockets / name, url.hostname or "localhost", port))
+        return {**found, "socket": name}
 
     def _checked(self, outcome: Outcome) -> Outcome:
         """With the paths as the host sees them, all of them files of the work folder."""
@@ -222,6 +247,20 @@ def end_leftover(folder: Path) -> None:
             os.kill(leftover.pid, signal.SIGKILL)
     shutil.rmtree(leftover.sockets, ignore_errors=True)
     note.unlink()
+
+
+def _copy_sqlite(path: str, target: Path) -> None:
+    """A database file as it is at one moment, whoever writes to it."""
+    try:
+        with (
+            closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # another journal would want a folder to write to
+    except sqlite3.Error as problem:
+        raise ServiceError(f"the SQLite file {path}: {problem}", code="GENERIC_USER_ERROR", status=400) from None
+    target.chmod(0o444)
 
 
 def _failed(kind: Any, message: str) -> Outcome:

@@ -88,7 +88,8 @@ class Queries:
 
     def _end(self, id: str, ended: Ended, future: Future[Outcome]) -> None:  # noqa: A002
         with self._lock:
-            self._lives.pop(id, None)
+            life, _ = self._lives.pop(id)
+        life.close()
         try:
             outcome = future.result()
         except CancelledError:

@@ -1,0 +1,115 @@
+"""Catalogs that are other databases: attached read-only, by DuckDB's extensions from their wheels."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from clary.errors import ClientError
+from clary.queries.errors import QueryError
+from clary.sql import Column, duckdb_to_trino, trino_to_duckdb
+from clary.tables.duck_types import literal, quote
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from clary.queries.places import Places
+
+_EXTENSIONS = {"postgresql": "postgres_scanner", "mysql": "mysql_scanner", "sqlite": "sqlite_scanner"}
+_TYPES = {"postgresql": "postgres", "mysql": "mysql", "sqlite": "sqlite"}
+
+
+class Attached:
+    """One catalog. `found` has its kind and URL, and what the server offers to reach it by."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, places: Places, name: str, found: dict[str, str]) -> None:
+        self._connection = connection
+        self._name = f"clary_{name}"
+        self._kind = found["kind"]
+        _load(connection, _EXTENSIONS[self._kind])
+        target = literal(_target(found, places))
+        statement = f"ATTACH {target} AS {quote(self._name)} (TYPE {_TYPES[self._kind]}, READ_ONLY)"
+        try:
+            connection.execute(statement)
+        except _errors() as problem:
+            reason = _without_secrets(str(problem), found)
+            raise QueryError(f"GENERIC_USER_ERROR: the catalog {name} can't be reached: {reason}") from None
+
+    def columns(self, database: str, table: str) -> list[Column]:
+        """Those of a table, all of them with types that Trino has; none where there is no table."""
+        rows = self._connection.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = ? AND lower(schema_name) = ? "
+            "AND lower(table_name) = ? ORDER BY column_index",
+            [self._name, self._schema(database), table.lower()],
+        ).fetchall()
+        return [Column(name.lower(), _trino(kind)) for name, kind in rows]
+
+    def select(self, database: str, table: str, columns: list[str]) -> str:
+        """SQL for some columns of a table."""
+        kinds = {column.name: column.type for column in self.columns(database, table)}
+        shown = [f"CAST({quote(name)} AS {trino_to_duckdb(kinds[name])}) AS {quote(name)}" for name in columns]
+        row = self._connection.execute(
+            "SELECT schema_name, table_name FROM duckdb_columns() WHERE database_name = ? AND lower(schema_name) = ? "
+            "AND lower(table_name) = ? LIMIT 1",
+            [self._name, self._schema(database), table.lower()],
+        ).fetchone()
+        assert row is not None
+        place = ".".join(map(quote, (self._name, *row)))
+        return f"SELECT {', '.join(shown) or '1 AS nothing'} FROM {place}"  # noqa: S608
+
+    def _schema(self, database: str) -> str:
+        return "main" if self._kind == "sqlite" else database.lower()
+
+
+def _load(connection: duckdb.DuckDBPyConnection, extension: str) -> None:
+    spec = importlib.util.find_spec(f"duckdb_extension_{extension}")
+    files = sorted(Path(spec.origin).parent.rglob("*.duckdb_extension")) if spec and spec.origin else []
+    if not files:
+        raise QueryError(
+            f"NOT_SUPPORTED: federated catalogs need the package duckdb-extension-{extension.replace('_', '-')}: "
+            "pip install 'clary[federation]'"
+        )
+    connection.execute(f"LOAD {literal(str(files[0]))}")
+
+
+def _target(found: dict[str, str], places: Places) -> str:
+    """What ATTACH takes: by the socket on which the server passes on what is said, or the staged file."""
+    if found["kind"] == "sqlite":
+        return str(Path(places.staged, found["staged"]))
+    url = urlsplit(found["url"])
+    parts = {
+        "user": unquote(url.username or ""),
+        "password": unquote(url.password or ""),
+        ("dbname" if found["kind"] == "postgresql" else "database"): unquote(url.path.lstrip("/")),
+    }
+    if found["kind"] == "postgresql":
+        parts |= {"host": places.sockets, "port": found["socket"].rpartition(".")[2], "sslmode": "disable"}
+    else:
+        parts |= {"host": "localhost", "socket": f"{places.sockets}/{found['socket']}"}
+    return " ".join(f"{name}={_quoted(value)}" for name, value in parts.items() if value)
+
+
+def _quoted(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" if not value.isalnum() else value
+
+
+def _trino(kind: str) -> str:
+    """Types that Trino lacks are shown as text."""
+    try:
+        return duckdb_to_trino(kind).replace("timestamp(6)", "timestamp(3)")
+    except ClientError:
+        return "varchar"
+
+
+def _errors() -> type[Exception]:
+    import duckdb
+
+    error: type[Exception] = duckdb.Error
+    return error
+
+
+def _without_secrets(text: str, found: dict[str, str]) -> str:
+    password = unquote(urlsplit(found["url"]).password or "") if found["kind"] != "sqlite" else ""
+    return text.replace(password, "***") if password else text

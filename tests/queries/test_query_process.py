@@ -1,0 +1,219 @@
+"""Queries in processes of their own: what they may use, how they end, what is left of them."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+from lake_house import Lake
+
+from clary.clock import Clock
+from clary.config import Settings
+from clary.errors import ServiceError
+from clary.queries import Desk, Queries, QuerySpec, Target
+from clary.sandbox import WarmParent, is_running, start_time
+
+ENDLESS = "select count(*) from range(1000000000000) a(i) where i % 7 = 3"
+
+
+class Object:
+    def __init__(self, key, size):
+        self.key, self.size = key, size
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    warm = WarmParent(["clary.queries.process", "clary.queries.worker"], tmp_path_factory.mktemp("warm"))
+    warm.start()
+    yield warm
+    warm.close()
+
+
+class Room:
+    """A room of queries over a lake; outcomes by the ids of the queries."""
+
+    def __init__(self, folder, warm, **settings):
+        self.lake = Lake(folder)
+        self.folder = folder / "queries"
+        self.settings = Settings(data_dir=folder, **settings)
+        self.warm = warm
+        self.outcomes = {}
+        self.begun = []
+        self.changed = threading.Condition()
+        self.queries = Queries(self.settings, Clock(), self.desk(), warm, self.folder)
+
+    def desk(self):
+        lake = self.lake
+
+        def fetch(bucket, key, target):
+            if (bucket, key) not in lake.objects:
+                raise ServiceError("The specified key does not exist.", code="NoSuchKey", status=404)
+            target.write_bytes(lake.objects[bucket, key])
+            target.chmod(0o444)
+
+        return Desk(
+            table=lambda scope, catalog, database, name: lake.table(catalog, database, name),
+            partitions=lambda scope, database, name: lake.partitions(database, name),
+            list_objects=lambda bucket, prefix: [Object(*item) for item in lake.list_objects(bucket, prefix)],
+            fetch_object=fetch,
+            invoke=lambda scope, function, payload: lake.invoke(function, payload.decode()).encode(),
+            federated=lambda scope, catalog: lake.federated(catalog),
+        )
+
+    def start(self, name, query, **fields):
+        spec = QuerySpec(id=name, scope=("0" * 12, "us-east-1"), query=query, database="db", **fields)
+
+        def ended(outcome):
+            with self.changed:
+                self.outcomes[name] = outcome
+                self.changed.notify_all()
+
+        def began():
+            with self.changed:
+                self.begun.append(name)
+                self.changed.notify_all()
+
+        self.queries.start(spec, ended, began)
+
+    def wait_for(self, condition, seconds=60):
+        with self.changed:
+            assert self.changed.wait_for(condition, seconds)
+
+    def outcome(self, name):
+        self.wait_for(lambda: name in self.outcomes)
+        return self.outcomes[name]
+
+    def run(self, query, **fields):
+        name = f"query-{len(self.outcomes)}"
+        self.start(name, query, **fields)
+        return self.outcome(name)
+
+    def pid(self, name):
+        """Of a running query's process."""
+        note = self.folder / name / "process.json"
+        while not note.exists():
+            assert name not in self.outcomes
+        return int(note.read_text().partition('"pid":')[2].partition(",")[0])
+
+
+@pytest.fixture
+def room(tmp_path, warm):
+    room = Room(tmp_path, warm)
+    yield room
+    room.queries.close()
+
+
+def test_a_query_reads_what_the_server_stages_and_leaves_its_result(room):
+    room.lake.add_table("t", "a int", "text")
+    for number in range(1000):
+        room.lake.put(f"t/{number}", f"{number}\n".encode())
+    outcome = room.run("select sum(a) as s from t")
+    assert outcome.ok, outcome.message
+    assert Path(outcome.result).read_text() == '"s"\n"499500"\n'
+    assert outcome.scanned_bytes == sum(map(len, room.lake.objects.values()))
+    assert outcome.tables == [("awsdatacatalog", "db", "t")]
+    assert not (room.folder / "query-0" / "staged").exists()
+    room.queries.discard("query-0")
+    assert list(room.folder.iterdir()) == []
+
+
+def test_files_to_commit_are_named_as_the_host_sees_them(room):
+    target = Target(kind="create_table", format="JSON", partitioned_by=["p"])
+    outcome = room.run("select i as a, i % 2 as p from range(4) r(i)", target=target)
+    assert outcome.ok, outcome.message
+    assert {item.partition[0] for item in outcome.written} == {"0", "1"}
+    for item in outcome.written:
+        assert Path(item.path).stat().st_size == item.bytes
+        assert item.name.startswith(f"p={item.partition[0]}/")
+
+
+def test_a_query_sees_no_file_but_its_own(room):
+    (room.folder.parent / "secret.csv").write_text("secret")
+    for path in (room.folder.parent / "secret.csv", Path("/etc/passwd"), Path("/proc/self/environ")):
+        outcome = room.run(f"select * from read_text('{path}')")
+        assert not outcome.ok
+        assert "secret" not in outcome.message or "secret.csv" in outcome.message
+
+
+def test_what_the_server_refuses_is_told(room):
+    room.lake.add_table("t", "a int", "text")
+    room.lake.put("t/1", b"1\n")
+    room.lake.list_objects = lambda bucket, prefix: [("t/gone", 5)]
+    outcome = room.run("select a from t")
+    assert (outcome.error_kind, outcome.message) == (
+        "USER", "HIVE_CANNOT_OPEN_SPLIT: Error opening Hive split: The specified key does not exist."
+    )  # fmt: skip
+
+
+def test_a_running_query_is_cancelled(room):
+    room.start("q", ENDLESS)
+    pid = room.pid("q")
+    started = start_time(pid)
+    assert room.queries.cancel("q")
+    assert room.outcome("q").error_kind == "CANCELLED"
+    assert not is_running(pid, started)
+    assert not room.queries.cancel("q")
+
+
+def test_a_query_that_runs_too_long_is_ended(room):
+    outcome = room.run(ENDLESS, seconds=0.5)
+    assert outcome.error_kind == "USER"
+    assert outcome.message.startswith("Query timeout")
+
+
+def test_a_query_that_eats_memory_spills_or_fails_alone(room):
+    outcome = room.run(
+        "select count(distinct i), max(s) from (select i, repeat('x', 50) || i as s from range(3000000) r(i))",
+        memory_bytes=200 << 20,
+    )
+    assert outcome.ok, outcome.message
+    outcome = room.run("select list(repeat('x', 1000) || i) as l from range(2000000) r(i)", memory_bytes=200 << 20)
+    assert outcome.error_kind == "USER"
+    assert outcome.message == "EXCEEDED_LOCAL_MEMORY_LIMIT: Query exhausted resources at this scale factor"
+
+
+def test_a_query_whose_process_is_killed_fails_and_leaves_none(room):
+    room.start("q", ENDLESS)
+    os.kill(room.pid("q"), signal.SIGKILL)
+    outcome = room.outcome("q")
+    assert outcome.error_kind == "SYSTEM"
+    assert outcome.message.startswith("GENERIC_INTERNAL_ERROR")
+    assert room.run("select 1").ok
+
+
+def test_queries_wait_for_their_turn_and_can_be_cancelled_meanwhile(tmp_path, warm):
+    room = Room(tmp_path, warm, query_slots=1)
+    room.start("first", ENDLESS)
+    room.wait_for(lambda: room.begun == ["first"])
+    room.start("second", "select 1")
+    room.start("third", "select 1")
+    assert room.queries.counts() == (1, 2)
+    assert room.queries.cancel("third")
+    assert room.outcome("third").error_kind == "CANCELLED"
+    assert room.queries.cancel("first")
+    assert room.outcome("second").ok
+    assert room.begun == ["first", "second"]
+    room.queries.close()
+
+
+def test_closing_ends_all_and_tells_each(room):
+    for name in "abcdef":
+        room.start(name, ENDLESS)
+    room.wait_for(lambda: room.begun)
+    room.queries.close()
+    assert {outcome.error_kind for outcome in room.outcomes.values()} == {"CANCELLED"}
+    assert len(room.outcomes) == 6
+
+
+def test_what_a_killed_server_left_is_ended_and_removed_but_for_what_is_kept(room):
+    room.start("q", ENDLESS)
+    pid = room.pid("q")
+    started = start_time(pid)
+    assert room.run("select 1").ok
+    later = Queries(room.settings, Clock(), room.desk(), room.warm, room.folder)
+    later.recover(keep=["query-0"])
+    assert room.outcome("q").error_kind == "SYSTEM"
+    assert not is_running(pid, started)
+    assert [folder.name for folder in room.folder.iterdir()] == ["query-0"]
+    later.close()
