@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 
 from clary.errors import ServiceError
+from clary.services.s3 import object_lock
 from clary.services.s3.errors import InvalidArgument, NotImplementedHere
 from clary.services.s3.grants import refuse_bucket_grants
 from clary.services.s3.ownership import bucket_check, owner_of, require_bucket
@@ -75,9 +76,11 @@ def create_bucket(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     if not is_legal_name(name):
         raise InvalidBucketName("The specified bucket is not valid.", fields={"BucketName": name})
     region = _region(call.region, configuration.get("LocationConstraint"))
-    settings = {"Tags": bucket_tags(configuration["Tags"])} if configuration.get("Tags") else {}
+    settings: dict[str, Any] = {"Tags": bucket_tags(configuration["Tags"])} if configuration.get("Tags") else {}
+    locked = bool(request.get("ObjectLockEnabledForBucket"))
+    settings |= {object_lock.SETTING: object_lock.ENABLED} if locked else {}
     try:
-        call.rooms.objects.buckets.create(name, call.identity.account, region, settings)
+        call.rooms.objects.buckets.create(name, call.identity.account, region, settings, versioned=locked)
     except BucketExists as error:
         _answer_taken(call, region, error.bucket)
     return {"Location": f"/{name}", "BucketArn": f"arn:aws:s3:::{name}"}
@@ -145,8 +148,6 @@ def is_legal_name(name: str) -> bool:
 
 def _refuse_extras(request: dict[str, Any], configuration: dict[str, Any]) -> None:
     refuse_bucket_grants(request)
-    if request.get("ObjectLockEnabledForBucket"):
-        raise NotImplementedHere("object lock (x-amz-bucket-object-lock-enabled)")
     if request.get("ObjectOwnership", "BucketOwnerEnforced") != "BucketOwnerEnforced":
         raise NotImplementedHere(f"access control lists (x-amz-object-ownership: {request['ObjectOwnership']})")
     if request.get("BucketNamespace", "global") != "global":

@@ -11,8 +11,9 @@ from clary.services.s3.errors import InvalidArgument, InvalidRequest, NoSuchUplo
 from clary.services.s3.event import announcing, asked_by
 from clary.services.s3.grants import refuse_grants
 from clary.services.s3.multipart import part_algorithm, require_upload
+from clary.services.s3.object_lock import lock_headers, lock_written
 from clary.services.s3.ownership import asked_version, own_bucket, own_object
-from clary.services.s3.properties import check_key, headers_of, placement_of, quoted, refuse_locks
+from clary.services.s3.properties import check_key, headers_of, placement_of, quoted
 from clary.services.s3.ranges import check_part_number, copy_span
 from clary.services.s3.receive import MAX_BYTES
 from clary.services.s3.tagging import header_tags
@@ -30,6 +31,8 @@ _OWN_TO_A_WRITE = (
     "ServerSideEncryption",
     "SSEKMSKeyId",
     "BucketKeyEnabled",
+    "Retention",
+    "LegalHold",
     checksums.DECLARED,
 )
 
@@ -40,7 +43,6 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     check_key(request["Key"])
     refuse_grants(request)
     refuse_customer_keys(request)
-    refuse_locks(request)
     _check_directives(request)
     with _open_source(call, request) as source:
         if source.object.size > MAX_BYTES:
@@ -48,14 +50,16 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
                 f"The specified copy source is larger than the maximum allowable size for a copy source: {MAX_BYTES}"
             )
             raise InvalidRequest(message)
-        details = _details(call, request, source.object)
+        details = _details(call, request, source.object) | lock_headers(call, request)
         content, details["Checksum"] = _copy(call, request, source)
     versioned = False
 
     def check(found: Found) -> None:
         nonlocal versioned
-        versioned = bool(own_bucket(call, request, found.bucket).versioning)
+        bucket = own_bucket(call, request, found.bucket)
+        versioned = bool(bucket.versioning)
         check_write(request, found.object)
+        lock_written(bucket, details, call.rooms.clock.now())
 
     try:
         created = announcing(call.rooms, asked_by(call), "ObjectCreated:Copy")

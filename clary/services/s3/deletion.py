@@ -7,6 +7,7 @@ from clary.errors import ServiceError
 from clary.services.s3.conditions import check_delete, same_etag
 from clary.services.s3.errors import MalformedXML
 from clary.services.s3.event import announcing, asked_by
+from clary.services.s3.object_lock import ObjectIsLocked, is_locked
 from clary.services.s3.ownership import asked_version, check_version_id, own_bucket, require_bucket
 from clary.services.s3.properties import check_key
 from clary.store.deletion import Removed, Target
@@ -24,6 +25,7 @@ def delete_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     def choose(bucket: Bucket | None, found: dict[Target, Object]) -> Collection[Target]:
         own_bucket(call, request, bucket)
         check_delete(request, found.get(target))
+        _check_lock(call, request, target, found.get(target))
         return [target]
 
     removed = announcing(call.rooms, asked_by(call), "ObjectRemoved")
@@ -46,7 +48,7 @@ def delete_objects(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         own_bucket(call, request, bucket)
         for item in wanted:
             target = _target(item)
-            if problem := _problem(item, found.get(target)):
+            if problem := _problem(call, request, item, found.get(target)):
                 errors.append({"Key": target.key, "VersionId": target.version or None, **problem})
             else:
                 accepted[target] = None
@@ -75,12 +77,20 @@ def _marker_of(done: Removed | None, member: str) -> dict[str, Any]:
     return {"DeleteMarker": True, member: marker.version} if marker and marker.is_marker else {}
 
 
-def _problem(item: dict[str, Any], found: Object | None) -> dict[str, str] | None:
+def _check_lock(call: Call, request: dict[str, Any], target: Target, found: Object | None) -> None:
+    """Raise where a version is to go that is retained or held; a delete marker may always be put."""
+    bypass = bool(request.get("BypassGovernanceRetention"))
+    if target.version and found is not None and is_locked(found, call.rooms.clock.now(), bypass=bypass):
+        raise ObjectIsLocked
+
+
+def _problem(call: Call, request: dict[str, Any], item: dict[str, Any], found: Object | None) -> dict[str, str] | None:
     """Why this one is not deleted."""
     try:
         check_key(item["Key"])
         if "VersionId" in item:
             check_version_id(item["VersionId"])
+        _check_lock(call, request, _target(item), found)
     except ServiceError as error:
         if error.code == "InvalidArgument":
             return {"Code": "NoSuchVersion", "Message": "The specified version does not exist."}

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from clary.errors import ServiceError
 from clary.services.s3 import checksums
 from clary.services.s3.errors import NoSuchBucket, NoSuchKey
 from clary.services.s3.event import announcing, by_the_server
+from clary.services.s3.object_lock import lock_written
 from clary.services.s3.properties import DEFAULT_TYPE, check_key
 from clary.store.deletion import Target
 from clary.store.object_rows import Found
@@ -94,9 +95,10 @@ def _put(rooms: Rooms, bucket: str, key: str, blocks: Iterable[bytes], content_t
     def check(found: Found) -> None:
         if found.bucket is None:
             raise NoSuchBucket(bucket)
+        lock_written(found.bucket, details, rooms.clock.now())
 
     running = Checksum(checksums.DEFAULT)
-    details = {"ContentType": content_type, "Metadata": {}}
+    details: dict[str, Any] = {"ContentType": content_type, "Metadata": {}}
     with rooms.objects.incoming([running]) as incoming:
         for block in blocks:
             incoming.write([block])

@@ -12,13 +12,14 @@ from clary.services.s3.conditions import check_write, same_etag
 from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
 from clary.services.s3.errors import InvalidRequest, MalformedXML, NoSuchUpload
 from clary.services.s3.event import announcing, asked_by
-from clary.services.s3.ownership import bucket_check, own_bucket, require_bucket
+from clary.services.s3.object_lock import lock_written
+from clary.services.s3.ownership import own_bucket, require_bucket
 from clary.services.s3.properties import details_of, quoted
 from clary.services.s3.ranges import check_part_number
 from clary.services.s3.receive import BodyChecksum, check_length, receive
 from clary.services.s3.versioning import written_version
 from clary.store.incoming import Incoming
-from clary.store.object_rows import Found, Object, Part
+from clary.store.object_rows import Bucket, Found, Object, Part
 from clary.store.uploads import Completion, NoUpload, Upload
 from clary.wire import Call, operation
 
@@ -52,7 +53,11 @@ def create_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, An
     details = details_of(call, request)
     declared = checksums.declared_checksum(request)
     details[checksums.DECLARED] = declared
-    upload = call.rooms.objects.uploads.create(request["Bucket"], request["Key"], details, bucket_check(call, request))
+
+    def check(bucket: Bucket | None) -> None:
+        lock_written(own_bucket(call, request, bucket), dict(details), call.rooms.clock.now())
+
+    upload = call.rooms.objects.uploads.create(request["Bucket"], request["Key"], details, check)
     answer = {"Bucket": upload.bucket, "Key": upload.key, "UploadId": upload.id, **encryption_answer(details)}
     if declared.named:
         answer |= {"ChecksumAlgorithm": declared.algorithm.upper(), "ChecksumType": declared.kind}
@@ -83,10 +88,12 @@ def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, 
         raise MalformedXML
 
     def choose(upload: Upload, found: Found, uploaded: list[Part]) -> Completion:
-        own_bucket(call, request, found.bucket)
+        bucket = own_bucket(call, request, found.bucket)
         check_place(upload, request)
         check_write(request, found.object)
-        return _completion(upload, request, wanted, uploaded)
+        completion = _completion(upload, request, wanted, uploaded)
+        lock_written(bucket, completion.details, call.rooms.clock.now())
+        return completion
 
     created = announcing(call.rooms, asked_by(call), "ObjectCreated:CompleteMultipartUpload")
     try:

@@ -9,6 +9,7 @@ from clary.services.s3.conditions import check_read, check_write
 from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
 from clary.services.s3.errors import NotImplementedHere
 from clary.services.s3.event import announcing, asked_by
+from clary.services.s3.object_lock import lock_written
 from clary.services.s3.ownership import asked_version, own_bucket, own_object, require_bucket
 from clary.services.s3.properties import answer_of, details_of, quoted
 from clary.services.s3.ranges import Span, header_span, part_span
@@ -69,7 +70,7 @@ def _store(
     """Write the end of the body and commit; in a thread, the only hop of a small PUT."""
 
     def check(found: Found) -> None:
-        own_bucket(call, request, found.bucket)
+        lock_written(own_bucket(call, request, found.bucket), details, call.rooms.clock.now())
         check_write(request, found.object)
 
     with incoming:

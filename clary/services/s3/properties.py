@@ -8,8 +8,9 @@ from typing import Any
 
 from clary.errors import ServiceError
 from clary.services.s3.encryption import encryption_of
-from clary.services.s3.errors import InvalidArgument, InvalidRequest, NotImplementedHere
+from clary.services.s3.errors import InvalidArgument, NotImplementedHere
 from clary.services.s3.grants import refuse_grants
+from clary.services.s3.object_lock import lock_headers, lock_members
 from clary.services.s3.tagging import header_tags
 from clary.store.object_rows import Object
 from clary.wire import Call
@@ -63,8 +64,7 @@ def details_of(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """What the request's headers say of the object to be; raises where they ask for what Clary doesn't do."""
     check_key(request["Key"])
     refuse_grants(request)
-    refuse_locks(request)
-    details: dict[str, Any] = {**headers_of(call, request), **placement_of(request)}
+    details: dict[str, Any] = {**headers_of(call, request), **placement_of(request), **lock_headers(call, request)}
     if tags := header_tags(request.get("Tagging", "")):
         details["Tags"] = tags
     return details
@@ -112,6 +112,7 @@ def answer_of(found: Object) -> dict[str, Any]:
     answer["LastModified"] = found.modified
     answer["AcceptRanges"] = "bytes"
     answer["StorageClass"] = details.get("StorageClass")
+    answer.update(lock_members(found))
     if details.get("Tags"):
         answer["TagCount"] = len(details["Tags"])
     return answer
@@ -132,9 +133,3 @@ def check_key(key: str) -> None:
     size = len(key.encode())
     if size > _KEY_BYTES:
         raise KeyTooLong("Your key is too long", fields={"Size": str(size), "MaxSizeAllowed": str(_KEY_BYTES)})
-
-
-def refuse_locks(request: dict[str, Any]) -> None:
-    """Refuse to lock an object, in AWS's words for a bucket without object lock, which every bucket is."""
-    if any(name.startswith("ObjectLock") and request[name] not in ("OFF", False) for name in request):
-        raise InvalidRequest("Bucket is missing Object Lock Configuration")

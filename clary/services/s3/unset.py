@@ -7,8 +7,8 @@ but a write that only says what is so anyway is accepted.
 from typing import Any
 
 from clary.errors import ServiceError
-from clary.services.s3.errors import InvalidRequest, NotImplementedHere
-from clary.services.s3.ownership import own_bucket, require_bucket, require_object
+from clary.services.s3.errors import NotImplementedHere
+from clary.services.s3.ownership import own_bucket, require_bucket
 from clary.store.object_rows import Bucket
 from clary.wire import Call, operation
 
@@ -221,30 +221,6 @@ def get_bucket_replication(call: Call, request: dict[str, Any]) -> dict[str, Any
 def delete_bucket_replication(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """There is none to delete."""
     return _nothing(call, request)
-
-
-@operation
-def get_object_lock_configuration(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """None."""
-    message = "Object Lock configuration does not exist for this bucket"
-    raise _not_set(call, request, "ObjectLockConfigurationNotFoundError", message)
-
-
-@operation
-def get_object_retention(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """No bucket has object lock."""
-    return _no_lock(call, request)
-
-
-@operation
-def get_object_legal_hold(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """No bucket has object lock."""
-    return _no_lock(call, request)
-
-
-def _no_lock(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    require_object(call, request)
-    raise InvalidRequest("Bucket is missing Object Lock Configuration")
 
 
 @operation

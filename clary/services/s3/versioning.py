@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clary.errors import ServiceError
 from clary.services.s3.errors import NotImplementedHere
+from clary.services.s3.object_lock import SETTING, InvalidBucketState
 from clary.services.s3.ownership import own_bucket, require_bucket
 from clary.store.object_rows import NULL
 from clary.wire import Call, operation
@@ -38,7 +39,13 @@ def put_bucket_versioning(call: Call, request: dict[str, Any]) -> dict[str, Any]
         raise NotImplementedHere("deletion by multi-factor authentication (MFADelete)")
 
     def change(bucket: Bucket) -> None:
-        own_bucket(call, request, bucket).versioning = asked["Status"]
+        own_bucket(call, request, bucket)
+        if asked["Status"] != "Enabled" and SETTING in bucket.settings:
+            message = (
+                "An Object Lock configuration is present on this bucket, so the versioning state cannot be changed."
+            )
+            raise InvalidBucketState(message)
+        bucket.versioning = asked["Status"]
 
     own_bucket(call, request, call.rooms.objects.buckets.change(request["Bucket"], change))
     return {}

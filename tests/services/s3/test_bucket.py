@@ -120,7 +120,6 @@ def test_only_an_empty_bucket_is_deleted(s3, bucket, refused):
     [
         ("InvalidBucketAclWithObjectOwnership", {"ACL": "public-read"}),
         ("InvalidBucketAclWithObjectOwnership", {"GrantRead": "id=abc"}),
-        ("NotImplemented", {"ObjectLockEnabledForBucket": True}),
         ("NotImplemented", {"ObjectOwnership": "ObjectWriter"}),
     ],
 )

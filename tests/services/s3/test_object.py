@@ -170,7 +170,7 @@ def test_deleting_objects_needs_between_one_and_a_thousand(s3, bucket, refused):
     [
         ("AccessControlListNotSupported", {"ACL": "public-read"}),
         ("AccessControlListNotSupported", {"GrantRead": "id=abc"}),
-        ("InvalidRequest", {"ObjectLockMode": "GOVERNANCE"}),
+        ("InvalidArgument", {"ObjectLockMode": "GOVERNANCE"}),
         ("NotImplemented", {"SSECustomerAlgorithm": "AES256", "SSECustomerKey": "x" * 32}),
         ("NotImplemented", {"ServerSideEncryption": "aws:kms:dsse"}),
         ("InvalidArgument", {"SSEKMSKeyId": "key"}),
