@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from clary.sql.contract import Catalog, Column, ExternalFunction, Relation, TableUse, Translation
 from clary.sql.errors import SqlError
+from clary.sql.prepare import prepare
+from clary.sql.run_time import run_time_error
+from clary.sql.translate import translate
 from clary.sql.types import duckdb_to_trino, hive_to_trino, trino_to_duckdb, trino_to_hive
 
 __all__ = [
@@ -16,6 +19,9 @@ __all__ = [
     "Translation",
     "duckdb_to_trino",
     "hive_to_trino",
+    "prepare",
+    "run_time_error",
+    "translate",
     "trino_to_duckdb",
     "trino_to_hive",
 ]
