@@ -6,11 +6,21 @@ from typing import Any
 from clary.jobs.host import Scope
 from clary.services.glue.classifier_record import find_classifier
 from clary.services.glue.crawler_errors import CrawlerRunningException
-from clary.services.glue.crawler_record import CRAWLER, READY, key_of, not_found, require_crawler, show
+from clary.services.glue.crawler_record import (
+    CRAWL,
+    CRAWLER,
+    READY,
+    key_of,
+    not_found,
+    require_crawler,
+    show,
+    tags_of,
+)
 from clary.services.glue.crawler_request import check_crawler
 from clary.services.glue.crawler_schedule import set_schedule, watch
 from clary.services.glue.errors import AlreadyExistsException, InvalidInputException
 from clary.services.glue.request import page_of, scope_of
+from clary.services.glue.tags import TAGGED, drop_tags, set_tags
 from clary.store.records import Query, Record, RecordExists
 from clary.wire import Call, Rooms, operation
 
@@ -27,7 +37,6 @@ def create_crawler(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         **check_crawler(request),
         "Version": 1,
         "LastUpdated": now,
-        "Tags": request.get("Tags", {}),
         "CatalogId": call.account,
     }
     _check_classifiers(call.rooms, scope, body["Classifiers"])
@@ -36,6 +45,8 @@ def create_crawler(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         call.rooms.records.create(key_of(scope, request["Name"]), body, status=READY)
     except RecordExists:
         raise AlreadyExistsException(f"Crawler with name {request['Name']} already exists") from None
+    with call.rooms.catalog.write() as tree:
+        set_tags(tree, scope, "crawler", request["Name"], request.get("Tags") or {})
     watch(call.rooms)
     return {}
 
@@ -67,14 +78,17 @@ def update_crawler(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 @operation
 def delete_crawler(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Remove a crawler; the tables that it made stay."""
-    name = request["Name"]
+    scope, name = scope_of(call, request), request["Name"]
 
     def check(record: Record) -> None:
         if record.status != READY:
             raise CrawlerRunningException(f"Crawler with name {name} has already started")
 
-    if call.rooms.records.delete(key_of(scope_of(call, request), name), check) is None:
+    if call.rooms.records.delete(key_of(scope, name), check) is None:
         raise not_found(name)
+    call.rooms.records.delete_below(CRAWL, *scope, f"{name}\n")
+    with call.rooms.catalog.write() as tree:
+        drop_tags(tree, scope, "crawler", name)
     return {}
 
 
@@ -102,7 +116,7 @@ def list_crawlers(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     rows = (
         (record.key.name, record.key.name)
         for record in every_crawler(call.rooms, _scope(call))
-        if wanted <= record.body["Tags"].items()
+        if not wanted or wanted <= tags_of(call.rooms, _scope(call), record.key.name).items()
     )
     found, token = page_of(call, request, lambda after: _after(rows, after), _MOST)
     return {"CrawlerNames": found, "NextToken": token}
@@ -148,3 +162,10 @@ def _check_classifiers(rooms: Rooms, scope: Scope, names: Iterable[str]) -> None
 def _check_same_targets(old: dict[str, Any], new: dict[str, Any]) -> None:
     if old.get("S3Targets") != new.get("S3Targets", []):
         raise InvalidInputException("S3Targets can't be changed while RecrawlBehavior is CRAWL_NEW_FOLDERS_ONLY.")
+
+
+def _exists(rooms: Rooms, scope: Scope, name: str) -> bool:
+    return rooms.records.get(key_of(scope, name)) is not None
+
+
+TAGGED["crawler"] = _exists

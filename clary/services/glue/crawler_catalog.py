@@ -7,7 +7,8 @@ partitions, and the next one does the rest.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from clary.services.glue.crawler_table import (
     FUNDAMENTAL,
     UPDATED_BY,
     Author,
+    common_parameters,
     describe_partition,
     describe_table,
     inherit,
@@ -34,13 +36,15 @@ from clary.services.glue.errors import (
     ConcurrentModificationException,
     EntityNotFoundException,
 )
-from clary.services.glue.tables import update_table
+from clary.services.glue.indexes import add_indexes, get_indexes
+from clary.services.glue.tables import require_table
 from clary.tables.infer_crawls import Crawl
 from clary.tables.infer_tables import Leaf, Table
 from clary.wire import Rooms
 
 _BATCH = 500
 _TRIES = 10
+_INDEX = "crawler_partition_index"
 _FROM_CATALOG = frozenset(
     "DatabaseName CreateTime UpdateTime VersionId CreatedBy CatalogId IsRegisteredWithLakeFormation "
     "IsMultiDialectView".split()
@@ -72,68 +76,97 @@ class Writer:
     crawl: Crawl
 
     def write(self, place: Place, table: Table, name: str = "") -> str:
-        """Make the catalog say what was found of a table; `name` is of one that is there. The answer is its name."""
+        """Make the catalog say what was found of files; `name` is of a table that is there. The answer is its name."""
+        location = f"s3://{place.bucket}/{table.folder}"
+        own = name or name_table(self.prefix, place, table.folder)
+
+        def store(existing: dict[str, Any] | None, chosen: str) -> None:
+            kept = self._store_files(place, table, chosen, existing)
+            if kept is not None and table.keys:
+                self._index(kept)
+                self._write_partitions(place, table, kept)
+
+        return self._settle(own, location, store)
+
+    def write_source(self, found: dict[str, Any]) -> str:
+        """The same for a table of a relational database, as its TableInput."""
+        found["Parameters"] = found["StorageDescriptor"]["Parameters"] = {
+            **common_parameters(self.author),
+            **found["Parameters"],
+        }
+
+        def store(existing: dict[str, Any] | None, chosen: str) -> None:
+            self._store({**found, "Name": chosen}, existing)
+
+        return self._settle(found["Name"], found["StorageDescriptor"]["Location"], store)
+
+    def _settle(self, own: str, location: str, store: Callable[[dict[str, Any] | None, str], None]) -> str:
+        """Store a table under its own name, or one with a hash where a table of another location has that."""
         for _ in range(_TRIES):
             self.crawl.check()
-            existing, chosen = self._find(place, table, name)
-            try:
-                kept = self._write_table(place, table, chosen, existing)
-            except (AlreadyExistsException, ConcurrentModificationException):
-                continue  # another crawler was quicker: look again
-            if kept is not None and table.keys:
-                self._write_partitions(place, table, kept)
-            return chosen
-        raise ConcurrentModificationException(f"Table {chosen} is changed by others all the time.")
-
-    def _find(self, place: Place, table: Table, name: str) -> tuple[dict[str, Any] | None, str]:
-        """The table that there is of this place, and what it is, or will be, called."""
-        if name:
-            return inside.get_table(self.rooms, self.scope, self.database, name), name
-        location = f"s3://{place.bucket}/{table.folder}"
-        chosen = name_table(self.prefix, place, table.folder)
-        existing = self._get(chosen)
-        if existing is not None and not _lies_at(existing, location):
-            chosen = with_hash(chosen, location)
-            existing = self._get(chosen)
-        return existing, chosen
+            chosen, existing = own, self._get(own)
+            if existing is not None and not _lies_at(existing, location):
+                chosen = with_hash(own, location)
+                existing = self._get(chosen)
+            with suppress(AlreadyExistsException, ConcurrentModificationException):
+                store(existing, chosen)
+                return chosen
+        raise ConcurrentModificationException(f"Table {own} is changed by others all the time.")
 
     def _get(self, name: str) -> dict[str, Any] | None:
-        try:
+        with suppress(EntityNotFoundException):
             return inside.get_table(self.rooms, self.scope, self.database, name)
-        except EntityNotFoundException:
-            return None
+        return None
 
-    def _write_table(
+    def _store_files(
         self, place: Place, table: Table, name: str, existing: dict[str, Any] | None
     ) -> dict[str, Any] | None:
         """The table as it stands in the catalog then; None where it can't take partitions of what was found."""
         keys = [{"Name": key, "Type": "string"} for key in table.keys]
         old_keys = (existing or {}).get("PartitionKeys") or []
-        if existing and len(old_keys) == len(keys):
+        if len(old_keys) == len(keys):
             keys = old_keys  # they may have been given better names
         found = describe_table(self.author, place, table, name, keys)
+        if existing is not None:
+            found["StorageDescriptor"]["Location"] = existing["StorageDescriptor"]["Location"]
+            if self.configuration.merge_columns:
+                if clash := _clash(existing, found):
+                    self._deprecate(existing, self._cannot_merge(name, *clash))
+                    return None
+                found = keep_columns(found, existing)
+            if (self.update or self.configuration.merge_columns) and len(old_keys) != len(found["PartitionKeys"]):
+                self._drop_partitions(name)
+        stored = self._store(found, existing, merged=self.configuration.merge_columns)
+        return stored if len(stored["PartitionKeys"]) == len(keys) else None
+
+    def _store(self, found: dict[str, Any], existing: dict[str, Any] | None, *, merged: bool = False) -> dict[str, Any]:
+        """Create the table, or update it if the policy lets it; as it stands in the catalog then."""
+        name = found["Name"]
         if existing is None:
             created = inside.create_table(self.rooms, self.scope, self.database, found)
             self.changes.tables["ADD"].append(name)
             self.log.info(f"Created table {name} in database {self.database}")
             return created
-        found["StorageDescriptor"]["Location"] = existing["StorageDescriptor"]["Location"]
-        if self.configuration.merge_columns:
-            if clash := _clash(existing, found):
-                self._deprecate(existing, self._cannot_merge(name, *clash))
-                return None
-            found = keep_columns(found, existing)
         if same(existing, found):
             return existing
-        if not self.update and not self.configuration.merge_columns:
+        if not (self.update or merged):
             self.log.info(f"Table {name} in database {self.database} differs from what was found; it is left as it is")
-            return existing if len(old_keys) == len(keys) else None
-        if len(old_keys) != len(found["PartitionKeys"]):
-            self._drop_partitions(name)
-        update_table(self.rooms, self.scope, self.database, found, version=existing["VersionId"])
+            return existing
+        version = existing["VersionId"]
+        updated = inside.update_table(self.rooms, self.scope, self.database, found, version=version)
         self.changes.tables["UPDATE"].append(name)
         self.log.info(f"Updated table {name} in database {self.database}")
-        return inside.get_table(self.rooms, self.scope, self.database, name)
+        return updated
+
+    def _index(self, table: dict[str, Any]) -> None:
+        """The partition index over all keys, where it is asked for and there is none."""
+        if not self.configuration.index:
+            return
+        with self.rooms.catalog.write() as tree:
+            node = require_table(tree, self.scope, self.database, table["Name"])
+            if not get_indexes(tree, node):
+                keys = [key["Name"] for key in table["PartitionKeys"]]
+                add_indexes(tree, node, [{"IndexName": _INDEX, "Keys": keys}])
 
     def _cannot_merge(self, name: str, parameter: str, old: str, new: str) -> str:
         return (
@@ -200,18 +233,15 @@ class Writer:
             inside.delete_partitions(self.rooms, self.scope, self.database, table, batch)
             self.changes.partitions["DELETE"] += len(batch)
 
-    def own_tables(self, places: Iterable[Place]) -> Iterator[dict[str, Any]]:
-        """The tables that this crawler wrote last and that lie in one of the places."""
-        urls = tuple(place.url for place in places)
+    def own_tables(self) -> Iterator[dict[str, Any]]:
+        """The tables that this crawler wrote last."""
         for table in inside.get_tables(self.rooms, self.scope, self.database):
             if (table.get("Parameters") or {}).get(UPDATED_BY) == self.author.crawler:
-                location = (table.get("StorageDescriptor") or {}).get("Location", "")
-                if location.startswith(urls) or f"{location}/" in urls:
-                    yield table
+                yield table
 
-    def remove_tables(self, places: Sequence[Place], written: set[str]) -> None:
-        """What becomes of the crawler's tables whose files are gone."""
-        for table in list(self.own_tables(places)):
+    def remove_tables(self, looked_at: Callable[[dict[str, Any]], bool], written: set[str]) -> None:
+        """What becomes of the crawler's tables, among those that were looked at, whose files or sources are gone."""
+        for table in list(filter(looked_at, self.own_tables())):
             name = table["Name"]
             if name in written:
                 continue

@@ -3,6 +3,7 @@
 from typing import Any
 
 from clary.jobs.host import Scope
+from clary.services.glue import tags
 from clary.services.glue.errors import EntityNotFoundException
 from clary.store.records import Key, Record
 from clary.wire import Rooms
@@ -43,6 +44,13 @@ def require_crawler(rooms: Rooms, scope: Scope, name: str) -> Record:
     if record is None:
         raise not_found(name)
     return record
+
+
+def tags_of(rooms: Rooms, scope: Scope, name: str) -> dict[str, str]:
+    """The tags of a crawler."""
+    with rooms.catalog.read() as tree:
+        node = tree.get(tree.root(*scope), tags.KIND, f"crawler/{name}")
+    return dict(node.body) if node else {}
 
 
 def not_found(name: str) -> EntityNotFoundException:

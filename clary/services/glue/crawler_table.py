@@ -161,13 +161,20 @@ def _core(found: dict[str, Any]) -> tuple[Any, ...]:
     return storage, parameters, found.get("PartitionKeys") or []
 
 
-def _parameters(author: Author, place: Place, schema: Schema, files: Sequence[File]) -> dict[str, str]:
-    size, records = sum(file.size for file in files), sum(file.records for file in files)
-    parameters = {
+def common_parameters(author: Author) -> dict[str, str]:
+    """The parameters of each table and partition that a crawl writes."""
+    return {
         "CrawlerSchemaDeserializerVersion": "1.0",
         "CrawlerSchemaSerializerVersion": "1.0",
         UPDATED_BY: author.crawler,
         RUN: author.crawl_id,
+    }
+
+
+def _parameters(author: Author, place: Place, schema: Schema, files: Sequence[File]) -> dict[str, str]:
+    size, records = sum(file.size for file in files), sum(file.records for file in files)
+    parameters = {
+        **common_parameters(author),
         "averageRecordSize": str(size // records if records else 0),
         "classification": schema.classification,
         "compressionType": schema.compression,

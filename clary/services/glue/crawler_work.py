@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -16,9 +17,11 @@ from clary.services.glue.classifier_record import find_classifier, to_classifier
 from clary.services.glue.crawler_catalog import Changes, Writer
 from clary.services.glue.crawler_errors import CrawlFailed
 from clary.services.glue.crawler_files import Place, choose_samples, find_place, list_files, reader_of
+from clary.services.glue.crawler_globs import compile_globs
 from clary.services.glue.crawler_log import CrawlLog
 from clary.services.glue.crawler_request import parse_configuration, split_path
 from clary.services.glue.crawler_table import Author
+from clary.services.glue.jdbc_table import find_jdbc_tables
 from clary.services.s3.inside import ObjectInfo
 from clary.store.records import Record
 from clary.tables.classify_file import Classifier
@@ -67,6 +70,8 @@ class _Work:
                 self._crawl_catalog(inspector)
             if targets["S3Targets"]:
                 self._crawl_objects(inspector)
+        if targets["JdbcTargets"]:
+            self._crawl_sources()
         self._log.benchmark("Finished writing to Catalog")
         self._sum_up()
 
@@ -78,7 +83,8 @@ class _Work:
     def _crawl_objects(self, inspector: Inspector) -> None:
         places = [self._place(target) for target in self._body["Targets"]["S3Targets"]]
         writer = self._writer(self._database)
-        known = self._known_folders(writer, places)
+        own = partial(_lies_in, places)
+        known = self._known_folders(filter(own, writer.own_tables()))
         grouping = Grouping(self._configuration.combine, self._configuration.level)
         found: list[tuple[Place, Table]] = []
         for place in places:
@@ -86,11 +92,26 @@ class _Work:
             if known:
                 files = self._adopt(writer, place, files)
             found += ((place, table) for table in group(files, place.root, grouping))
-        self._check_count(found)
+        self._check_count([f"s3://{place.bucket}/{table.folder}" for place, table in found])
         self._begin_writing(self._database)
         written = {writer.write(place, table) for place, table in found}
         if self._body["RecrawlPolicy"]["RecrawlBehavior"] == "CRAWL_EVERYTHING":
-            writer.remove_tables(places, written)
+            writer.remove_tables(own, written)
+
+    def _crawl_sources(self) -> None:
+        writer = self._writer(self._database)
+        prefix = self._body.get("TablePrefix", "")
+        found: list[dict[str, Any]] = []
+        connections = set()
+        for target in self._body["Targets"]["JdbcTargets"]:
+            self._crawl.check()
+            name, excluded = target["ConnectionName"], compile_globs(target.get("Exclusions") or ())
+            connections.add(name)
+            found += find_jdbc_tables(self._rooms, self._scope, name, target["Path"], excluded, prefix=prefix)
+        self._check_count([(table["StorageDescriptor"]["Location"]) for table in found])
+        self._begin_writing(self._database)
+        written = {writer.write_source(table) for table in found}
+        writer.remove_tables(lambda table: table["Parameters"].get("connectionName") in connections, written)
 
     def _place(self, target: dict[str, Any]) -> Place:
         bucket, prefix = split_path(target["Path"])
@@ -150,12 +171,12 @@ class _Work:
         if self._warnings <= _MOST_WARNINGS:
             self._log.warn(text)
 
-    def _known_folders(self, writer: Writer, places: list[Place]) -> frozenset[str]:
+    def _known_folders(self, tables: Iterable[dict[str, Any]]) -> frozenset[str]:
         """The locations that earlier crawls have seen, where only new folders are to be crawled."""
         if self._body["RecrawlPolicy"]["RecrawlBehavior"] != "CRAWL_NEW_FOLDERS_ONLY":
             return frozenset()
         known = set()
-        for table in writer.own_tables(places):
+        for table in tables:
             if not table["PartitionKeys"]:
                 known.add(table["StorageDescriptor"]["Location"])
             for partition in inside.get_partitions(self._rooms, self._scope, self._database, table["Name"]):
@@ -168,7 +189,7 @@ class _Work:
         for file in files:
             if file.schema.classification != UNRECOGNISED:
                 folders[file.key[: file.key.rfind("/") + 1]].append(file)
-        tables = [table for table in writer.own_tables([place]) if table["PartitionKeys"]]
+        tables = [table for table in writer.own_tables() if table["PartitionKeys"]]
         fresh = defaultdict(list)
         rest = []
         for folder, members in folders.items():
@@ -186,13 +207,13 @@ class _Work:
             writer.create_partitions(name, inputs)
         return rest
 
-    def _check_count(self, found: list[tuple[Place, Table]]) -> None:
+    def _check_count(self, locations: list[str]) -> None:
         most = self._configuration.threshold
-        if most and len(found) > most:
-            for place, table in found:
-                self._log.info(f"Detected table at s3://{place.bucket}/{table.folder}")
+        if most and len(locations) > most:
+            for location in locations:
+                self._log.info(f"Detected table at {location}")
             raise CrawlFailed(
-                f"The number of tables detected by crawler: {len(found)} is greater than the table threshold value "
+                f"The number of tables detected by crawler: {len(locations)} is greater than the table threshold value "
                 f"provided: {most}. Failing crawler without writing to Data Catalog."
             )
 
@@ -233,6 +254,12 @@ class _Work:
                 self._log.info(f"Run Summary For {kind}:")
                 for change, count in rows.items():
                     self._log.info(f"{change}: {count}")
+
+
+def _lies_in(places: Iterable[Place], table: dict[str, Any]) -> bool:
+    """Whether a table lies in one of the places."""
+    location = str((table.get("StorageDescriptor") or {}).get("Location", "")).rstrip("/")
+    return any(f"{location}/".startswith(place.url) or location == place.url for place in places)
 
 
 def _in_folder(place: Place, info: ObjectInfo, folders: frozenset[str]) -> bool:

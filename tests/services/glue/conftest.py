@@ -5,6 +5,8 @@ from contextlib import suppress
 
 import pytest
 
+from tests.services.glue.lake import Lake
+
 _numbers = itertools.count()
 
 
@@ -59,3 +61,13 @@ def make_table(glue, database):
         return {"DatabaseName": database, "TableName": name}
 
     return make
+
+
+@pytest.fixture
+def lake(server, aws, database):
+    found = Lake(server, aws, database.replace("_", "-"), database)
+    yield found
+    for crawler in found.glue.list_crawlers()["CrawlerNames"]:
+        if crawler == found.name:
+            found.wait()
+            found.glue.delete_crawler(Name=crawler)
