@@ -3,7 +3,7 @@
     python benchmarks/crawler.py [--rounds 3] [--files 1000] [--kib 32]
 
 The crawl counts from StartCrawler to READY: it lists the objects, reads them, finds the types of all columns, groups
-the files and writes tables and partitions. DuckDB only has to say the columns of the files, which lie in a folder for it.
+the files, and writes tables and partitions. DuckDB only has to say the columns of the files, which lie in a folder.
 """
 
 import argparse
