@@ -42,6 +42,9 @@ ROOTS = {
     "ListParts": "ListPartsResult",
 }
 
+# What the SDK for C++, which pyarrow's S3 is made with, writes in lower case.
+ANY_CASE = {"ChecksumMode"}
+
 # What S3 answers to a header whose value is in no list of the model's; InvalidArgument otherwise.
 ENUM_REFUSALS = {
     "StorageClass": ("InvalidStorageClass", "The storage class you specified is not valid"),
@@ -76,6 +79,8 @@ class RestXml(RestCodec):
         """As all REST services, and the encodings of an object without the framing of its transfer."""
         found = super().decode(request, labels)
         for place in self._enumerated:
+            if place.member in ANY_CASE and place.member in found:
+                found[place.member] = found[place.member].upper()
             if place.member in found:
                 self._check_enum(place, found[place.member])
         if "aws-chunked" in found.get("ContentEncoding", ""):
