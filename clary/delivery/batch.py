@@ -2,38 +2,113 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clary.clock import Clock
+from clary.delivery.columns import ColumnSink, make_reader
 from clary.delivery.host import Host
 from clary.delivery.outputs import Output, Outputs, document_of
+from clary.delivery.partition import Partitioner
 from clary.delivery.plan import Plan
 from clary.delivery.records import Failed, Record
+from clary.delivery.split import end_records, split_records
+from clary.delivery.transform import Transformer
+
+if TYPE_CHECKING:
+    from clary.tables.json_records import JsonReader
+
+PROCESSING, CONVERSION = "processing-failed", "format-conversion-failed"
+_EXTENSIONS = {"parquet": ".parquet", "orc": ".orc"}
 
 
 class Batch:
     """Takes records as they were put; what it makes of them lies in a folder, nothing of it delivered."""
 
-    def __init__(self, plan: Plan, host: Host, clock: Clock, folder: Path) -> None:
-        self._plan, self._host, self._clock = plan, host, clock
+    def __init__(self, plan: Plan, host: Host, clock: Clock, folder: Path, tell: Callable[[str, str], None]) -> None:
+        self._plan, self._clock = plan, clock
         self._outputs = Outputs(plan, folder, clock)
+        self._transformer = Transformer(plan, host, clock, tell) if plan.function else None
+        self._partitioner = Partitioner(plan) if plan.partitioned else None
+        self._make: Callable[[Path], ColumnSink] | None = None
+        self._extension = ""
+        if plan.conversion:
+            reader: JsonReader = make_reader(plan.conversion, host.columns(plan.scope, plan.conversion))
+            self._make = partial(ColumnSink, conversion=plan.conversion, reader=reader)
+            self._extension = _EXTENSIONS[plan.conversion.output]
 
     def take(self, records: list[Record]) -> None:
         """Let records pass all stages."""
         if self._plan.backup:
             self._outputs.data(self._plan.backup, records)
-        self._write(records)
+        if self._plan.split:
+            records, failed = split_records(records, self._plan.split)
+            self._fail_processing(failed)
+        if self._transformer is None:
+            self._write(records)
+            return
+        for transformed, failed in self._transformer.take(records):
+            self._fail_processing(failed, lambda_=True)
+            self._write(transformed)
 
     def finish(self) -> list[Output]:
         """The files, all on disk."""
+        if self._transformer:
+            transformed, failed = self._transformer.finish()
+            self._fail_processing(failed, lambda_=True)
+            self._write(transformed)
+        self._fail_conversion(self._outputs.close())
         return self._outputs.finish()
 
     def _write(self, records: list[Record]) -> None:
-        if records:
-            self._outputs.data(self._plan.place, records)
+        if not records:
+            return
+        if self._partitioner is None:
+            self._write_group(records)
+            return
+        groups, failed = self._partitioner.group(records)
+        self._fail_processing(failed)
+        for keys, group in groups.items():
+            self._write_group(group, keys=self._partitioner.values(keys))
 
-    def _fail(self, kind: str, failed: Iterable[Failed], **more: object) -> None:
+    def _write_group(self, records: list[Record], **keys: object) -> None:
+        if self._plan.delimiter:
+            records = end_records(records, self._plan.delimiter)
+        if self._plan.endpoint:
+            self._outputs.request(self._plan.endpoint, records)
+            if not self._plan.endpoint.all_data:
+                return
+        place, extension = self._plan.place, self._extension
+        failed = self._outputs.data(place, records, self._make, extension=extension, **keys)  # type: ignore[arg-type]
+        self._fail_conversion(failed)
+
+    def _fail_processing(self, failed: Iterable[Failed], *, lambda_: bool = False) -> None:
+        more = {"lambdaArn": self._plan.function.arn} if lambda_ and self._plan.function else {}
         now = self._clock.now()
-        place = self._plan.place
-        self._outputs.errors(place, kind, [document_of(item, now, more) for item in failed])
+        self._outputs.errors(self._plan.place, PROCESSING, [document_of(item, now, more) for item in failed])
+
+    def _fail_conversion(self, failed: Iterable[Failed]) -> None:
+        conversion = self._plan.conversion
+        if conversion is None:
+            return
+        table = {
+            "catalogId": conversion.catalog,
+            "databaseName": conversion.database,
+            "tableName": conversion.table,
+            "region": conversion.region,
+            "versionId": conversion.table_version,
+            "catalogArn": None,
+        }
+        now, documents = self._clock.now(), []
+        for item in failed:
+            more = {
+                "lastErrorCode": item.code,  # what AWS's objects really have, beside what its guide says
+                "lastErrorMessage": item.message,
+                "sequenceNumber": item.record.sequence or None,
+                "subSequenceNumber": item.record.sub if item.record.sequence else None,
+                "dataCatalogTable": table,
+            }
+            documents.append(document_of(item, now, more, code="ErrorCode", message="ErrorMessage"))
+        self._outputs.errors(self._plan.place, CONVERSION, documents)

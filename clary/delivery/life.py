@@ -12,8 +12,9 @@ import msgspec
 
 from clary.clock import Clock
 from clary.delivery.batch import Batch
+from clary.delivery.endpoint import FAILED, Undelivered, failed_records, post_request
 from clary.delivery.host import Host
-from clary.delivery.outputs import Output
+from clary.delivery.outputs import Output, Outputs, document_of
 from clary.delivery.plan import Plan
 from clary.delivery.source import Backlog, Position, Source
 from clary.errors import ServiceError
@@ -47,7 +48,9 @@ class Life:
         self._retry_at, self._failures = 0.0, 0
         stored = records.get(self._key)
         self._state = msgspec.convert(stored.body, State) if stored else State()
-        source.start(self._state.position)
+        position = dict(source.start(self._state.position))
+        if position != self._state.position:
+            self._store(State(position))
         self._unsure = self._state.next is not None  # an earlier life may have delivered some of the outputs
 
     @property
@@ -61,7 +64,7 @@ class Life:
 
     def backlog(self) -> Backlog:
         """What waits: acknowledged and not yet delivered."""
-        return self.source.backlog(self._state.position)
+        return self.source.backlog(self._state.position, self.plan.size)
 
     def due(self) -> float | None:
         """When there is something to do (epoch seconds); None while nothing waits."""
@@ -84,9 +87,13 @@ class Life:
                 if not self._try():
                     return
 
-    def close(self, *, delete: bool = False) -> None:
-        """Begin nothing more; forget everything if asked to."""
+    def stop(self) -> None:
+        """Begin nothing more."""
         self._gone = True
+
+    def close(self, *, delete: bool = False) -> None:
+        """Begin nothing more, and wait for what is at hand; forget everything if asked to."""
+        self.stop()
         with self._working:
             if delete:
                 self._records.delete(self._key)
@@ -108,12 +115,14 @@ class Life:
         """Write a batch's files, and note durably what they are: from then on a restart delivers these very files."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(mode=0o700, parents=True)
-        batch = Batch(self.plan, self._host, self._clock, self._folder)
+        batch = Batch(self.plan, self._host, self._clock, self._folder, self._tell)
         position = dict(self._state.position)
         for piece in self.source.read(position, self.plan.size):
             batch.take(piece.records)
             position |= piece.position
         outputs = batch.finish()
+        if self._gone:
+            raise InterruptedError("The server is ending.")  # a function that was cut off has failed no record
         self._store(State(dict(self._state.position), outputs, self._clock.now(), position))
 
     def _hand_over(self) -> None:
@@ -121,17 +130,40 @@ class Life:
         state = self._state
         assert state.next is not None
         while state.outputs:
-            self._deliver_one(state.outputs[0])
-            del state.outputs[0]
+            output = state.outputs[0]
+            try:
+                self._deliver_one(output)
+                del state.outputs[0]
+            except Undelivered as problem:
+                state.outputs[:1] = self._give_up(output, problem)
+                self._store(state)
         self._unsure = False
         self._store(State(state.next))
         shutil.rmtree(self._folder, ignore_errors=True)
         self.source.forget(self._state.position)
 
     def _deliver_one(self, output: Output) -> None:
+        if not output.bucket:
+            post_request(self._host, self.plan, output.key, self._folder / output.file)
+            return
         if self._unsure and self._host.object_exists(output.bucket, output.key):
             return
         self._host.put_object(output.bucket, output.key, self._folder / output.file)
+
+    def _give_up(self, output: Output, problem: Undelivered) -> list[Output]:
+        """The objects of errors that a request's records become, unless it is still time to try it again."""
+        endpoint = self.plan.endpoint
+        assert endpoint
+        if not problem.final and self._clock.now() < self._state.begun + endpoint.seconds:
+            raise problem
+        self._tell(problem.code, problem.message)
+        shutil.rmtree(self._folder / FAILED, ignore_errors=True)
+        (self._folder / FAILED).mkdir()
+        outputs, now = Outputs(self.plan, self._folder, self._clock, below=FAILED), self._clock.now()
+        failed = failed_records(self._folder / output.file, endpoint, problem, output.oldest)
+        documents = (document_of(item._replace(attempts=self._failures + 1), now, {}) for item in failed)
+        outputs.errors(self.plan.place, FAILED, documents)
+        return outputs.finish()
 
     def _store(self, state: State) -> None:
         self._records.put(self._key, msgspec.to_builtins(state))

@@ -14,13 +14,14 @@ import msgspec
 
 from clary.clock import Clock
 from clary.delivery.compression import EXTENSIONS, open_compressed
-from clary.delivery.plan import Place, Plan
+from clary.delivery.endpoint import RequestFile
+from clary.delivery.plan import Endpoint, Place, Plan
 from clary.delivery.prefix import complete, complete_error, evaluate, suffix
 from clary.delivery.records import Failed, Record
 
 
 class Output(msgspec.Struct, frozen=True):
-    """A file and what becomes of it: an object, or a request to the endpoint when `bucket` is empty."""
+    """A file and what becomes of it: an object, or where `bucket` is empty the request with the id `key`."""
 
     file: str
     bucket: str
@@ -43,8 +44,8 @@ class Sink(Protocol):
 class Outputs:
     """Opens a file for each object of a delivery, by what tells the objects apart."""
 
-    def __init__(self, plan: Plan, folder: Path, clock: Clock) -> None:
-        self._plan, self._folder, self._clock = plan, folder, clock
+    def __init__(self, plan: Plan, root: Path, clock: Clock, *, below: str = "") -> None:
+        self._plan, self._root, self._folder, self._clock = plan, root, root / below, clock
         self._open: dict[tuple[object, ...], _Growing] = {}
         self._files = 0
 
@@ -65,6 +66,16 @@ class Outputs:
             key = self._key(place, complete(place.prefix), records[0].arrival, ending, keys=keys)
             growing = self._begin(name, place, key, records, make)
         return growing.take(records)
+
+    def request(self, endpoint: Endpoint, records: list[Record]) -> None:
+        """Add records to the request to an endpoint."""
+        growing = self._open.get(("request",))
+        if growing is None:
+            path, identity = self.new_file(), self._clock.uuid()
+            sink = RequestFile(path, endpoint, identity, self._clock)
+            growing = _Growing("", identity, path, sink, records[0].arrival)
+            self._open[("request",)] = growing
+        growing.take(records)
 
     def errors(self, place: Place, kind: str, documents: Iterable[tuple[int, bytes]]) -> None:
         """Add JSON documents, each with the arrival of its record, to the object of one type of error."""
@@ -89,7 +100,9 @@ class Outputs:
             _sync(growing.path)
         _sync(self._folder)
         return [
-            Output(growing.path.name, growing.place.bucket, growing.key, growing.records, growing.oldest)
+            Output(
+                str(growing.path.relative_to(self._root)), growing.bucket, growing.key, growing.records, growing.oldest
+            )
             for growing in self._open.values()
             if growing.records
         ]
@@ -109,7 +122,7 @@ class Outputs:
     ) -> _Growing:
         path = self.new_file()
         sink = make(path) if make else PlainFile(open_compressed(path, place.compression, key.rpartition("/")[2]))
-        self._open[name] = growing = _Growing(place, key, path, sink, records[0].arrival)
+        self._open[name] = growing = _Growing(place.bucket, key, path, sink, records[0].arrival)
         return growing
 
     def _key(
@@ -130,14 +143,17 @@ class Outputs:
 class _Growing:
     """An object in the making."""
 
-    def __init__(self, place: Place, key: str, path: Path, sink: Sink, oldest: int) -> None:
-        self.place, self.key, self.path, self.sink, self.oldest = place, key, path, sink, oldest
+    def __init__(self, bucket: str, key: str, path: Path, sink: Sink, oldest: int) -> None:
+        self.bucket, self.key, self.path, self.sink, self.oldest = bucket, key, path, sink, oldest
         self.records = 0
 
     def take(self, records: list[Record]) -> list[Failed]:
         failed = self.sink.take(records)
         self.records += len(records) - len(failed)
         return failed
+
+    def output(self, root: Path) -> Output:
+        return Output(str(self.path.relative_to(root)), self.bucket, self.key, self.records, self.oldest)
 
     def close(self) -> list[Failed]:
         failed = self.sink.close()
@@ -165,13 +181,15 @@ class PlainFile:
         return []
 
 
-def document_of(failed: Failed, now: float, more: Mapping[str, object]) -> tuple[int, bytes]:
+def document_of(
+    failed: Failed, now: float, more: Mapping[str, object], *, code: str = "errorCode", message: str = "errorMessage"
+) -> tuple[int, bytes]:
     """What is written about a record that failed, as AWS documents it, and when the record came."""
     document = {
         "attemptsMade": failed.attempts,
         "arrivalTimestamp": failed.record.arrival,
-        "errorCode": failed.code,
-        "errorMessage": failed.message,
+        code: failed.code,
+        message: failed.message,
         "attemptEndingTimestamp": int(now * 1000),
         "rawData": base64.b64encode(failed.record.data).decode(),
         **more,

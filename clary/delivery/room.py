@@ -13,6 +13,7 @@ from clary.clock import Clock
 from clary.delivery.host import Host
 from clary.delivery.life import KIND, Life
 from clary.delivery.plan import Plan
+from clary.delivery.read_stream import ReadStream
 from clary.delivery.source import Backlog, OwnLog, Source
 from clary.store.records import Records
 from clary.streams import Streams
@@ -61,7 +62,6 @@ class Deliveries:
             if self._watcher is None:
                 self._watcher = threading.Thread(target=self._watch, name="deliveries", daemon=True)
                 self._watcher.start()
-        life.source.watch(self.wake)
         self.wake()
 
     def change(self, plan: Plan) -> None:
@@ -98,9 +98,15 @@ class Deliveries:
         for life in list(self._lives.values()):
             life.deliver()
 
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._closed = True
+        for life in self._lives.values():
+            life.stop()
+
     def close(self) -> None:
         """Finish the files at hand and begin nothing more; what waits is delivered by the next server."""
-        self._closed = True
+        self.stop()
         self._changed.set()
         for life in self._lives.values():
             life.close()
@@ -110,12 +116,16 @@ class Deliveries:
         self._logs.close()
 
     def _source(self, plan: Plan) -> Source:
+        if plan.source:
+            return ReadStream(plan.source, f"delivery {plan.id}", self._host, self.wake)
         return OwnLog(self._logs.open(plan.id))
 
     def _watch(self) -> None:
         while not self._closed:
             self._changed.clear()
-            self._changed.wait(self._begin_due())
+            wait = self._begin_due()  # looks at all there is: what comes after the clearing ends the waiting
+            if not self._closed:
+                self._changed.wait(wait)
 
     def _begin_due(self) -> float:
         """Begin what is due; how many seconds to wait for the rest."""

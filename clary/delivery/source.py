@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right, insort
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from clary.delivery.records import Record
@@ -35,20 +35,17 @@ class Piece(NamedTuple):
 class Source(Protocol):
     """Records in order, from a position on."""
 
-    def start(self, position: Position) -> None:
-        """Begin at a position: called once, before anything else."""
+    def start(self, position: Position) -> Position:
+        """Where to begin, given where an earlier life got to: called once, before anything else."""
 
-    def backlog(self, position: Position) -> Backlog:
-        """What waits from a position on."""
+    def backlog(self, position: Position, enough: int) -> Backlog:
+        """What waits from a position on; so many bytes are enough to know of."""
 
     def read(self, position: Position, room: int) -> Iterator[Piece]:
         """Records of about so many bytes, piece by piece."""
 
     def forget(self, position: Position) -> None:
         """What comes before a position is not read again."""
-
-    def watch(self, wake: Callable[[], None]) -> None:
-        """Call something when records come."""
 
 
 class OwnLog:
@@ -60,12 +57,13 @@ class OwnLog:
         self._puts: list[tuple[int, int, int]] = []  # the index after them, when they came, how many bytes
         self._bytes = 0
 
-    def start(self, position: Position) -> None:
+    def start(self, position: Position) -> Position:
         """Count what an earlier life left."""
         shard, index = self._log.shard(0), position.get("0", 1)
         while entries := shard.read(index, 1000, _CHUNK):
             index = entries[-1].at + 1
             self._note(index, entries[0].arrival, sum(len(entry.data) for entry in entries))
+        return position
 
     def put(self, data: list[bytes]) -> int:
         """Store records, durable on return; the index of the first."""
@@ -76,7 +74,7 @@ class OwnLog:
         self._note(index + len(data), arrival, sum(map(len, data)))
         return index
 
-    def backlog(self, position: Position) -> Backlog:
+    def backlog(self, position: Position, enough: int) -> Backlog:  # noqa: ARG002
         """What waits from a position on."""
         begin = position.get("0", 1)
         with self._lock:
@@ -102,9 +100,6 @@ class OwnLog:
     def forget(self, position: Position) -> None:
         """Delete the segments that were delivered."""
         self._log.drop(0, position.get("0", 1))
-
-    def watch(self, wake: Callable[[], None]) -> None:
-        """Whoever puts wakes by itself."""
 
     def _note(self, end: int, arrival: int, size: int) -> None:
         with self._lock:

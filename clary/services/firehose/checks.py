@@ -9,6 +9,7 @@ from clary.delivery.prefix import expressions_of, keys_of
 from clary.errors import ClientError
 from clary.services.firehose.errors import InvalidArgumentException
 from clary.services.firehose.processors import Processors, read_processors
+from clary.tables.json_times import compile_pattern
 
 _LARGE = 64
 _QUERY, _LAMBDA = "partitionKeyFromQuery", "partitionKeyFromLambda"
@@ -16,13 +17,6 @@ _QUERY, _LAMBDA = "partitionKeyFromQuery", "partitionKeyFromLambda"
 
 def check_destination(destination: dict[str, Any], before: dict[str, Any] | None) -> None:
     """Refuse what can't be delivered; `before` is the destination that an update replaces."""
-    for name in ("HttpEndpointDestinationDescription",):
-        if name in destination:
-            raise InvalidArgumentException("HttpEndpointDestinationConfiguration is not supported by Clary yet.")
-    described = destination["ExtendedS3DestinationDescription"]
-    for name in ("DataFormatConversionConfiguration", "DynamicPartitioningConfiguration", "ProcessingConfiguration"):
-        if is_enabled(described, name):
-            raise InvalidArgumentException(f"{name} is not supported by Clary yet.")
     if (endpoint := destination.get("HttpEndpointDestinationDescription")) is not None:
         _check_endpoint(endpoint)
     else:
@@ -151,9 +145,13 @@ def _check_conversion(described: dict[str, Any]) -> None:
     for name, given in (("Deserializer", reads), ("Serializer", writes)):
         if sum(value is not None for value in given.values()) != 1:
             raise InvalidArgumentException(f"Exactly one {name} must be given for data format conversion.")
-    _check_orc(writes.get("OrcSerDe"))
+    for pattern in (reads.get("HiveJsonSerDe") or {}).get("TimestampFormats") or ():
+        if pattern != "millis":
+            _check_timestamp_format(pattern)
 
 
-def _check_orc(options: dict[str, Any] | None) -> None:
-    if options and options.get("FormatVersion") == "V0_11":
-        raise InvalidArgumentException("OrcSerDe.FormatVersion V0_11 is not supported by Clary.")
+def _check_timestamp_format(pattern: str) -> None:
+    try:
+        compile_pattern(pattern)
+    except ClientError as problem:
+        raise InvalidArgumentException(f"{problem}.") from None

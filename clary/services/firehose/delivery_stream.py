@@ -21,7 +21,7 @@ from clary.store.records import RecordExists
 from clary.wire import Call, operation
 
 LIMIT = 5000
-_SOURCES = {"DirectPut"}
+_SOURCES = {"DirectPut", "KinesisStreamAsSource"}
 
 
 @operation

@@ -36,11 +36,13 @@ def create_destination(request: dict[str, Any]) -> Description:
 
 
 def update_destination(request: dict[str, Any], had: Description) -> Description:
-    """A destination after an update: what the request doesn't name stays, unless the kind of destination changes."""
+    """A destination after an update: what the request doesn't name stays."""
     if request["DestinationId"] != had["DestinationId"]:
         raise InvalidArgumentException(f"Destination Id {request['DestinationId']} not found")
     kind, asked = _asked(request, "Update")
-    destination = {"DestinationId": had["DestinationId"], kind: _complete(kind, asked, had.get(kind) or {})}
+    if kind not in had:
+        raise InvalidArgumentException("An update cannot change S3 to an HTTP endpoint, or back: not in Clary.")
+    destination = {"DestinationId": had["DestinationId"], kind: _complete(kind, asked, had[kind])}
     check_destination(destination, had)
     return _show(destination)
 

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clary.delivery import Host
+from clary.delivery.host import Answer, Column, Shard, Stretch
+from clary.delivery.plan import Conversion
+from clary.delivery.records import Record
 from clary.delivery.scope import Scope
+from clary.jobs.host import Scope as CatalogScope
+from clary.names import parse_arn
+from clary.services.firehose.post import post
+from clary.services.glue import inside as catalog
+from clary.services.kinesis import inside as kinesis
+from clary.services.lambda_ import inside as functions
 from clary.services.s3 import inside as objects
+from clary.store.records import Key
+
+_MOST_RECORDS = 10_000
 
 if TYPE_CHECKING:
     from clary.store.metrics import Datum
@@ -30,19 +42,49 @@ def host(rooms: Callable[[], Rooms]) -> Host:
     def put_metrics(scope: Scope, namespace: str, data: Sequence[Datum]) -> None:
         rooms().metrics.put(*scope, namespace, data)
 
-    def later(*_: object) -> Any:
-        raise NotImplementedError
+    def columns(scope: Scope, conversion: Conversion) -> list[Column]:  # noqa: ARG001
+        where = CatalogScope(conversion.catalog, conversion.region)
+        named = conversion.database, conversion.table, conversion.table_version
+        described = catalog.get_table_version(rooms(), where, *named).get("StorageDescriptor") or {}
+        return [Column(row["Name"], row["Type"]) for row in described.get("Columns") or ()]
+
+    def invoke(scope: Scope, arn: str, payload: bytes) -> Answer:
+        answer = functions.invoke(rooms(), scope, arn, payload)
+        return Answer(answer.payload, answer.error)
+
+    def shards(arn: str) -> list[Shard]:
+        found = kinesis.shards_of(rooms(), arn)
+        return [Shard(shard.number, shard.id, shard.parents, shard.stream) for shard in found]
+
+    def place_of(arn: str, shard: int, position: str) -> int:
+        return kinesis.place_of(rooms(), arn, shard, position)
+
+    def read(arn: str, shard: Shard, place: int, room: int) -> Stretch:
+        found = kinesis.read(rooms(), arn, shard.number, place, _MOST_RECORDS, room)
+        records = [
+            Record(
+                row.Data, round(row.ApproximateArrivalTimestamp * 1000), row.PartitionKey, row.SequenceNumber, shard.id
+            )
+            for row in found.records
+        ]
+        return Stretch(records, found.at, found.ended)
+
+    def when_changed(arn: str, shard: Shard, name: str, call: Callable[[], None]) -> None:
+        parts = parse_arn(arn)
+        assert parts
+        key = Key("kinesis-shard", parts.account, parts.region, f"{shard.stream}/{shard.number}")
+        rooms().changes.call_once(key, name, call)
 
     return Host(
         put_object=put_object,
         object_exists=object_exists,
         append_log=append_log,
         put_metrics=put_metrics,
-        columns=later,
-        invoke=later,
-        post=later,
-        shards=later,
-        place_of=later,
-        read=later,
-        when_changed=later,
+        columns=columns,
+        invoke=invoke,
+        post=post,
+        shards=shards,
+        place_of=place_of,
+        read=read,
+        when_changed=when_changed,
     )
