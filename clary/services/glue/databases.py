@@ -56,9 +56,7 @@ def create_database(
 def update_database(rooms: Rooms, scope: Scope, name: str, input_: dict[str, Any]) -> dict[str, Any]:
     """Replace what is said of a database; its name stays."""
     if input_["Name"].lower() != name.lower():
-        raise InvalidInputException(
-            f"Database {name} cannot be renamed to {input_['Name']}: a database keeps its name."
-        )
+        raise InvalidInputException("Database cannot be renamed")
     with rooms.catalog.write() as tree:
         node = require_database(tree, scope, name)
         node.body = _body(scope, input_, node.body["CreateTime"])

@@ -4,7 +4,13 @@ They answer with dicts in the model's shapes (Database, Table, Partition, UserDe
 """
 
 from clary.services.glue.connections import get_connection, source_of
-from clary.services.glue.databases import create_database, delete_database, get_database, get_databases
+from clary.services.glue.databases import (
+    create_database,
+    delete_database,
+    get_database,
+    get_databases,
+    update_database,
+)
 from clary.services.glue.functions import get_function
 from clary.services.glue.jdbc_table import find_jdbc_tables
 from clary.services.glue.partitions import (
@@ -41,6 +47,7 @@ __all__ = [
     "get_table_version",
     "get_tables",
     "source_of",
+    "update_database",
     "update_partition",
     "update_table",
 ]

@@ -19,6 +19,10 @@ def test_a_database_lives_and_goes(glue, make_database, refused):
     found = glue.get_database(Name=name)["Database"]
     assert found["Description"] == "Belts"
     assert "LocationUri" not in found
+    assert refused("update_database", Name=name, DatabaseInput={"Name": "other"}) == (
+        "InvalidInputException",
+        "Database cannot be renamed",
+    )
     glue.delete_database(Name=name)
     for operation, request in (("get", {}), ("delete", {}), ("update", {"DatabaseInput": {"Name": name}})):
         answer = refused(f"{operation}_database", Name=name, **request)
