@@ -97,7 +97,8 @@ STARTS = (
     kinesis.recover,
     lambda_.recover,
     firehose.recover,
-    s3.recover,
+    s3.deliver_events,
+    s3.follow_lifecycles,
     crawlers.recover,
     athena.recover,
 )

@@ -73,6 +73,11 @@ class Buckets:
             connection.execute(rows.buckets.delete().where(rows.buckets.c.name == name))
         self._blobs.remove(gone)
 
+    def every(self) -> list[Bucket]:
+        """All buckets of all accounts, by name."""
+        with self._database.read() as connection:
+            return [Bucket(*row) for row in connection.execute(sa.select(rows.buckets).order_by(rows.buckets.c.name))]
+
     def list(self, account: str, *, prefix: str = "", region: str = "", after: str = "") -> Iterator[Bucket]:
         """An account's buckets by name, those after `after`."""
         columns = rows.buckets.c

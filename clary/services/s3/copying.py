@@ -10,6 +10,7 @@ from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
 from clary.services.s3.errors import InvalidArgument, InvalidRequest, NoSuchUpload, NotImplementedHere
 from clary.services.s3.event import announcing, asked_by
 from clary.services.s3.grants import refuse_grants
+from clary.services.s3.lifecycle import expiry_member
 from clary.services.s3.multipart import part_algorithm, require_upload
 from clary.services.s3.object_lock import lock_headers, lock_written
 from clary.services.s3.ownership import asked_version, own_bucket, own_object
@@ -19,7 +20,7 @@ from clary.services.s3.receive import MAX_BYTES
 from clary.services.s3.tagging import header_tags
 from clary.services.s3.versioning import version_answer
 from clary.store.incoming import Content
-from clary.store.object_rows import Found, Object
+from clary.store.object_rows import Bucket, Found, Object
 from clary.store.objects import Opened
 from clary.store.uploads import NoUpload
 from clary.wire import Call, operation
@@ -52,14 +53,12 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             raise InvalidRequest(message)
         details = _details(call, request, source.object) | lock_headers(call, request)
         content, details["Checksum"] = _copy(call, request, source)
-    versioned = False
+    buckets: list[Bucket] = []
 
     def check(found: Found) -> None:
-        nonlocal versioned
-        bucket = own_bucket(call, request, found.bucket)
-        versioned = bool(bucket.versioning)
+        buckets[:] = [own_bucket(call, request, found.bucket)]
         check_write(request, found.object)
-        lock_written(bucket, details, call.rooms.clock.now())
+        lock_written(buckets[0], details, call.rooms.clock.now())
 
     try:
         created = announcing(call.rooms, asked_by(call), "ObjectCreated:Copy")
@@ -67,8 +66,9 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     finally:
         call.rooms.objects.drop(content)
     result = {"ETag": quoted(stored.etag), "LastModified": int(stored.modified), **checksums.checksum_members(stored)}
-    version = {"VersionId": stored.version} if versioned else {}  # a copy, unlike a put, names the null version too
-    return {"CopyObjectResult": result, **_source_version(source), **version, **encryption_answer(details)}
+    written = version_answer(Found(buckets[0], stored))  # a copy, unlike a put, names the null version too
+    written |= expiry_member(buckets[0], stored)
+    return {"CopyObjectResult": result, **_source_version(source), **written, **encryption_answer(details)}
 
 
 @operation

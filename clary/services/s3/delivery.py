@@ -25,7 +25,7 @@ _LONGEST_RETRY = 300.0
 _GIVEN_UP = 24 * 3600.0  # what nobody took for a day is dropped, and said in the log
 
 
-def recover(rooms: Rooms) -> None:
+def watch(rooms: Rooms) -> None:
     """Deliver what the last server left, and from now on whatever comes."""
     deliver = functools.partial(_deliver, rooms)
     rooms.objects.outbox.ring = functools.partial(rooms.deliveries.run, _NAME, deliver)

@@ -12,6 +12,7 @@ from clary.services.s3.conditions import check_write, same_etag
 from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
 from clary.services.s3.errors import InvalidRequest, MalformedXML, NoSuchUpload
 from clary.services.s3.event import announcing, asked_by
+from clary.services.s3.lifecycle import abort_members, expiry_member
 from clary.services.s3.object_lock import lock_written
 from clary.services.s3.ownership import own_bucket, require_bucket
 from clary.services.s3.properties import details_of, quoted
@@ -53,12 +54,15 @@ def create_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, An
     details = details_of(call, request)
     declared = checksums.declared_checksum(request)
     details[checksums.DECLARED] = declared
+    buckets: list[Bucket] = []
 
     def check(bucket: Bucket | None) -> None:
-        lock_written(own_bucket(call, request, bucket), dict(details), call.rooms.clock.now())
+        buckets[:] = [own_bucket(call, request, bucket)]
+        lock_written(buckets[0], dict(details), call.rooms.clock.now())
 
     upload = call.rooms.objects.uploads.create(request["Bucket"], request["Key"], details, check)
     answer = {"Bucket": upload.bucket, "Key": upload.key, "UploadId": upload.id, **encryption_answer(details)}
+    answer |= abort_members(buckets[0], upload)
     if declared.named:
         answer |= {"ChecksumAlgorithm": declared.algorithm.upper(), "ChecksumType": declared.kind}
     return answer
@@ -87,12 +91,14 @@ def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, 
     if not wanted:
         raise MalformedXML
 
+    buckets: list[Bucket] = []
+
     def choose(upload: Upload, found: Found, uploaded: list[Part]) -> Completion:
-        bucket = own_bucket(call, request, found.bucket)
+        buckets[:] = [own_bucket(call, request, found.bucket)]
         check_place(upload, request)
         check_write(request, found.object)
         completion = _completion(upload, request, wanted, uploaded)
-        lock_written(bucket, completion.details, call.rooms.clock.now())
+        lock_written(buckets[0], completion.details, call.rooms.clock.now())
         return completion
 
     created = announcing(call.rooms, asked_by(call), "ObjectCreated:CompleteMultipartUpload")
@@ -108,6 +114,7 @@ def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, 
         **checksums.checksum_members(stored),
         **encryption_answer(stored.details),
         **written_version(stored),
+        **(expiry_member(buckets[0], stored) if buckets else {}),
     }
 
 

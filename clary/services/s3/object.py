@@ -9,6 +9,7 @@ from clary.services.s3.conditions import check_read, check_write
 from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
 from clary.services.s3.errors import NotImplementedHere
 from clary.services.s3.event import announcing, asked_by
+from clary.services.s3.lifecycle import expiry_member
 from clary.services.s3.object_lock import lock_written
 from clary.services.s3.ownership import asked_version, own_bucket, own_object, require_bucket
 from clary.services.s3.properties import answer_of, details_of, quoted
@@ -16,7 +17,7 @@ from clary.services.s3.ranges import Span, header_span, part_span
 from clary.services.s3.receive import BodyChecksum, check_length, receive
 from clary.services.s3.versioning import version_answer, written_version
 from clary.store.incoming import Incoming
-from clary.store.object_rows import Found, Object
+from clary.store.object_rows import Bucket, Found, Object
 from clary.store.objects import Opened
 from clary.wire import Call, FileSlice, Reply, operation
 from clary.wire.timestamps import rfc822
@@ -69,8 +70,11 @@ def _store(
 ) -> dict[str, Any]:
     """Write the end of the body and commit; in a thread, the only hop of a small PUT."""
 
+    buckets: list[Bucket] = []
+
     def check(found: Found) -> None:
-        lock_written(own_bucket(call, request, found.bucket), details, call.rooms.clock.now())
+        buckets[:] = [own_bucket(call, request, found.bucket)]
+        lock_written(buckets[0], details, call.rooms.clock.now())
         check_write(request, found.object)
 
     with incoming:
@@ -80,7 +84,7 @@ def _store(
         created = announcing(call.rooms, asked_by(call), "ObjectCreated:Put")
         stored = call.rooms.objects.put(request["Bucket"], request["Key"], content, details, check, created)
     members = {**checksums.checksum_members(stored), **encryption_answer(details), **written_version(stored)}
-    return {"ETag": quoted(stored.etag), **members}
+    return {"ETag": quoted(stored.etag), **members, **expiry_member(buckets[0], stored)}
 
 
 def _open(call: Call, request: dict[str, Any]) -> tuple[Opened, Span, dict[str, Any]]:
@@ -108,6 +112,8 @@ def _choose(call: Call, request: dict[str, Any], found: Found) -> tuple[Span, di
     item = own_object(call, request, found)
     check_read(request, item)
     answer = {**answer_of(item), **version_answer(found)}
+    if "VersionId" not in request:
+        answer.update(expiry_member(found.bucket, item))
     span, checksum = _place(call, request, item)
     if "PartNumber" in request:
         answer["PartsCount"] = item.parts or None

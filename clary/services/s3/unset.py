@@ -198,19 +198,6 @@ def delete_bucket_website(call: Call, request: dict[str, Any]) -> dict[str, Any]
 
 
 @operation
-def get_bucket_lifecycle_configuration(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """None."""
-    message = "The lifecycle configuration does not exist"
-    raise _not_set(call, request, "NoSuchLifecycleConfiguration", message)
-
-
-@operation
-def delete_bucket_lifecycle(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """There is none to delete."""
-    return _nothing(call, request)
-
-
-@operation
 def get_bucket_replication(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """None."""
     message = "The replication configuration was not found"

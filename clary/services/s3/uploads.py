@@ -4,6 +4,7 @@ from typing import Any
 
 from clary.services.s3.checksums import declared_of, part_members
 from clary.services.s3.errors import InvalidArgument
+from clary.services.s3.lifecycle import abort_members
 from clary.services.s3.listing import MAX_KEYS, check_encoding, encoder_of, rolled_up
 from clary.services.s3.multipart import require_upload
 from clary.services.s3.ownership import owner_of, require_bucket
@@ -17,7 +18,7 @@ _MAX_INTEGER = 2**31 - 1
 @operation
 def list_parts(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """The parts that an upload has so far."""
-    upload = require_upload(call, request)
+    bucket, upload = require_bucket(call, request), require_upload(call, request)
     limit = min(_count(request, "MaxParts", "max-parts"), MAX_KEYS)
     after = _count(request, "PartNumberMarker", "part-number-marker", default=0)
     found = call.rooms.objects.uploads.parts(upload.id, after=after, limit=limit + 1)
@@ -45,6 +46,7 @@ def list_parts(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         "Initiator": owner_of(call.identity.account),
         "Owner": owner_of(call.identity.account),
         "StorageClass": upload.details.get("StorageClass", "STANDARD"),
+        **abort_members(bucket, upload),
     }
     if declared.named:
         answer |= {"ChecksumAlgorithm": declared.algorithm.upper(), "ChecksumType": declared.kind}
