@@ -92,6 +92,7 @@ def test_catching_everything_is_for_few_files():
     catchers = {str(path.relative_to(PACKAGE)) for path in FILES if "except Exception" in path.read_text()}
     toolkit = {f"images/clary_toolkit/{name}.py" for name in ("training", "transformer")}
     own = {"wire/app.py", "jobs/life.py", "transform/life.py", "algorithms/serve.py", "functions/bootstrap.py"}
+    own |= {"services/athena/life.py"}  # an execution that meets a bug ends
     assert catchers == {*own, *toolkit}
 
 

@@ -22,6 +22,7 @@ from clary.sql.statements.tree import (
     DropView,
     Execute,
     Explain,
+    Function,
     Insert,
     Name,
     Prepare,
@@ -44,10 +45,6 @@ from clary.sql.statements.tree import (
     Unload,
 )
 
-FUNCTIONS = (
-    "USING EXTERNAL FUNCTION f(x int) RETURNS int LAMBDA 'l', EXTERNAL FUNCTION g(y row(a int, b int)) RETURNS int "
-    "LAMBDA 'm'"
-)
 T, DT = Name("t"), Name("t", "d")
 
 
@@ -60,15 +57,24 @@ T, DT = Name("t"), Name("t", "d")
         ("with x as (select 1) select * from x", 0, "with x as (select 1) select * from x"),
         ("VALUES (1, 'it''s')", 0, "VALUES (1, 'it''s')"),
         ('TABLE "my ""table"""', 0, 'TABLE "my ""table"""'),
-        (
-            f"{FUNCTIONS} SELECT f(1)",
-            0,
-            f"{FUNCTIONS} SELECT f(1)",
-        ),
     ],
 )
 def test_queries(text, at, query):
     assert parse(text) == Query(query, at)
+
+
+def test_functions_are_declared_before_a_query():
+    text = (
+        "USING EXTERNAL FUNCTION f(x integer, y row(a int, b array(varchar))) RETURNS decimal(10, 2) LAMBDA 'l',\n"
+        "EXTERNAL FUNCTION G() RETURNS timestamp with time zone LAMBDA 'arn:m' SELECT f(1), g()"
+    )
+    found = parse(text)
+    assert isinstance(found, Query)
+    assert (found.text, text[found.at :]) == ("SELECT f(1), g()", "SELECT f(1), g()")
+    assert found.functions == (
+        Function("f", ("integer", "row(a int, b array(varchar))"), "decimal(10, 2)", "l"),
+        Function("g", (), "timestamp with time zone", "arn:m"),
+    )
 
 
 def test_what_is_made_of_queries_knows_where_they_stand():
@@ -258,6 +264,12 @@ def test_definitions(text, said):
         ("MERGE INTO t USING u ON true", "NOT_SUPPORTED: MERGE is a statement for Iceberg tables"),
         ("vacuum t", "NOT_SUPPORTED: VACUUM"),
         ("CREATE TABLE t (a int) TBLPROPERTIES ('table_type'='ICEBERG')", "NOT_SUPPORTED: CREATE TABLE with columns"),
+        (
+            "USING EXTERNAL FUNCTION f(x int) LAMBDA 'l' SELECT 1",
+            "line 1:34: mismatched input 'LAMBDA'. Expecting: 'RET",
+        ),
+        ("USING EXTERNAL FUNCTION f(x) RETURNS int LAMBDA 'l' SELECT 1", "line 1:28: mismatched input ')'"),
+        ("EXECUTE p USING 1,", "line 1:19: mismatched input '<EOF>'. Expecting: <expression>"),
         ("GRANT all ON t TO u", "Queries of this type are not supported: GRANT"),
         ("", "line 1:1: mismatched input '<EOF>'"),
         ("\0", "line 1:1: mismatched input '\0'"),

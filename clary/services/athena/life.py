@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clary.errors import ClientError, ServiceError
+from clary.errors import ClientError
 from clary.jobs.host import Scope
 from clary.queries import Outcome, QuerySpec, Target
 from clary.services.athena import executions, metrics, reuse, views, writes
@@ -18,7 +20,7 @@ from clary.services.athena.plans import session_of
 from clary.services.athena.result_files import put_lines, put_metadata, put_rows
 from clary.services.athena.session import SYSTEM, Session, StatementFailed, error_of
 from clary.services.athena.writes import Writing
-from clary.sql.statements import parse, tree
+from clary.sql.statements import count_parameters, parse, tree
 from clary.store.records import Key, Record
 
 if TYPE_CHECKING:
@@ -38,16 +40,23 @@ def begin(rooms: Rooms, record: Record) -> None:
     """Run an execution: a definition at once, a query when its turn comes."""
     statement = parse(record.body["Text"])
     session = session_of(Scope(record.key.account, record.key.region), record.body)
-    try:
+    with _failing(rooms, record):
         if type(statement) in DEFINITIONS:
             _define(rooms, record, session, statement)
         elif not reuse.reuse(rooms, record, statement):
             _start_query(rooms, record, session, statement)
+
+
+@contextmanager
+def _failing(rooms: Rooms, record: Record, outcome: Outcome | None = None) -> Iterator[None]:
+    """What goes wrong ends the execution: none goes on for ever."""
+    try:
+        yield
     except StatementFailed as problem:
-        _fail(rooms, record, str(problem))
-    except BaseException as bug:
+        _fail(rooms, record, str(problem), outcome)
+    except Exception as bug:
+        log.exception("execution %s", record.key.name)
         executions.fail(rooms, record.key, f"GENERIC_INTERNAL_ERROR: {bug}", error_of("", SYSTEM))
-        raise
 
 
 def _define(rooms: Rooms, record: Record, session: Session, statement: tree.Statement) -> None:
@@ -78,6 +87,8 @@ def _start_query(rooms: Rooms, record: Record, session: Session, statement: Any)
         if writing is None:
             executions.succeed(rooms, record.key, {"UpdateType": "CREATE TABLE", "UpdateCount": 0})
             return
+    if query.functions:
+        raise StatementFailed("NOT_SUPPORTED: USING EXTERNAL FUNCTION is not supported by Clary yet")
     target = writing.target if writing else None
     if isinstance(statement, tree.CreateView):
         views.check_view(rooms, session, statement)
@@ -90,7 +101,7 @@ def _start_query(rooms: Rooms, record: Record, session: Session, statement: Any)
         at=query.at,
         catalog=body["QueryExecutionContext"].get("Catalog", "awsdatacatalog"),
         database=session.database,
-        parameters=body["Values"],
+        parameters=body["Values"] if count_parameters(body["Text"]) else [],  # AWS looks at none then
         target=target,
         submitted=record.created,
     )
@@ -119,7 +130,7 @@ def _end_query(
         # Either the user stopped it, which is noted, or the server is ending: then the next one runs it again.
         rooms.queries.discard(record.key.name)
         return
-    try:
+    with _failing(rooms, record, outcome):
         if not outcome.ok:
             _fail(rooms, record, outcome.message, outcome)
         elif _exceeds_limit(record, outcome):
@@ -135,11 +146,6 @@ def _end_query(
             put_rows(rooms, record.body, Path(outcome.result), outcome.columns)
             result = {"Columns": outcome.columns, "UpdateCount": 0, "Rows": outcome.rows}
             executions.succeed(rooms, record.key, {**result, **_with_statistics(record, outcome)})
-    except StatementFailed as problem:
-        _fail(rooms, record, str(problem), outcome)
-    except (ServiceError, OSError) as problem:
-        log.exception("the result of query %s could not be kept", record.key.name)
-        _fail(rooms, record, f"GENERIC_INTERNAL_ERROR: {problem}", outcome)
     rooms.queries.discard(record.key.name)
     metrics.publish(rooms, record.key)
 
@@ -181,7 +187,8 @@ def recover(rooms: Rooms) -> None:
     rooms.queries.recover(keep=[record.key.name for record in left if "Commit" in record.body])
     for record in left:
         if "Commit" in record.body:
-            finish_commit(rooms, record.key)
+            with _failing(rooms, record):
+                finish_commit(rooms, record.key)
             rooms.queries.discard(record.key.name)
         elif _is_definition(record):
             executions.fail(rooms, record.key, _KILLED, error_of("", SYSTEM))

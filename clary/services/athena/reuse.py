@@ -34,7 +34,7 @@ def reuse(rooms: Rooms, record: Record, statement: tree.Statement) -> bool:
     Whether the data has changed since then is not looked at, as at AWS.
     """
     asked = record.body["ResultReuseConfiguration"]["ResultReuseByAgeConfiguration"]
-    if not asked["Enabled"] or not isinstance(statement, tree.Query) or statement.text[:5].upper() == "USING":
+    if not asked["Enabled"] or not isinstance(statement, tree.Query) or statement.functions:
         return False
     earlier = _find(rooms, record, asked["MaxAgeInMinutes"] * 60.0)
     if earlier is None:

@@ -13,6 +13,7 @@ from clary.sql.statements.tree import (
     DropView,
     Execute,
     Explain,
+    Function,
     Insert,
     Prepare,
     Query,
@@ -33,11 +34,29 @@ def read_query(reader: Reader, stop: int | None = None) -> Query:
 
 
 def read_function_query(reader: Reader) -> Query:
-    """USING EXTERNAL FUNCTION ... and the query, as one text: its functions are declared in it."""
-    start = reader.at
-    reader.expect("USING", "EXTERNAL", "FUNCTION")
-    reader.at = start
-    return reader.query()
+    """USING EXTERNAL FUNCTION ..., and the query that calls the functions."""
+
+    def function() -> Function:
+        reader.expect("EXTERNAL", "FUNCTION")
+        name = reader.identifier()
+        arguments = tuple[str, ...]()
+        if not reader.accept("(", ")"):
+            arguments = reader.listed(argument)
+        reader.expect("RETURNS")
+        result = reader.text_until("LAMBDA", ",")
+        reader.expect("LAMBDA")
+        return Function(name, arguments, result, reader.string())
+
+    def argument() -> str:
+        reader.identifier()
+        return reader.text_until(",", ")")
+
+    reader.expect("USING")
+    functions = [function()]
+    while reader.accept(","):
+        functions.append(function())
+    query = read_query(reader)
+    return Query(query.text, query.at, tuple(functions))
 
 
 def read_create_table_as(reader: Reader) -> Statement:
@@ -114,15 +133,9 @@ def read_execute(reader: Reader) -> Statement:
     """What follows EXECUTE: the expressions between the commas outside of brackets."""
     name, arguments = reader.identifier(), []
     if reader.accept("USING"):
-        while True:
-            stop, depth = reader.at, 0
-            while (token := reader.tokens[stop]).kind != "end" and (depth or token.text != ","):
-                if token.kind == "sign":
-                    depth += (token.text in "([") - (token.text in ")]")
-                stop += 1
-            arguments.append(reader.query(stop, least=1).text)
-            if not reader.accept(","):
-                break
+        arguments.append(reader.text_until(","))
+        while reader.accept(","):
+            arguments.append(reader.text_until(","))
     return Execute(name, tuple(arguments))
 
 

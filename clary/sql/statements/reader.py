@@ -187,14 +187,23 @@ class Reader:
             return True
         return token is not start and not (start.text.upper() == "DOUBLE" and token.text.upper() == "PRECISION")
 
-    def query(self, stop: int | None = None, *, least: int = 2) -> Query:
-        """What begins here and reaches to a token (its number), or to the end; its brackets are closed.
+    def text_until(self, *words: str) -> str:
+        """The text up to one of these words or signs outside of brackets, or to the end; not empty."""
+        start, depth, first = self.next, 0, self.at
+        while (token := self.next).kind != "end" and (depth or not any(map(self.sees, words))):
+            if token.kind == "sign":
+                depth += (token.text in "([") - (token.text in ")]")
+            self.at += 1
+        if self.at == first:
+            raise self.problem("<expression>")
+        self.check_brackets(first, self.at)
+        return self.text[start.at : self.tokens[self.at - 1].end]
 
-        A query has two tokens at least.
-        """
+    def query(self, stop: int | None = None) -> Query:
+        """The query that begins here and reaches to a token (its number), or to the end; its brackets are closed."""
         stop = len(self.tokens) - 1 if stop is None else stop
         start = self.next
-        if stop - self.at < least:
+        if stop - self.at < 2:  # no query has one word
             raise self.problem("<query>", token=self.tokens[stop])
         self.check_brackets(self.at, stop)
         self.at = stop

@@ -21,11 +21,22 @@ class Name:
 
 
 @dataclass(frozen=True, slots=True)
+class Function:
+    """EXTERNAL FUNCTION name(argument type, ...) RETURNS type LAMBDA 'function': types as they were written."""
+
+    name: str
+    arguments: tuple[str, ...]
+    result: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
-    """A query: its text and where that begins in the statement."""
+    """A query: its text, where that begins in the statement, and the functions that USING declares before it."""
 
     text: str
     at: int
+    functions: tuple[Function, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
