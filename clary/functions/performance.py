@@ -10,6 +10,7 @@ import msgspec
 from clary.functions.spec import Event, Outcome
 from clary.functions.worker import Message, Worker, WorkerEnded
 
+_KILLED = 128 + signal.SIGKILL  # by the kernel, or by the runtime itself where no memory is left
 _SIGNALS = {
     signal.SIGSEGV: "segmentation fault",
     signal.SIGABRT: "aborted",
@@ -28,10 +29,13 @@ class Performed(NamedTuple):
     usable: bool
 
 
-class Failure(NamedTuple):
-    """How a worker failed at an event; `line` goes to the log."""
+class _End(NamedTuple):
+    """How it ended: with an answer or an error; a `line` goes to the log."""
 
     payload: bytes
+    error: str
+    peak_kib: int = 0
+    usable: bool = False
     line: str = ""
 
 
@@ -39,49 +43,49 @@ def perform(worker: Worker, event: Event, *, fresh: bool) -> Performed:
     """Have a worker, which starts with this event if it is fresh, handle it."""
     spec, output = worker.spec, worker.output
     output.begin()
-    initialised, peak = 0.0, 0
-    started = time.monotonic()
+    initialised, started = 0.0, time.monotonic()
     try:
-        message = worker.start() if fresh else None
+        first = worker.start() if fresh else None
         initialised = (time.monotonic() - started) * 1000 if fresh else 0.0
         output.say(f"START RequestId: {event.request_id} Version: {spec.version}")
         started = time.monotonic()
-        if message is None or message.kind == "ready":
-            message = worker.perform(event)
-        peak = message.peak_kib
-        failure = Failure(message.content) if message.kind != "answer" else None
-        usable = message.kind in ("answer", "error")
+        end = _answered(first if first and first.kind == "failed" else worker.perform(event))
     except WorkerEnded as ended:
-        message, usable, failure = Message("", 0, b""), False, _ended(event, ended.status)
+        end = _ended(event, ended.status, spec.memory_mib)
     except TimeoutError:
-        message, usable, failure = Message("", 0, b""), False, _timed_out(event, spec.timeout, worker.stamp())
+        end = _timed_out(event, spec.timeout, worker.stamp())
     elapsed = (time.monotonic() - started) * 1000
-    if failure and failure.line:
-        output.say(failure.line)
+    if end.line:
+        output.say(end.line)
     output.say(f"END RequestId: {event.request_id}")
-    output.say(_report(event, elapsed, initialised, spec.memory_mib, peak))
-    payload, error = (failure.payload, "Unhandled") if failure else (message.content, "")
-    return Performed(Outcome(payload, error, output.tail, elapsed), usable)
+    output.say(_report(event, elapsed, initialised, spec.memory_mib, end.peak_kib))
+    return Performed(Outcome(end.payload, end.error, output.tail, elapsed), end.usable)
 
 
-def _ended(event: Event, status: int) -> Failure:
-    kind = "Runtime.ExitError"
+def _answered(message: Message) -> _End:
+    error = "" if message.kind == "answer" else "Unhandled"
+    return _End(message.content, error, message.peak_kib, message.kind != "failed")
+
+
+def _ended(event: Event, status: int, memory_mib: int) -> _End:
+    kind, peak = "Runtime.ExitError", 0
     if status == 0:
         reason = "Runtime exited without providing a reason"
-    elif status == 128 + signal.SIGKILL:
-        kind, reason = "Runtime.OutOfMemory", "Runtime exited with error: signal: killed"
+    elif status == _KILLED:
+        kind, reason, peak = "Runtime.OutOfMemory", "Runtime exited with error: signal: killed", memory_mib << 10
     elif status - 128 in signal.valid_signals():
         reason = f"Runtime exited with error: signal: {_SIGNALS.get(signal.Signals(status - 128), status - 128)}"
     else:
         reason = f"Runtime exited with error: exit status {status}"
     message = f"RequestId: {event.request_id} Error: {reason}"
-    return Failure(msgspec.json.encode({"errorType": kind, "errorMessage": message}), f"{message}\n{kind}")
+    payload = msgspec.json.encode({"errorType": kind, "errorMessage": message})
+    return _End(payload, "Unhandled", peak, line=f"{message}\n{kind}")
 
 
-def _timed_out(event: Event, seconds: float, stamp: str) -> Failure:
+def _timed_out(event: Event, seconds: float, stamp: str) -> _End:
     told = f"Task timed out after {seconds:.2f} seconds"
     document = {"errorType": "Sandbox.Timedout", "errorMessage": f"RequestId: {event.request_id} Error: {told}"}
-    return Failure(msgspec.json.encode(document), f"{stamp} {event.request_id} {told}\n")
+    return _End(msgspec.json.encode(document), "Unhandled", line=f"{stamp} {event.request_id} {told}\n")
 
 
 def _report(event: Event, elapsed: float, initialised: float, memory_mib: int, peak_kib: int) -> str:

@@ -71,7 +71,7 @@ class Worker:
 
     def __init__(self, ground: Ground, spec: FunctionSpec, number: int) -> None:
         self.spec = spec
-        self.started = False
+        self.started = self._killed = False
         self.born = self.idle_since = time.monotonic()
         self._ground = ground
         self._folder = ground.folder / str(number)
@@ -128,7 +128,8 @@ class Worker:
             shutil.rmtree(folder, ignore_errors=True)
 
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process at once, or as soon as it has started."""
+        self._killed = True
         if self._pid and not self._ended.is_set():
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
@@ -150,6 +151,8 @@ class Worker:
         argument = msgspec.to_builtins(self._program())
         try:
             self._pid, _ = self._ground.warm.fork(_FORK, argument, detached=False, on_exit=on_exit)
+            if self._killed:
+                self.kill()
         except SandboxError as problem:
             self.output.say(f"The function's sandbox could not be started: {problem}")
             on_exit(1)

@@ -27,6 +27,13 @@ class ResourceNotFoundException(UserError):
     status = 404
 
 
+class ProvisionedConcurrencyConfigNotFoundException(UserError):
+    """No concurrency is provisioned."""
+
+    code = "ProvisionedConcurrencyConfigNotFoundException"
+    status = 404
+
+
 class ResourceConflictException(UserError):
     """It exists already, or another operation on it is in progress."""
 

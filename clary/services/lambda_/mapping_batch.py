@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from clary.errors import ServiceError
 from clary.functions import Event, Outcome
 from clary.services.lambda_ import destination, measurements
 from clary.services.lambda_.errors import (
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from clary.services.kinesis.get_records import Found
     from clary.store.records import Record
     from clary.wire import Rooms
+
+log = logging.getLogger("clary.lambda")
 
 _FIRST_PAUSE, _LONGEST_PAUSE, _THROTTLED_PAUSE = 0.1, 30.0, 1.0
 _RECORD_BYTES = 600  # of a record's event beside its data and key, at most
@@ -129,7 +133,10 @@ class Batch:
             document = self._document(mapping, attempt, condition)
             key = mapping.key
             place = destination.Place(key.account, key.region, f"aws/lambda/{key.name}/{self.shard}")
-            destination.send(self.rooms, target, place, document)
+            try:
+                destination.send(self.rooms, target, place, document)
+            except ServiceError as problem:  # as AWS, which goes on too
+                log.error("the destination %s of %s fails: %s", target, key.name, problem)
         self.segments.pop(0)
 
     def _document(self, mapping: Record, attempt: Attempt, condition: str) -> dict[str, Any]:

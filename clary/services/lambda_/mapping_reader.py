@@ -139,7 +139,7 @@ class Reader:
         if not stretch.records and not stretch.ended:
             # woken by what comes from here on; what has come just now is found by looking again
             self._idle = True
-            self._rooms.changes.call_once(self._shard.key, self._name, self._wake)
+            self._rooms.changes.call_once(self._shard.key, self, self._wake)
             stretch = self._stretch(body, most, lanes)
             if not stretch.records and not stretch.ended:
                 return None

@@ -300,3 +300,14 @@ def test_a_deleted_function_is_gone(make_function, client, refused):
     client.delete_function(FunctionName=function.name)
     assert refused("invoke", FunctionName=function.name)[0] == "ResourceNotFoundException"
     assert refused("delete_function", FunctionName=function.name)[1] == f"Function not found: {function.arn}"
+
+
+def test_what_is_never_set_is_told_as_unset(make_function, client, refused):
+    function = make_function()
+    name = {"FunctionName": function.name}
+    assert client.list_function_url_configs(**name)["FunctionUrlConfigs"] == []
+    assert client.get_function_code_signing_config(**name)["CodeSigningConfigArn"] == ""
+    assert client.list_provisioned_concurrency_configs(**name)["ProvisionedConcurrencyConfigs"] == []
+    assert refused("get_function_url_config", **name)[0] == "ResourceNotFoundException"
+    code = refused("get_provisioned_concurrency_config", **name, Qualifier="$LATEST")[0]
+    assert code == "ProvisionedConcurrencyConfigNotFoundException"
