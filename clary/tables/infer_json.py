@@ -18,7 +18,7 @@ from clary.tables.infer_json_path import JsonPath
 from clary.tables.infer_schema import Schema
 from clary.tables.infer_types import UNKNOWN, Column, merge, to_struct, type_of_number, widen
 
-_MOST_COLUMNS = 10_000
+_MOST_COLUMNS = 5_000
 _DEEPEST = 64
 _UNSAFE = re.compile(r"[\s<>,:()`]")
 _SPACE = re.compile(r"[\s,]*")

@@ -121,7 +121,7 @@ class Inspector:
                 return listener.accept()[0]
         if self._stopped.is_set():
             raise Stopped
-        raise EOFError("it did not come up")
+        raise SandboxError("the process that looks at files did not come up")
 
     def _fork(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

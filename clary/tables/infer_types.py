@@ -18,6 +18,7 @@ UNKNOWN = HiveType("null")
 """The type of nothing but nulls: it gives way to any other, and becomes string in the end."""
 
 _NUMBERS = ("tinyint", "smallint", "int", "bigint", "float", "double")
+_MOST_COLUMNS = 10_000
 _INT_LIMIT = 1 << 31
 _BIGINT_LIMIT = 1 << 63
 _BOOLEANS = frozenset(("true", "false"))
@@ -96,11 +97,17 @@ def to_struct(columns: Iterable[Column]) -> HiveType:
 
 
 def merge(schemas: Iterable[Sequence[Column]]) -> list[Column]:
-    """All columns of the schemas in the order in which they first come, each with the type that holds all of it."""
+    """The columns of the schemas in the order in which they first come, each with the type that holds all of it.
+
+    Objects whose names are data can make more columns than anybody wants; the first 10,000 are enough.
+    """
     found: dict[str, HiveType] = {}
     for schema in schemas:
         for name, kind in schema:
-            found[name] = widen(found[name], kind) if name in found else kind
+            if name in found:
+                found[name] = widen(found[name], kind)
+            elif len(found) < _MOST_COLUMNS:
+                found[name] = kind
     return [Column(name, kind) for name, kind in found.items()]
 
 

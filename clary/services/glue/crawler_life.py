@@ -19,6 +19,7 @@ from clary.services.glue.crawler_record import (
     LOG_GROUP,
     READY,
     RUNNING,
+    STOPPING,
     crawl_key,
     key_of,
     log_stream,
@@ -60,6 +61,9 @@ def begin(rooms: Rooms, scope: Scope, name: str) -> None:
         partial(work, rooms, record, crawl_log, changes),
         partial(_end, rooms, record, crawl_log, changes),
     )
+    found = rooms.records.get(key)
+    if found is not None and found.status == STOPPING:  # it was stopped before it was known here
+        rooms.crawls.stop(key)
 
 
 def _end(rooms: Rooms, record: Record, crawl_log: CrawlLog, changes: Changes, problem: BaseException | None) -> None:

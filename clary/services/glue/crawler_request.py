@@ -11,6 +11,7 @@ from clary.services.glue.crawler_globs import compile_globs
 from clary.services.glue.errors import InvalidInputException, refuse
 
 _DEFAULT_SCHEMA_POLICY = {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "DEPRECATE_IN_DATABASE"}
+_LOG_ONLY = {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
 _TARGETS = ("S3Targets", "JdbcTargets", "CatalogTargets")
 _OTHER_TARGETS = ("MongoDBTargets", "DynamoDBTargets", "DeltaTargets", "IcebergTargets", "HudiTargets")
 _LONGEST_PREFIX = 64
@@ -37,8 +38,9 @@ def check_crawler(request: dict[str, Any]) -> dict[str, Any]:
     refuse(request.get("LakeFormationConfiguration") or {}, "UseLakeFormationCredentials", "AccountId")
     targets = _check_targets(request["Targets"])
     recrawl = {"RecrawlBehavior": "CRAWL_EVERYTHING", **request.get("RecrawlPolicy", {})}
-    schema = {**_DEFAULT_SCHEMA_POLICY, **request.get("SchemaChangePolicy", {})}
-    _check_policies(recrawl, schema, targets)
+    only_new = recrawl["RecrawlBehavior"] == "CRAWL_NEW_FOLDERS_ONLY"
+    schema = {**(_LOG_ONLY if only_new else _DEFAULT_SCHEMA_POLICY), **request.get("SchemaChangePolicy", {})}
+    _check_policies(recrawl["RecrawlBehavior"], schema, targets)
     if len(request.get("TablePrefix", "")) > _LONGEST_PREFIX:
         raise InvalidInputException(f"TablePrefix has more than {_LONGEST_PREFIX} characters.")
     if not request.get("DatabaseName") and not targets.get("CatalogTargets"):
@@ -84,16 +86,17 @@ def _check_targets(targets: dict[str, Any]) -> dict[str, Any]:
     return targets
 
 
-def _check_policies(recrawl: dict[str, Any], schema: dict[str, Any], targets: dict[str, Any]) -> None:
-    behavior = recrawl["RecrawlBehavior"]
+def _check_policies(behavior: str, schema: dict[str, Any], targets: dict[str, Any]) -> None:
     if behavior == "CRAWL_EVENT_MODE":
         raise InvalidInputException("RecrawlBehavior CRAWL_EVENT_MODE is not supported by Clary: it has no SQS.")
-    if behavior == "CRAWL_NEW_FOLDERS_ONLY" and set(schema.values()) != {"LOG"}:
-        raise InvalidInputException(
-            "The SchemaChangePolicy for incremental crawls must be LOG, for UpdateBehavior and DeleteBehavior."
-        )
+    for member, value in schema.items():
+        if behavior == "CRAWL_NEW_FOLDERS_ONLY" and value != "LOG":
+            raise InvalidInputException(
+                'The SchemaChangePolicy for "Crawl new folders only" Amazon S3 target can have only LOG '
+                f"{member} value."
+            )
     if targets.get("CatalogTargets") and schema["DeleteBehavior"] != "LOG":
-        raise InvalidInputException("The SchemaChangePolicy for catalog targets must have DeleteBehavior LOG.")
+        raise InvalidInputException("The SchemaChangePolicy for Catalog target can have only LOG DeleteBehavior value.")
 
 
 def split_path(path: str) -> tuple[str, str]:

@@ -40,6 +40,7 @@ _LIBRARIES = {
     ),
 }
 _LONGEST_NAME = 128
+_LONGEST_TYPE = 131_072
 RUN = "CRAWL_RUN_ID"
 DEPRECATED = "DEPRECATED_BY_CRAWLER"
 UPDATED_BY = "UPDATED_BY_CRAWLER"
@@ -190,10 +191,16 @@ def _parameters(author: Author, place: Place, schema: Schema, files: Sequence[Fi
     return parameters
 
 
+def _write_type(kind: HiveType) -> str:
+    """The text of a type; string where it would be longer than the catalog takes."""
+    text = str(settle(kind))
+    return text if len(text) <= _LONGEST_TYPE else "string"
+
+
 def _storage(location: str, schema: Schema, parameters: dict[str, str], taken: set[str]) -> dict[str, Any]:
     """The storage descriptor; a column that is a partition key, too, is left to the key."""
     reader, writer, library = _LIBRARIES[schema.library]
-    columns = [{"Name": name, "Type": str(settle(kind))} for name, kind in schema.columns if name not in taken]
+    columns = [{"Name": name, "Type": _write_type(kind)} for name, kind in schema.columns if name not in taken]
     return {
         "Columns": columns,
         "Location": location,

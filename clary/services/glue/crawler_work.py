@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
 import msgspec
 
-from clary.errors import ClientError
 from clary.jobs.host import Scope
 from clary.services.glue import inside
 from clary.services.glue.classifier_record import find_classifier, to_classifier
@@ -19,19 +16,17 @@ from clary.services.glue.crawler_errors import CrawlFailed
 from clary.services.glue.crawler_files import Place, choose_samples, find_place, list_files, reader_of
 from clary.services.glue.crawler_globs import compile_globs
 from clary.services.glue.crawler_log import CrawlLog
+from clary.services.glue.crawler_new_folders import Known
 from clary.services.glue.crawler_request import parse_configuration, split_path
 from clary.services.glue.crawler_table import Author
 from clary.services.glue.jdbc_table import find_jdbc_tables
 from clary.services.s3.inside import ObjectInfo
 from clary.store.records import Record
 from clary.tables.classify_file import Classifier
-from clary.tables.hive_types import parse_hive_type
 from clary.tables.infer_crawls import Crawl
 from clary.tables.infer_process import Inspector, Unreadable
 from clary.tables.infer_schema import UNRECOGNISED, Schema
-from clary.tables.infer_tables import ALIKE, File, Grouping, Leaf, Table, group, merge_schemas
-from clary.tables.infer_types import Column, similarity
-from clary.tables.partition_paths import NULL, parse_folder
+from clary.tables.infer_tables import File, Grouping, Leaf, Table, group
 from clary.wire import Rooms
 
 _MOST_WARNINGS = 100
@@ -84,18 +79,17 @@ class _Work:
         places = [self._place(target) for target in self._body["Targets"]["S3Targets"]]
         writer = self._writer(self._database)
         own = partial(_lies_in, places)
-        known = self._known_folders(filter(own, writer.own_tables()))
+        only_new = self._body["RecrawlPolicy"]["RecrawlBehavior"] == "CRAWL_NEW_FOLDERS_ONLY"
+        known = Known(writer, filter(own, writer.own_tables()) if only_new else ())
         grouping = Grouping(self._configuration.combine, self._configuration.level)
         found: list[tuple[Place, Table]] = []
         for place in places:
-            files = self._look(inspector, place, skipped=known)
-            if known:
-                files = self._adopt(writer, place, files)
+            files = known.adopt(place, self._look(inspector, place, known.has))
             found += ((place, table) for table in group(files, place.root, grouping))
         self._check_count([f"s3://{place.bucket}/{table.folder}" for place, table in found])
         self._begin_writing(self._database)
         written = {writer.write(place, table) for place, table in found}
-        if self._body["RecrawlPolicy"]["RecrawlBehavior"] == "CRAWL_EVERYTHING":
+        if not only_new:
             writer.remove_tables(own, written)
 
     def _crawl_sources(self) -> None:
@@ -135,9 +129,12 @@ class _Work:
                 else:
                     writer.write(place, _without_keys(whole, table), table["Name"])
 
-    def _look(self, inspector: Inspector, place: Place, skipped: frozenset[str] = frozenset()) -> list[File]:
-        """The files of a place; those that aren't looked at are taken to be as those before them in their folder."""
-        infos = [info for info in list_files(self._rooms, place) if not _in_folder(place, info, skipped)]
+    def _look(self, inspector: Inspector, place: Place, known: Callable[[str], bool] = lambda _: False) -> list[File]:
+        """The files of a place that aren't known, by location.
+
+        Those that aren't samples are taken to be as the one before them in their folder.
+        """
+        infos = [info for info in list_files(self._rooms, place) if not known(f"s3://{place.bucket}/{info.key}")]
         samples = choose_samples(infos, place.sample)
         found: list[File] = []
         last: dict[str, File] = {}
@@ -170,42 +167,6 @@ class _Work:
         self._warnings += 1
         if self._warnings <= _MOST_WARNINGS:
             self._log.warn(text)
-
-    def _known_folders(self, tables: Iterable[dict[str, Any]]) -> frozenset[str]:
-        """The locations that earlier crawls have seen, where only new folders are to be crawled."""
-        if self._body["RecrawlPolicy"]["RecrawlBehavior"] != "CRAWL_NEW_FOLDERS_ONLY":
-            return frozenset()
-        known = set()
-        for table in tables:
-            if not table["PartitionKeys"]:
-                known.add(table["StorageDescriptor"]["Location"])
-            for partition in inside.get_partitions(self._rooms, self._scope, self._database, table["Name"]):
-                known.add(partition["StorageDescriptor"]["Location"])
-        return frozenset(known)
-
-    def _adopt(self, writer: Writer, place: Place, files: Iterable[File]) -> list[File]:
-        """Make new folders of tables that are there their partitions; the answer is the files of others."""
-        folders = defaultdict(list)
-        for file in files:
-            if file.schema.classification != UNRECOGNISED:
-                folders[file.key[: file.key.rfind("/") + 1]].append(file)
-        tables = [table for table in writer.own_tables() if table["PartitionKeys"]]
-        fresh = defaultdict(list)
-        rest = []
-        for folder, members in folders.items():
-            location = f"s3://{place.bucket}/{folder}"
-            table = next((row for row in tables if location.startswith(row["StorageDescriptor"]["Location"])), None)
-            if table is None:
-                rest += members
-                continue
-            leaf = _leaf_of(table, location, folder, members)
-            if leaf is None:
-                self._log.info(f"The schema of {location} doesn't fit table {table['Name']}; it is left out")
-            else:
-                fresh[table["Name"]].append(writer.describe(place, leaf, table))
-        for name, inputs in fresh.items():
-            writer.create_partitions(name, inputs)
-        return rest
 
     def _check_count(self, locations: list[str]) -> None:
         most = self._configuration.threshold
@@ -260,41 +221,6 @@ def _lies_in(places: Iterable[Place], table: dict[str, Any]) -> bool:
     """Whether a table lies in one of the places."""
     location = str((table.get("StorageDescriptor") or {}).get("Location", "")).rstrip("/")
     return any(f"{location}/".startswith(place.url) or location == place.url for place in places)
-
-
-def _in_folder(place: Place, info: ObjectInfo, folders: frozenset[str]) -> bool:
-    """Whether one of the folders holds the object, at any depth."""
-    if not folders:
-        return False
-    path = f"s3://{place.bucket}/{info.key}"
-    return any(end and path[: end + 1] in folders for end in _ends(path))
-
-
-def _ends(path: str) -> Iterator[int]:
-    at = len(path)
-    while (at := path.rfind("/", 0, at)) > 0:
-        yield at
-
-
-def _leaf_of(table: dict[str, Any], location: str, folder: str, files: list[File]) -> Leaf | None:
-    """The new partition of a table that a folder is; None where its depth, format or columns don't fit."""
-    keys = [key["Name"] for key in table["PartitionKeys"]]
-    parts = location.removeprefix(table["StorageDescriptor"]["Location"]).strip("/").split("/")
-    schema = merge_schemas([file.schema for file in files])
-    if len(parts) != len(keys) or schema.classification != table["Parameters"].get("classification"):
-        return None
-    with suppress(ClientError):
-        columns = [Column(row["Name"], parse_hive_type(row["Type"])) for row in table["StorageDescriptor"]["Columns"]]
-        if similarity([column for column in schema.columns if column.name not in keys], columns) >= ALIKE:
-            return Leaf(folder, files, [(key, _value(key, part)) for key, part in zip(keys, parts, strict=True)])
-    return None
-
-
-def _value(key: str, part: str) -> str:
-    pair = parse_folder(part)
-    if pair is None or pair[0].lower() != key:
-        return part
-    return NULL if pair[1] is None else pair[1]
 
 
 def _without_keys(found: Table, table: dict[str, Any]) -> Table:

@@ -152,7 +152,13 @@ def configured(**members):
         ({"Targets": {"S3Targets": [{"Path": "s3://b", "Exclusions": ["{a,{b}}"]}]}}, "can't hold another"),
         ({"Classifiers": ["no-such"]}, "Classifier with name no-such does not exist"),
         ({"RecrawlPolicy": {"RecrawlBehavior": "CRAWL_EVENT_MODE"}}, "CRAWL_EVENT_MODE"),
-        ({"RecrawlPolicy": {"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"}}, "must be LOG"),
+        (
+            {
+                "RecrawlPolicy": {"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"},
+                "SchemaChangePolicy": {"DeleteBehavior": "DELETE_FROM_DATABASE"},
+            },
+            "can have only LOG DeleteBehavior value",
+        ),
         ({"LineageConfiguration": {"CrawlerLineageSettings": "ENABLE"}}, "LineageConfiguration"),
         ({"LakeFormationConfiguration": {"UseLakeFormationCredentials": True}}, "UseLakeFormationCredentials"),
         ({"CrawlerSecurityConfiguration": "secure"}, "CrawlerSecurityConfiguration"),
@@ -181,7 +187,7 @@ def test_catalog_targets_stand_alone_and_delete_nothing(refused):
     assert refused("create_crawler", Name="x", Role="r", Targets=mixed)[1].startswith(
         "The crawler cannot have catalog targets mixed with other target types."
     )
-    assert "DeleteBehavior LOG" in refused("create_crawler", Name="x", Role="r", Targets=catalog)[1]
+    assert "only LOG DeleteBehavior" in refused("create_crawler", Name="x", Role="r", Targets=catalog)[1]
 
 
 def test_schedules(lake, refused):

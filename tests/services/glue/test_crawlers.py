@@ -182,6 +182,19 @@ def test_grouping_options(lake):
     assert lake.partitions("t") == [["2017"], ["2018"]]
 
 
+def test_a_level_for_tables_and_an_index_over_their_partitions(lake):
+    lake.put_all({f"{area}/k={n}/a.json": '{"a":1}' for area in ("x", "y") for n in (1, 2)})
+    lake.create(Configuration={"Grouping": {"TableLevelConfiguration": 2}, "CreatePartitionIndex": True})
+    lake.crawl()
+    assert lake.tables() == {"x": ["a:int"], "y": ["a:int"]}
+    (index,) = lake.glue.get_partition_indexes(DatabaseName=lake.database, TableName="x")[
+        "PartitionIndexDescriptorList"
+    ]
+    assert index["IndexName"] == "crawler_partition_index"
+    assert [key["Name"] for key in index["Keys"]] == ["k"]
+    assert lake.crawl()["Status"] == "SUCCEEDED"
+
+
 def test_too_many_tables_fail_the_crawl(lake):
     lake.put_all({"t/a.json": '{"A":1}', "u/a.csv": CSV})
     lake.create(Configuration={"CrawlerOutput": {"Tables": {"TableThreshold": 1}}})
@@ -220,7 +233,8 @@ def test_only_new_folders(lake):
     only = {"RecrawlBehavior": "CRAWL_NEW_FOLDERS_ONLY"}
     log = {"UpdateBehavior": "LOG", "DeleteBehavior": "LOG"}
     lake.put_all({"t/k=1/a.json": '{"a":1}'})
-    lake.create("t/", RecrawlPolicy=only, SchemaChangePolicy=log)
+    lake.create("t/", RecrawlPolicy=only, SchemaChangePolicy={})
+    assert lake.glue.get_crawler(Name=lake.name)["Crawler"]["SchemaChangePolicy"] == log
     lake.crawl()
     lake.put_all({"t/k=1/b.json": '{"a":"x","z":1}', "t/k=2/a.json": '{"a":1}', "t/k=3/a.csv": CSV})
     lake.crawl()
