@@ -33,7 +33,7 @@ def buckets_of(columns: Sequence[pa.Array], types: Sequence[HiveType], count: in
 
 def check_bucket_type(hive: HiveType) -> None:
     """ClientError for a type that Hive's buckets can't be computed of, as Trino can't."""
-    if hive.name in ("decimal", "struct", "binary", "char"):
+    if hive.name in ("decimal", "struct", "binary", "char", "timestamp"):
         raise ClientError(f"NOT_SUPPORTED: Cannot bucket by a column of the type {hive}")
     for child in hive.children:
         check_bucket_type(child)
@@ -54,13 +54,9 @@ def hashes_of(column: pa.Array, hive: HiveType) -> Hashes:
     elif hive.name == "bigint":
         hashes = _folded(_numbers(column))
     elif hive.name == "float":
-        hashes = _numbers(column).astype(np.float32).view(np.int32)
+        hashes = _one_nan(_numbers(column).astype(np.float32)).view(np.int32)
     elif hive.name == "double":
-        hashes = _folded(_numbers(column).astype(np.float64).view(np.int64))
-    elif hive.name == "timestamp":
-        millis = _numbers(column.cast("timestamp[ms]").cast("int64"))
-        seconds, rest = np.divmod(millis, 1000)
-        hashes = _folded((seconds << np.int64(30)) | (rest * 1_000_000))
+        hashes = _folded(_one_nan(_numbers(column).astype(np.float64)).view(np.int64))
     else:
         raise ClientError(f"NOT_SUPPORTED: Cannot bucket by a column of the type {hive}")
     return np.where(_nulls(column), np.int32(0), hashes) if column.null_count else hashes
@@ -69,6 +65,13 @@ def hashes_of(column: pa.Array, hive: HiveType) -> Hashes:
 def _numbers(column: pa.Array) -> np.ndarray[Any, Any]:
     found: np.ndarray[Any, Any] = column.fill_null(0).to_numpy(zero_copy_only=False)
     return found
+
+
+def _one_nan(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Java has one NaN where IEEE has many."""
+    import numpy as np
+
+    return np.where(np.isnan(numbers), numbers.dtype.type("nan"), numbers)
 
 
 def _nulls(column: pa.Array) -> np.ndarray[Any, Any]:
