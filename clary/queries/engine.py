@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,11 @@ import duckdb
 
 from clary.errors import ClientError
 from clary.queries import results, write
+from clary.queries.declared import read_declared
 from clary.queries.lake import Lake
-from clary.queries.plain import prepare, translate
 from clary.queries.remote import make_external
 from clary.queries.spec import Outcome, QuerySpec, Written
-from clary.sql import Column, Translation, duckdb_to_trino
+from clary.sql import prepare, run_time_error, translate
 from clary.tables.duck_types import literals
 
 if TYPE_CHECKING:
@@ -71,20 +71,25 @@ class Run:
     def outcome(self) -> Outcome:
         """Translate, open the tables, run, write."""
         spec = self._spec
+        declared, begins = read_declared(spec.query)
         found = translate(
-            spec.query,
+            spec.query[begins:],
             self.lake,
             catalog_name=spec.catalog,
             database=spec.database,
             parameters=spec.parameters,
-            at=spec.at,
+            at=spec.at + begins,
+            whole=spec.statement or spec.query,
+            external=declared,
+            now=datetime.fromtimestamp(spec.submitted, UTC),
         )
+        prepare(self._connection, found.sql)
         for function in found.external:
             make_external(self._connection, self._front, spec, function)
         for use in found.tables:
             self.lake.open(use)
         lock(self._connection, self._places)
-        columns = found.columns or describe(self._connection, found)
+        columns = found.columns
         self._planned = time.monotonic()
         written: list[Written] = []
         if spec.target is None:
@@ -129,8 +134,6 @@ def connect(spec: QuerySpec) -> duckdb.DuckDBPyConnection:
         connection.execute(f"SET memory_limit = '{int(spec.memory_bytes * _SHARE)}B'")
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = " + str(spec.target is None).lower())
-    prepare(connection)
-    results.prepare(connection)
     return connection
 
 
@@ -139,17 +142,13 @@ def lock(connection: duckdb.DuckDBPyConnection, places: Places) -> None:
     folders = [places.staged, str(Path.cwd())]
     connection.execute(f"SET allowed_directories = {literals([folder + '/' for folder in folders])}")
     connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
-
-
-def describe(connection: duckdb.DuckDBPyConnection, found: Translation) -> Sequence[Column]:
-    """The columns of a query that DuckDB has to be asked for."""
-    rows = connection.execute(f"DESCRIBE {found.sql}").fetchall()
-    return [Column(row[0], duckdb_to_trino(row[1]).replace("timestamp(6)", "timestamp(3)")) for row in rows]
 
 
 def worded(problem: duckdb.Error, names: dict[str, str]) -> str:
     """What DuckDB says, with an error name of Athena's and the objects in place of their local copies."""
+    known = run_time_error(problem)
+    if known is not None:
+        return str(known)
     text = str(problem)
     for path, name in names.items():
         text = text.replace(path, name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clary.sql import Column
+from clary.sql import Column, prepare
 from clary.sql.types import Type, field_names, parse_type
 from clary.tables.duck_types import literal
 
@@ -15,44 +15,13 @@ if TYPE_CHECKING:
 
 FILE = "result.csv"
 
-_MACROS = (
-    # Java's Double.toString: from 1e-3 up to 1e7 as it is, others with one digit before the point.
-    """CREATE OR REPLACE TEMP MACRO clary_scientific(t) AS CASE
-        WHEN contains(t, 'e') THEN
-            split_part(t, 'e', 1) || CASE WHEN contains(split_part(t, 'e', 1), '.') THEN '' ELSE '.0' END
-            || 'E' || CAST(split_part(t, 'e', 2) AS INTEGER)
-        WHEN t LIKE '0.%' THEN
-            substr(ltrim(t, '0.'), 1, 1) || '.' || coalesce(nullif(substr(ltrim(t, '0.'), 2), ''), '0')
-            || 'E-' || (length(t) - 1 - length(ltrim(t, '0.')))
-        ELSE
-            substr(t, 1, 1) || '.' || coalesce(nullif(rtrim(replace(substr(t, 2), '.', ''), '0'), ''), '0')
-            || 'E' || (strpos(t || '.', '.') - 2) END""",
-    """CREATE OR REPLACE TEMP MACRO clary_number(x) AS CASE
-        WHEN isnan(x) THEN 'NaN'
-        WHEN isinf(x) THEN CASE WHEN x > 0 THEN 'Infinity' ELSE '-Infinity' END
-        WHEN x = 0 OR (abs(x) >= 1e-3 AND abs(x) < 1e7) THEN CAST(x AS VARCHAR)
-        ELSE CASE WHEN x < 0 THEN '-' ELSE '' END || clary_scientific(CAST(abs(x) AS VARCHAR)) END""",
-    """CREATE OR REPLACE TEMP MACRO clary_days(x) AS CASE WHEN epoch(x) < 0 THEN '-' ELSE '' END
-        || printf('%d %02d:%02d:%02d.%03d', CAST(abs(epoch(x)) * 1000 AS BIGINT) // 86400000,
-        CAST(abs(epoch(x)) * 1000 AS BIGINT) // 3600000 % 24, CAST(abs(epoch(x)) * 1000 AS BIGINT) // 60000 % 60,
-        CAST(abs(epoch(x)) * 1000 AS BIGINT) // 1000 % 60, CAST(abs(epoch(x)) * 1000 AS BIGINT) % 1000)""",
-    """CREATE OR REPLACE TEMP MACRO clary_months(x) AS
-        CASE WHEN extract(year FROM x) * 12 + extract(month FROM x) < 0 THEN '-' ELSE '' END
-        || abs(extract(year FROM x)) || '-' || abs(extract(month FROM x))""",
-)
-
-
-def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Install what `shown` needs."""
-    for macro in _MACROS:
-        connection.execute(macro)
-
 
 def write_csv(connection: duckdb.DuckDBPyConnection, sql: str, columns: Sequence[Column]) -> int:
     """Write the rows of a query to FILE in this folder; returns how many."""
     names = [f"c{number}" for number in range(len(columns))]
     head = ", ".join(f"{literal(column.name)} AS {name}" for column, name in zip(columns, names, strict=True))
     texts = ", ".join(shown(name, parse_type(column.type)) for column, name in zip(columns, names, strict=True))
+    prepare(connection, texts)
     rows = f"SELECT {texts} FROM ({sql}) AS clary_result({', '.join(names)})"  # noqa: S608
     copied = connection.execute(
         f"COPY (SELECT {head} UNION ALL {rows}) TO {literal(FILE)} "
@@ -75,21 +44,19 @@ def shown(value: str, kind: Type, depth: int = 0) -> str:
     match kind.name:
         case "varchar" | "char" | "json":
             return value
+        case "timestamp with time zone" | "interval day to second" | "interval year to month" if not depth:
+            return value  # they come as texts
+        case "timestamp with time zone":
+            return f"{_moment(value, kind)} || ' UTC'"
         case "real" | "double":
-            return f"clary_number({value})"
+            return f"clary_double_text({value})"
         case "varbinary":
             return f"rtrim(regexp_replace(lower(hex({value})), '(..)', '\\1 ', 'g'))"
         case "timestamp":
             return _moment(value, kind)
-        case "timestamp with time zone":
-            return f"{_moment(value, kind)} || {literal(' ' + (kind.zone or 'UTC'))}"
         case "time":
             whole, digits = f"CAST({value} AS VARCHAR)", kind.sizes[0]
             return f"left(rpad({whole} || CASE WHEN contains({whole}, '.') THEN '' ELSE '.' END, 15, '0'), {8 + (digits and digits + 1)})"  # noqa: E501
-        case "interval day to second":
-            return f"clary_days({value})"
-        case "interval year to month":
-            return f"clary_months({value})"
         case "array":
             items = f"list_transform({value}, lambda {item}: {inner(item, kind.children[0])})"
             return f"CASE WHEN {value} IS NOT NULL THEN '[' || {between(items)} || ']' END"

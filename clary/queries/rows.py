@@ -60,7 +60,7 @@ def _text(value: str, hive: HiveType, depth: int) -> str:
 
     match hive.name:
         case "float" | "double":
-            return f"clary_number({value})"
+            return f"clary_double_text({value})"
         case "timestamp":
             return f"strftime({value}, '%Y-%m-%d %H:%M:%S.%g')"
         case "binary":

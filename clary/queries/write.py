@@ -17,7 +17,7 @@ from clary.queries.functions import make_function
 from clary.queries.layout import Layout, plan_layout
 from clary.queries.rows import line_of
 from clary.queries.spec import QuerySpec, Target, Written
-from clary.sql import Column
+from clary.sql import Column, prepare
 from clary.tables.bucketing import buckets_of
 from clary.tables.duck_types import literal, quote
 from clary.tables.partition_paths import folder_of
@@ -111,6 +111,7 @@ def _stream(connection: duckdb.DuckDBPyConnection, sql: str, layout: Layout) -> 
     lines = layout.format in ("TEXTFILE", "JSON")
     columns = [f"{line_of(layout)} || chr(10) AS line"] if lines else layout.typed()
     columns += [*layout.keys(), *([f"{layout.bucket_call()} AS {_BUCKET}"] if layout.buckets else [])]
+    prepare(connection, columns[0])
     reader = connection.execute(
         f"SELECT {', '.join(columns)} FROM {layout.source(sql)}"  # noqa: S608
     ).to_arrow_reader(_BATCH)
