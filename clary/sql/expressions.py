@@ -14,7 +14,7 @@ from clary.sql.contract import ExternalFunction
 from clary.sql.errors import Place, SqlError, refusal
 from clary.sql.scope import Field, Scope, UsedTable, not_found
 from clary.sql.typed import NULL, Typed, can_be, check_zone, coerce, interval, literal, select, text, typed_literal
-from clary.sql.types import BOOLEAN, UNKNOWN, Type, array_of, common_type, field_names, quote, row_of
+from clary.sql.types import BOOLEAN, JSON, UNKNOWN, Type, array_of, common_type, field_names, quote, row_of
 
 if TYPE_CHECKING:
     from clary.sql.queries import QueryTranslator
@@ -158,6 +158,8 @@ class ExpressionTranslator:
         return literal(node)
 
     def _typedliteral(self, node: tree.TypedLiteral) -> Typed:
+        if node.type == JSON:
+            return Typed(f"clary_json_parse({text(node.value)})", JSON)
         found = typed_literal(node)
         if found is None:
             value = Typed(text(node.value), Type("varchar", (len(node.value),)), node.value)
@@ -216,7 +218,9 @@ class ExpressionTranslator:
         if node.escape is None:
             return Typed(f"({value.sql} LIKE {pattern.sql})", BOOLEAN)
         escape = self.translate(node.escape)
-        if escape.constant is None or len(escape.constant) != 1:
+        if escape.constant is None:
+            raise refusal("LIKE with an ESCAPE that is no constant", node.place)
+        if len(escape.constant) != 1:
             raise SqlError("INVALID_FUNCTION_ARGUMENT", "Escape string must be a single character", node.place)
         return Typed(f"({value.sql} LIKE {pattern.sql} ESCAPE {escape.sql})", BOOLEAN)
 

@@ -122,11 +122,12 @@ def _plain(name: str) -> Type:
 def _type_of(pattern: Pattern, have: Type, bound: Bindings) -> Type:
     """The type that an argument is turned into."""
     if len(pattern.name) == 1:
-        return bound[pattern.name]
+        return bound.get(pattern.name, UNKNOWN)
     if pattern.children:
         children = have.children or (UNKNOWN,) * len(pattern.children)
         pairs = zip(pattern.children, children, strict=True)
-        return Type(pattern.name, children=tuple(_type_of(one, other, bound) for one, other in pairs))
+        found = tuple(_type_of(one, other, bound) for one, other in pairs)
+        return Type(pattern.name, children=found, names=have.names)
     return have if have.name == pattern.name else _plain(pattern.name)
 
 
@@ -154,7 +155,7 @@ def _result(pattern: Pattern, arguments: list[Typed], bound: Bindings, written: 
     if pattern.name.isdecimal():
         return arguments[int(pattern.name)].type
     if len(pattern.name) == 1:
-        return bound[pattern.name]
+        return bound.get(pattern.name, UNKNOWN)
     if pattern.name in ("array", "map", "row"):
         children = tuple(_result(one, arguments, bound, written) for one in pattern.children)
         return Type(pattern.name, children=children, names=("",) * len(children) if pattern.name == "row" else ())

@@ -338,7 +338,8 @@ def _array_join(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     each = f"list_transform({array.sql}, lambda e: {shown})"
     if len(values) == 3:
         each = f"list_transform({each}, lambda e: coalesce(e, {coerce(values[2], VARCHAR)}))"
-    sql = f"coalesce(array_to_string(list_filter({each}, lambda e: e IS NOT NULL), {separator}), '')"
+    join = "array_to_string" if values[1].constant is not None else "clary_join"
+    sql = f"coalesce({join}(list_filter({each}, lambda e: e IS NOT NULL), {separator}), '')"
     return Typed(f"CASE WHEN {array.sql} IS NOT NULL AND {separator} IS NOT NULL THEN {sql} END", VARCHAR)
 
 

@@ -252,7 +252,9 @@ def _number(sign: str, count: int, shown: str) -> int:
     return int(shown)
 
 
-_ISO = re.compile(r"(\S+?)(?:T(\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?)?(Z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
+_ISO = re.compile(
+    r"([^\sT]+)(?:T(?:(\d\d)(?::?(\d\d)(?::?(\d\d)(?:[.,](\d+))?)?)?)?(Z|[+-]\d\d(?::?\d\d)?)?)?", re.ASCII
+)
 
 
 def read_iso8601(value: str) -> datetime:

@@ -10,10 +10,10 @@ import zlib
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
-from clary.sql.errors import SqlError
+from clary.sql.errors import SqlError, refusal
 from clary.sql.signatures import read_table
 from clary.sql.typed import Typed, coerce
-from clary.sql.types import VARCHAR, Type, array_of, common_type
+from clary.sql.types import UNKNOWN, VARCHAR, Type, array_of, common_type
 
 if TYPE_CHECKING:
     from clary.sql import tree
@@ -109,7 +109,9 @@ MACROS = {
     "clary_codepoint(s)": f"""CASE WHEN length(s) = 1 THEN unicode(s)
         WHEN s IS NOT NULL THEN {_INVALID.format("Input string must be a single character string")} END""",
     "clary_concat_ws(sep, parts)": """CASE WHEN sep IS NOT NULL AND parts IS NOT NULL
-        THEN coalesce(array_to_string(list_filter(parts, lambda e: e IS NOT NULL), sep), '') END""",
+        THEN clary_join(list_filter(parts, lambda e: e IS NOT NULL), sep) END""",
+    # array_to_string wants a constant between.
+    "clary_join(l, sep)": "CASE WHEN len(l) = 0 THEN '' ELSE list_reduce(l, lambda a, b: a || sep || b) END",
     "clary_pad(side, s, n, pad)": f"""CASE WHEN n NOT BETWEEN 0 AND 2147483647
         THEN {_INVALID.format("Target length must be in the range [0..2147483647]")}
         WHEN pad = '' THEN {_INVALID.format("Padding string must not be empty")}
@@ -128,7 +130,7 @@ MACROS = {
         ELSE string_split(s, sep) END""",
     "clary_split_limit(s, sep, n)": f"""CASE WHEN n <= 0 THEN {_INVALID.format("Limit must be positive")}
         WHEN len(clary_split(s, sep)) <= n THEN clary_split(s, sep)
-        ELSE list_append(string_split(s, sep)[1:n - 1], array_to_string(string_split(s, sep)[n:], sep)) END""",
+        ELSE list_append(string_split(s, sep)[1:n - 1], clary_join(string_split(s, sep)[n:], sep)) END""",
     "clary_split_part(s, sep, n)": f"""CASE WHEN n <= 0 THEN {_INVALID.format("Index must be greater than zero")}
         WHEN sep = '' THEN CASE WHEN n <= length(s) THEN substring(s, n, 1) END
         ELSE list_extract(string_split(s, sep), n) END""",
@@ -182,7 +184,7 @@ def _concat(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     if len(values) < 2:
         raise problem
     if "array" in kinds:
-        return _concat_arrays(values, problem)
+        return _concat_arrays(values, problem, node)
     if kinds == {"varbinary"}:
         return Typed(f"({' || '.join(one.sql for one in values)})", Type("varbinary"))
     if not kinds <= {"varchar", "char"}:
@@ -193,8 +195,10 @@ def _concat(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     return Typed(f"({' || '.join(coerce(one, VARCHAR) for one in values)})", wanted)
 
 
-def _concat_arrays(values: list[Typed], problem: SqlError) -> Typed:
+def _concat_arrays(values: list[Typed], problem: SqlError, node: tree.Call) -> Typed:
     element = None
+    if any(one.type == UNKNOWN for one in values):
+        raise refusal("concat of an array and a NULL without a type", node.place)
     for one in values:
         child = one.type.children[0] if one.type.name == "array" else one.type
         both = common_type(element, child) if element else child
