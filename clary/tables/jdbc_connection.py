@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -151,10 +154,29 @@ def _connect_postgresql(source: JdbcSource) -> Iterator[Any]:
                 sslmode=source.tls,
                 **({"sslrootcert": root} if source.tls.startswith("verify") else {}),
             )
-            with connection:
+            with connection, _cut_off(connection.fileno()):
                 yield connection
         except psycopg.Error as problem:
             raise _failed(source, problem) from None
+
+
+@contextmanager
+def _cut_off(connection: int) -> Iterator[None]:
+    """End a connection under the driver, which waits for ever, when a server that is silent has had its time."""
+
+    def end() -> None:
+        with suppress(OSError):  # the server was quicker
+            same.shutdown(socket.SHUT_RDWR)
+
+    with socket.socket(fileno=os.dup(connection)) as same:
+        timer = threading.Timer(STATEMENT_SECONDS, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
 
 
 @contextmanager

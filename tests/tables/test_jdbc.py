@@ -1,6 +1,9 @@
 """Relational databases: what their connections say, which of their tables a path names, and the types of columns."""
 
 import builtins
+import socket
+import threading
+from contextlib import suppress
 
 import psycopg
 import pytest
@@ -200,6 +203,46 @@ def test_what_a_server_refuses_is_told(shop):
 def test_what_is_read_cannot_be_changed(shop):
     with pytest.raises(ClientError, match="read-only transaction"), connect(parse_jdbc(shop)) as connection:
         connection.execute("CREATE TABLE x (id int)")
+
+
+@pytest.fixture
+def silent():
+    """`silent(greeting)`: the port of a server that takes a connection, says something and then nothing any more."""
+    listeners = []
+
+    def start(*greetings):
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def serve():
+            with suppress(OSError):
+                taken, _ = listener.accept()
+                with taken:
+                    for greeting in greetings:
+                        taken.recv(1 << 16)
+                        taken.sendall(greeting)
+                    while taken.recv(1 << 16):
+                        pass
+
+        threading.Thread(target=serve, daemon=True).start()
+        return listener.getsockname()[1]
+
+    yield start
+    for listener in listeners:
+        listener.close()
+
+
+def test_a_silent_server_is_given_up(silent, monkeypatch):
+    monkeypatch.setattr("clary.tables.jdbc_connection.STATEMENT_SECONDS", 0.2)
+    monkeypatch.setattr("clary.tables.jdbc_connection.CONNECT_SECONDS", 2)
+    no_tls, ready = b"N", b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I"
+    for url in (
+        f"jdbc:postgresql://127.0.0.1:{silent()}/shop",
+        f"jdbc:postgresql://127.0.0.1:{silent(no_tls, ready)}/shop",
+        f"jdbc:mysql://127.0.0.1:{silent()}/shop",
+    ):
+        with pytest.raises(ClientError, match="failed"):
+            find_tables(source_of(url, USERNAME="me"), "shop")
 
 
 @pytest.mark.parametrize(("driver", "engine"), [("psycopg", "postgresql"), ("pymysql", "mysql")])
