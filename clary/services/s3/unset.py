@@ -8,14 +8,9 @@ from typing import Any
 
 from clary.errors import ServiceError
 from clary.services.s3.errors import NotImplementedHere
-from clary.services.s3.ownership import own_bucket, require_bucket
-from clary.store.object_rows import Bucket
+from clary.services.s3.ownership import require_bucket
 from clary.wire import Call, operation
 
-_ACCESS_BLOCK = "PublicAccessBlock"
-_ALL_BLOCKED = dict.fromkeys(
-    ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True
-)
 _AES256 = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}
 
 
@@ -118,58 +113,6 @@ def put_bucket_ownership_controls(call: Call, request: dict[str, Any]) -> dict[s
     ownership = {rule["ObjectOwnership"] for rule in request["OwnershipControls"]["Rules"]}
     what = f"the object ownership {', '.join(sorted(ownership))}"
     return _accept(call, request, what, asks_nothing=ownership <= {"BucketOwnerEnforced"})
-
-
-@operation
-def get_public_access_block(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """All blocked, unless the settings were changed."""
-    bucket = require_bucket(call, request)
-    blocked = bucket.settings.get(_ACCESS_BLOCK, _ALL_BLOCKED)
-    if blocked is None:
-        message = "The public access block configuration was not found"
-        code = "NoSuchPublicAccessBlockConfiguration"
-        raise NotSet(message, code=code, fields={"BucketName": bucket.name})
-    return {"PublicAccessBlockConfiguration": blocked}
-
-
-@operation
-def put_public_access_block(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Keep the settings; with no policies and no lists, nothing is public whatever they say."""
-    asked = request["PublicAccessBlockConfiguration"]
-    _set_access_block(call, request, {name: asked.get(name, False) for name in _ALL_BLOCKED})
-    return {}
-
-
-@operation
-def delete_public_access_block(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Forget the settings."""
-    _set_access_block(call, request, None)
-    return {}
-
-
-def _set_access_block(call: Call, request: dict[str, Any], blocked: dict[str, bool] | None) -> None:
-    def change(bucket: Bucket) -> None:
-        own_bucket(call, request, bucket).settings[_ACCESS_BLOCK] = blocked
-
-    own_bucket(call, request, call.rooms.objects.buckets.change(request["Bucket"], change))
-
-
-@operation
-def get_bucket_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """None."""
-    raise _not_set(call, request, "NoSuchBucketPolicy", "The bucket policy does not exist")
-
-
-@operation
-def get_bucket_policy_status(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """None."""
-    raise _not_set(call, request, "NoSuchBucketPolicy", "The bucket policy does not exist")
-
-
-@operation
-def delete_bucket_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """There is none to delete."""
-    return _nothing(call, request)
 
 
 @operation

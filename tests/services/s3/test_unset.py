@@ -64,19 +64,19 @@ def test_every_object_is_encrypted_as_s3_says(s3, bucket, refused):
     )
 
 
-def test_the_public_access_block_is_kept(s3, bucket, refused):
-    assert set(s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"].values()) == {True}
-    s3.put_public_access_block(Bucket=bucket, PublicAccessBlockConfiguration={"BlockPublicAcls": True})
-    kept = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
-    assert (kept["BlockPublicAcls"], kept["BlockPublicPolicy"]) == (True, False)
-    s3.delete_public_access_block(Bucket=bucket)
-    refused("NoSuchPublicAccessBlockConfiguration", s3.get_public_access_block, Bucket=bucket)
-
-
 @pytest.mark.parametrize(
     ("operation", "asked"),
     [
-        ("put_bucket_policy", {"Policy": "{}"}),
+        (
+            "select_object_content",
+            {
+                "Key": "k",
+                "Expression": "select 1",
+                "ExpressionType": "SQL",
+                "InputSerialization": {},
+                "OutputSerialization": {},
+            },
+        ),
         ("put_bucket_website", {"WebsiteConfiguration": {"IndexDocument": {"Suffix": "i"}}}),
         ("put_bucket_request_payment", {"RequestPaymentConfiguration": {"Payer": "Requester"}}),
         ("put_bucket_accelerate_configuration", {"AccelerateConfiguration": {"Status": "Enabled"}}),
