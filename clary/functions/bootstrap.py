@@ -18,6 +18,7 @@ import time
 import traceback
 import types
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, NoReturn
 
 _HEAD = struct.Struct(">II")
@@ -84,7 +85,7 @@ def main(path: str, task_root: str, layers: str) -> None:
     """Serve until the socket closes."""
     sys.path[:] = [
         task_root,
-        f"{layers}/python/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages",
+        *sorted(map(str, Path(layers).glob("python/lib/python3.*/site-packages"))),  # whichever the function asks for
         f"{layers}/python",
         *sys.path[1:],  # without this file's folder
     ]

@@ -84,9 +84,9 @@ class Functions:
             with self._lock:
                 self._running[spec.arn] -= 1
 
-    def running(self) -> int:
-        """How many events are being handled."""
-        return sum(self._running.values())
+    def running(self, arn: str) -> int:
+        """How many events a function is handling."""
+        return self._running.get(arn, 0)
 
     def forget(self, arn: str, version: str = "") -> None:
         """End the workers of a function, or of one of its versions, as soon as they are idle."""
@@ -161,6 +161,8 @@ class Functions:
         """A worker, and whether it is a fresh one."""
         while True:
             with self._lock:
+                if self._closed.is_set():
+                    raise Closing
                 self._current[spec.arn, spec.version] = spec.key
                 idle = self._idle.get(spec.key)
                 worker = idle.pop() if idle else Worker(self._ground, spec, next(self._numbers))

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 import platform
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from clary.names import parse_arn
-from clary.services.iam.role import find_role
 from clary.services.lambda_.errors import InvalidParameterValueException, invalid, not_done
+from clary.services.sagemaker import roles
 from clary.services.sagemaker.not_done import NotDone, refuse
 
 if TYPE_CHECKING:
     from clary.wire import Call
-
-log = logging.getLogger("clary.lambda")
 
 ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 _RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 16))
@@ -62,8 +58,8 @@ def check(call: Call, request: dict[str, Any]) -> None:
     refuse(request, _NOT_DONE, not_done)
     if "Runtime" in request:
         _check_runtime(request["Runtime"])
-    if "Role" in request:
-        _check_role(call, request["Role"])
+    if "Role" in request and roles.is_refused(call, request["Role"]):
+        raise InvalidParameterValueException("The role defined for the function cannot be assumed by Lambda.")
     if request.get("Architectures", [ARCHITECTURE]) != [ARCHITECTURE]:
         raise InvalidParameterValueException(
             f"Architectures asks for {', '.join(request['Architectures'])}; this machine is {ARCHITECTURE}."
@@ -82,17 +78,6 @@ def _check_runtime(runtime: str) -> None:
     raise InvalidParameterValueException(
         f"Runtime asks for {runtime}; Clary runs Python functions only: {', '.join(_RUNTIMES)}."
     )
-
-
-def _check_role(call: Call, arn: str) -> None:
-    """Note a role that doesn't exist in the log; with `strict_roles`, refuse it as AWS does."""
-    parts = parse_arn(arn)
-    name = parts.resource.rsplit("/", 1)[-1] if parts else ""
-    if parts and find_role(call.rooms, parts.account, name):
-        return
-    if call.rooms.settings.strict_roles:
-        raise InvalidParameterValueException("The role defined for the function cannot be assumed by Lambda.")
-    log.info("%s: %s is not a role that exists; accepted because strict_roles is off", call.operation, arn)
 
 
 def _check_environment(variables: dict[str, str]) -> None:

@@ -16,14 +16,20 @@ log = logging.getLogger("clary.sagemaker")
 
 
 def check(call: Call, arn: str) -> None:
-    """Note a role that doesn't exist in the log; with `strict_roles`, refuse it as AWS does."""
-    parts = parse_arn(arn)
-    name = parts.resource.rsplit("/", 1)[-1] if parts else ""
-    if parts and find_role(call.rooms, parts.account, name):
-        return
-    if call.rooms.settings.strict_roles:
+    """Refuse a role as AWS does."""
+    if is_refused(call, arn):
         raise ValidationException(
             f"Could not assume role {arn}. Please ensure that the role exists and allows principal "
             "'sagemaker.amazonaws.com' to assume the role."
         )
-    log.info("%s: %s is not a role that exists; accepted because strict_roles is off", call.operation, arn)
+
+
+def is_refused(call: Call, arn: str) -> bool:
+    """Whether `strict_roles` asks for a role that exists, and this one doesn't; without, that is noted in the log."""
+    parts = parse_arn(arn)
+    name = parts.resource.rsplit("/", 1)[-1] if parts else ""
+    if parts and find_role(call.rooms, parts.account, name):
+        return False
+    if not call.rooms.settings.strict_roles:
+        log.info("%s: %s is not a role that exists; accepted because strict_roles is off", call.operation, arn)
+    return call.rooms.settings.strict_roles

@@ -5,7 +5,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from function_archives import ECHO, ROLE, zipped
+from function_helpers import ECHO, ROLE, zipped
 
 _numbers = itertools.count()
 

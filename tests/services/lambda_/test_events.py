@@ -1,25 +1,14 @@
 """Asynchronous events: durable, tried again, and told to destinations."""
 
 import json
-import time
 from itertools import count
 
 import pytest
+from function_helpers import wait_for
 
 from clary.services.lambda_ import asynchronous, inside
 
 _names = count()
-
-
-def wait_for(look, seconds=20):
-    """What a look finds in the end."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = look()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it has not come")
 
 
 @pytest.fixture

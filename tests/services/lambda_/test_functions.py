@@ -5,11 +5,12 @@ import hashlib
 import io
 import json
 import stat
+import threading
 import urllib.request
 import zipfile
 
 import pytest
-from function_archives import ROLE, zipped
+from function_helpers import ROLE, wait_for, zipped
 
 
 def test_a_function_is_told_as_it_was_created(make_function, client):
@@ -207,17 +208,17 @@ def test_aliases_name_versions_and_share_events(make_function, client, refused):
 
 
 def test_layers_lie_below_the_functions_own_code(make_function, client, refused):
-    def layer(**files):
+    def layer(where="python", **files):
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w") as archive:
             for path, content in files.items():
-                archive.writestr(f"python/{path}.py", content)
+                archive.writestr(f"{where}/{path}.py", content)
         return client.publish_layer_version(
             LayerName="layer", Content={"ZipFile": buffer.getvalue()}, CompatibleRuntimes=["python3.12"]
         )
 
     first = layer(shared="where = 'first'", index="")
-    second = layer(shared="where = 'second'")
+    second = layer("python/lib/python3.12/site-packages", shared="where = 'second'")
     assert second["Version"] == first["Version"] + 1
     arn = first["LayerVersionArn"]
     function = make_function("import shared\ndef handler(event, context): return shared.where", Layers=[arn])
@@ -311,3 +312,28 @@ def test_what_is_never_set_is_told_as_unset(make_function, client, refused):
     assert refused("get_function_url_config", **name)[0] == "ResourceNotFoundException"
     code = refused("get_provisioned_concurrency_config", **name, Qualifier="$LATEST")[0]
     assert code == "ProvisionedConcurrencyConfigNotFoundException"
+
+
+def test_what_is_above_the_reserve_is_throttled(make_function, client, server):
+    function = make_function("import time\ndef handler(event, context): time.sleep(event)")
+    client.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=1)
+    first = threading.Thread(target=function.invoke, args=(1,))
+    first.start()
+    wait_for(lambda: server.house.rooms.functions.running(function.arn))
+    with pytest.raises(client.exceptions.TooManyRequestsException):
+        function.invoke(0)
+    first.join()
+    assert function.call(0) is None
+
+
+def test_a_reset_forgets_functions(fresh_server):
+    client = fresh_server.client("lambda")
+    options = {"FunctionName": "f", "Runtime": "python3.12", "Role": ROLE, "Handler": "index.handler"}
+    for answer in (b"1", b"2"):
+        code = zipped(f"def handler(event, context): return {answer.decode()}")
+        client.create_function(**options, Code={"ZipFile": code})
+        assert client.invoke(FunctionName="f")["Payload"].read() == answer
+        assert fresh_server.house.health()["running"]["functions"] == 1
+        request = urllib.request.Request(f"{fresh_server.url}/_clary/reset", method="POST")
+        assert urllib.request.urlopen(request).status == 200
+        assert client.list_functions()["Functions"] == []

@@ -6,6 +6,7 @@ import json
 import time
 
 import pytest
+from function_helpers import wait_for
 
 from clary.services.lambda_ import mapping_reader
 from clary.services.lambda_.mapping_record import mapping_key
@@ -27,15 +28,6 @@ WRITER = """
         if bad:
             raise ValueError("bad record")
 """
-
-
-def wait_for(look, seconds=30):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if found := look():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"it has not come: {look()}")
 
 
 class Feed:
