@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from clary.errors import ClientError
 from clary.tables.hive_types import HiveType, from_arrow
 from clary.tables.infer_schema import Schema
-from clary.tables.infer_types import Column
+from clary.tables.infer_types import Column, from_struct, lower_names
 
 _COUNTED = 1 << 20
 _AVRO_PLAIN = {
@@ -62,7 +62,7 @@ def infer_avro(file: BinaryIO, size: int) -> Schema:
     kind = _from_avro(written, {}, 0)
     if kind.name != "struct":
         raise ClientError(f"the file holds values of {kind}, not records")
-    columns = [Column(name.lower(), child) for name, child in zip(kind.names, kind.children, strict=True)]
+    columns = from_struct(lower_names(kind))
     literal = {"avro.schema.literal": json.dumps(_without_marks(written), separators=(",", ":"))}
     schema = Schema("avro", columns, parameters=literal, library="AvroSerDe", serde={**_serialized(), **literal})
     for block in reader:
@@ -80,7 +80,7 @@ def _serialized() -> dict[str, str]:
 def _from_arrow(kind: Any) -> HiveType:
     """The Hive type; string where Hive has none."""
     try:
-        return from_arrow(kind)
+        return lower_names(from_arrow(kind))
     except ClientError:
         return HiveType("string")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,7 +12,7 @@ from pathlib import Path
 
 from clary.sandbox import WarmParent
 from clary.tables.classify_file import Classifier
-from clary.tables.infer_process import Inspector, Stopped
+from clary.tables.infer_process import Inspector, Stopped, clear_leftovers
 
 _AT_ONCE = 4
 
@@ -55,7 +54,7 @@ class Crawls:
     """The crawls that run or wait for their turn, by name. Thread-safe."""
 
     def __init__(self, warm: WarmParent, folder: Path) -> None:
-        shutil.rmtree(folder, ignore_errors=True)  # a killed server's
+        clear_leftovers(folder)
         self._warm = warm
         self._folder = folder
         self._pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="crawl")

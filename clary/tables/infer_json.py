@@ -145,5 +145,5 @@ def _type_of(shape: _Shape) -> HiveType:
     if shape[0] == "array":
         return HiveType("array", children=(_meet(sorted(shape[1], key=str)),))
     # A name that would break the text of the type loses the signs that do.
-    fields = [Column(_UNSAFE.sub("_", name) or "_", _type_of(inner)) for name, inner in shape[1:]]
+    fields = [Column(_UNSAFE.sub("_", name.lower()) or "_", _type_of(inner)) for name, inner in shape[1:]]
     return to_struct(merge([[field] for field in fields]))

@@ -28,6 +28,7 @@ FILE_SECONDS = 60.0
 
 _ENTRY = "clary.tables.infer_process:become"
 _INSIDE = "/run/clary"
+_LINK = "sockets"
 _MEMORY = 1 << 30
 _LARGEST = 64 << 20
 _START_SECONDS = 60.0
@@ -50,6 +51,8 @@ class Inspector:
         self._classifiers = list(classifiers)
         self._sockets = Path(tempfile.mkdtemp(prefix="clary-"))  # short: a socket's path may have 107 characters
         self._sockets.chmod(0o755)  # the sandbox's user has to come to the socket
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _LINK).symlink_to(self._sockets)
         self._connection: socket.socket | None = None
         self._pid = 0
         self._stopped = threading.Event()
@@ -124,7 +127,6 @@ class Inspector:
         raise SandboxError("the process that looks at files did not come up")
 
     def _fork(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
         argument: dict[str, object] = {"folder": str(self._folder), "sockets": str(self._sockets)}
 
         def ended(_: int) -> None:
@@ -144,6 +146,13 @@ class Inspector:
         if pid:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what inspectors of a killed server left, whose folders are those in `folder`."""
+    for link in folder.glob(f"*/{_LINK}"):
+        shutil.rmtree(link.readlink(), ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def become(argument: dict[str, Any]) -> int:

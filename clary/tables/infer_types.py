@@ -120,6 +120,13 @@ def settle(kind: HiveType) -> HiveType:
     return HiveType(kind.name, kind.arguments, tuple(map(settle, kind.children)), kind.names)
 
 
+def lower_names(kind: HiveType) -> HiveType:
+    """The type with the names of fields in lower case, as Hive has them; fields that are then the same are one."""
+    if kind.name == "struct":
+        return to_struct(merge([[Column(name.lower(), lower_names(child))] for name, child in from_struct(kind)]))
+    return HiveType(kind.name, kind.arguments, tuple(map(lower_names, kind.children)), kind.names)
+
+
 def similarity(one: Sequence[Column], other: Sequence[Column]) -> float:
     """How alike two schemas are, from 0 to 1: twice the columns of both over the columns of each.
 

@@ -90,11 +90,12 @@ def test_a_custom_csv_classifier():
     [
         ('{"Id":1,"s":"x"}\n{"Id":3000000000,"t":null}\n', ["id:bigint", "s:string", "t:string"]),
         ('{"a":1}{"a":2.5}', ["a:double"]),
-        ('{"a":\n  {"b": [1, 2.5],\n "c": {"D": true}}}', ["a:struct<b:array<double>,c:struct<D:boolean>>"]),
+        ('{"a":\n  {"b": [1, 2.5],\n "c": {"D": true}}}', ["a:struct<b:array<double>,c:struct<d:boolean>>"]),
         ('{"a":[{"x":1},{"y":"q"}]}', ["a:array<struct<x:int,y:string>>"]),
         ('[{"a":1},{"a":2}]', ["array:array<struct<a:int>>"]),
         ('{"a":{},"b":[]}', ["a:string", "b:array<string>"]),
         ('{"a":{"x y":1}}', ["a:struct<x_y:int>"]),
+        ('{"a":{"X":1,"x":2.5}}', ["a:struct<x:double>"]),
         ('{"a":1}\n{"a":"x"}\n', ["a:string"]),
         ('{"a":"\u2028"}\n', ["a:string"]),
     ],
@@ -184,10 +185,10 @@ TABLE = pa.table(
     {
         "Id": pa.array([1, 2], pa.int32()),
         "at": pa.array([1, 2], pa.timestamp("us")),
-        "tags": pa.array([["a"], []], pa.list_(pa.string())),
+        "tags": pa.array([[{"Name": "a"}], []], pa.list_(pa.struct({"Name": pa.string()}))),
     }
 )
-TYPES = ["id:int", "at:timestamp", "tags:array<string>"]
+TYPES = ["id:int", "at:timestamp", "tags:array<struct<name:string>>"]
 
 
 def test_parquet_and_orc():

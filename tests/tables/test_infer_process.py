@@ -10,7 +10,7 @@ import pytest
 from clary.sandbox import WarmParent, kernel
 from clary.tables import infer_process
 from clary.tables.classify_file import Classifier
-from clary.tables.infer_process import Inspector, Stopped, Unreadable
+from clary.tables.infer_process import Inspector, Stopped, Unreadable, clear_leftovers
 from tests.main_job import wait_until
 
 CSV = b"id,name\n1,Ada\n2,Bob\n"
@@ -104,3 +104,12 @@ def test_nothing_is_left(warm, tmp_path):
     inspector.close()
     assert not sockets.exists()
     assert not Path(tmp_path / "crawl").exists()
+
+
+def test_what_a_killed_server_left_is_cleared(warm, tmp_path):
+    inspector = Inspector(warm, tmp_path / "crawls" / "0")
+    look(inspector, CSV)
+    clear_leftovers(tmp_path / "crawls")
+    assert not inspector._sockets.exists()
+    assert not Path(tmp_path / "crawls").exists()
+    inspector.close()
