@@ -26,17 +26,8 @@ def put_done(
     rooms: Rooms, record: Record, name: str, asked: list[dict[str, Any]], rows: list[dict[str, Any]], started: float
 ) -> None:
     """Count a PutRecord or PutRecords."""
-    by_shard: dict[str, list[int]] = {}
-    failed = total = 0
-    for given, row in zip(asked, rows, strict=True):
-        if "ErrorCode" in row:
-            failed += 1
-            continue
-        size = len(given["Data"])
-        total += size
-        sums = by_shard.setdefault(row["ShardId"], [0, 0])
-        sums[0] += 1
-        sums[1] += size
+    sizes = [0 if "ErrorCode" in row else len(given["Data"]) for given, row in zip(asked, rows, strict=True)]
+    failed, total = sum("ErrorCode" in row for row in rows), sum(sizes)
     stored = len(rows) - failed
     values = {f"{name}.Bytes": total, f"{name}.Latency": (rooms.clock.now() - started) * 1000}
     values |= {f"{name}.Success": int(stored > 0), "WriteProvisionedThroughputExceeded": failed}
@@ -45,8 +36,13 @@ def put_done(
         values |= {"PutRecords.TotalRecords": len(rows), "PutRecords.SuccessfulRecords": stored}
         values |= {"PutRecords.ThrottledRecords": failed, "PutRecords.Records": stored}
     _add(rooms, record, "", values)
-    for shard, (count, size) in by_shard.items() if record.body["ShardLevelMetrics"] else ():
-        _add(rooms, record, shard, {"IncomingRecords": count, "IncomingBytes": size})
+    if record.body["ShardLevelMetrics"]:
+        by_shard: dict[str, list[int]] = {}
+        for size, row in zip(sizes, rows, strict=True):
+            if "ErrorCode" not in row:
+                by_shard.setdefault(row["ShardId"], []).append(size)
+        for shard, of_shard in by_shard.items():
+            _add(rooms, record, shard, {"IncomingRecords": len(of_shard), "IncomingBytes": sum(of_shard)})
 
 
 def read_done(rooms: Rooms, record: Record, number: int, found: Stretch, started: float) -> None:

@@ -82,7 +82,8 @@ def _check(record: Record, asked: list[dict[str, Any]], path: str) -> None:
 
 
 def _size(given: dict[str, Any]) -> int:
-    return len(given["Data"]) + len(given["PartitionKey"].encode())
+    key: str = given["PartitionKey"]
+    return len(given["Data"]) + (len(key) if key.isascii() else len(key.encode()))
 
 
 def _check_order(call: Call, record: Record, number: str | None) -> None:
