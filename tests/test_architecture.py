@@ -106,3 +106,9 @@ def test_files_and_functions_stay_readable():
                 if lines > 60:
                     long.append(f"{path.name}:{node.name}: {lines}")
     assert not long, long
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """Python would import the first of them for both."""
+    names = [path.name for path in (ROOT / "tests").rglob("*.py") if path.name != "conftest.py"]
+    assert sorted(names) == sorted(set(names))
