@@ -169,6 +169,8 @@ def _key_text(value: str, kind: HiveType) -> str:
     """A partition value as its folder tells it."""
     if kind.children or kind.name in ("float", "double", "binary"):
         raise QueryError(f"NOT_SUPPORTED: Unsupported type [{kind}] for partition")
+    if kind.name == "decimal":
+        return f"clary_decimal_text(CAST({value} AS {to_duck(kind)}))"
     if kind.name == "timestamp":
         return f"strftime({value}, '%Y-%m-%d %H:%M:%S.%g')"
     return f"nullif(CAST(CAST({value} AS {to_duck(kind)}) AS VARCHAR), '')"

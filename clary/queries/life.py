@@ -25,6 +25,7 @@ from clary.queries.spec import Outcome, QuerySpec
 from clary.sandbox import SandboxError, WarmParent, is_running
 
 _FORK = "clary.queries.process:main"
+_NOTE = "process.json"
 _PROCESSES = 256  # threads of DuckDB's and Arrow's
 _END_SECONDS = 10.0
 _PORTS = {"postgresql": 5432, "mysql": 3306}
@@ -111,7 +112,9 @@ class Life:
         }
         self._pid, started = self._warm.fork(_FORK, argument, detached=False, on_exit=self._exited)
         leftover = _Leftover(self._pid, started, places.sockets)
-        (self._folder / "process.json").write_bytes(msgspec.json.encode(leftover))
+        draft = self._folder / "process.json.part"
+        draft.write_bytes(msgspec.json.encode(leftover))
+        draft.rename(self._folder / _NOTE)
 
     def _serve(self, connection: socket.socket, deadline: float) -> Outcome:
         pending = b""
@@ -238,7 +241,7 @@ class Life:
 
 def end_leftover(folder: Path) -> None:
     """End the process of a query that a killed server left, if it still runs."""
-    note = folder / "process.json"
+    note = folder / _NOTE
     if not note.exists():
         return
     leftover = msgspec.json.decode(note.read_bytes(), type=_Leftover)

@@ -50,6 +50,8 @@ def shown(value: str, kind: Type, depth: int = 0) -> str:
             return f"{_moment(value, kind)} || ' UTC'"
         case "real" | "double":
             return f"clary_double_text({value})"
+        case "decimal":
+            return f"clary_decimal_text({value})"
         case "varbinary":
             return f"rtrim(regexp_replace(lower(hex({value})), '(..)', '\\1 ', 'g'))"
         case "timestamp":

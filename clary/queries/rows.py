@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 from clary.queries.layout import Layout
-from clary.tables.duck_types import literal, quote, to_duck
+from clary.tables.duck_types import literal, to_duck
 from clary.tables.hive_types import HiveType
 
 _LEVELS = "\x02\x03\x04\x05\x06\x07\x08"
@@ -13,10 +15,7 @@ def line_of(layout: Layout) -> str:
     """The line of a row whose columns are c0, c1 ..."""
     values = [f"CAST(c{number} AS {to_duck(kind)})" for number, (_, kind) in enumerate(layout.data)]
     if layout.format == "JSON":
-        fields = [
-            f"{quote(name)} := {_json(value, kind)}" for value, (name, kind) in zip(values, layout.data, strict=True)
-        ]
-        return f"CAST(to_json(struct_pack({', '.join(fields)})) AS VARCHAR)"
+        return _json_object([(name, value, kind) for value, (name, kind) in zip(values, layout.data, strict=True)])
     null = literal(layout.properties.get("serialization.null.format", "\\N"))
     escape = layout.properties.get("escape.delim", "")
     texts = [
@@ -26,29 +25,45 @@ def line_of(layout: Layout) -> str:
     return f"concat_ws({literal(layout.field_delimiter)}, {', '.join(texts)})"
 
 
+def _json_object(fields: list[tuple[str, str, HiveType]], depth: int = 0) -> str:
+    parts = [f"{literal(json.dumps(name) + ':')} || {_json(value, kind, depth)}" for name, value, kind in fields]
+    return "'{' || " + " || ',' || ".join(parts) + " || '}'"
+
+
 def _json(value: str, hive: HiveType, depth: int = 0) -> str:
-    """The value as one that DuckDB writes into JSON as Hive's SerDe does."""
+    """The JSON text of a value as Hive's SerDe writes it; decimals with all their digits."""
     item = f"x{depth}"
     match hive.name:
+        case "decimal":
+            text = f"clary_decimal_text({value})"
         case "timestamp":
-            return f"strftime({value}, '%Y-%m-%d %H:%M:%S.%g')"
+            text = f"'\"' || strftime({value}, '%Y-%m-%d %H:%M:%S.%g') || '\"'"
         case "binary":
-            return f"to_base64({value})"
+            text = f"'\"' || to_base64({value}) || '\"'"
         case "array":
-            return f"list_transform({value}, lambda {item}: {_json(item, hive.children[0], depth + 1)})"
+            text = _listed(value, f"lambda {item}: {_json(item, hive.children[0], depth + 1)}", "[]")
         case "map":
-            key = _json(f"{item}.key", hive.children[0], depth + 1)
-            inner = _json(f"{item}.value", hive.children[1], depth + 1)
-            pair = f"struct_pack(k := CAST({key} AS VARCHAR), v := {inner})"
-            pairs = f"list_transform(map_entries({value}), lambda {item}: {pair})"
-            return f"map_from_entries({pairs})"
+            key = f"to_json({_json_key(f'{item}.key', hive.children[0])})"
+            pair = f"{key} || ':' || {_json(f'{item}.value', hive.children[1], depth + 1)}"
+            text = _listed(f"map_entries({value})", f"lambda {item}: {pair}", "{}")
         case "struct":
             fields = [
-                f"{quote(name)} := {_json(f'struct_extract({value}, {literal(name)})', kind, depth)}"
+                (name, f"struct_extract({value}, {literal(name)})", kind)
                 for name, kind in zip(hive.names, hive.children, strict=True)
             ]
-            return f"CASE WHEN {value} IS NOT NULL THEN struct_pack({', '.join(fields)}) END"
-    return value
+            text = f"CASE WHEN {value} IS NOT NULL THEN {_json_object(fields, depth)} END"
+        case _:
+            text = f"CAST(to_json({value}) AS VARCHAR)"
+    return f"coalesce({text}, 'null')"
+
+
+def _json_key(value: str, hive: HiveType) -> str:
+    return f"clary_decimal_text({value})" if hive.name == "decimal" else f"CAST({value} AS VARCHAR)"
+
+
+def _listed(items: str, text: str, brackets: str) -> str:
+    texts = f"array_to_string(list_transform({items}, {text}), ',')"
+    return f"CASE WHEN {items} IS NOT NULL THEN '{brackets[0]}' || coalesce({texts}, '') || '{brackets[1]}' END"
 
 
 def _text(value: str, hive: HiveType, depth: int) -> str:
@@ -61,6 +76,8 @@ def _text(value: str, hive: HiveType, depth: int) -> str:
     match hive.name:
         case "float" | "double":
             return f"clary_double_text({value})"
+        case "decimal":
+            return f"clary_decimal_text({value})"
         case "timestamp":
             return f"strftime({value}, '%Y-%m-%d %H:%M:%S.%g')"
         case "binary":

@@ -1,5 +1,6 @@
 """The process of one query: runs inside the sandbox, with its imports done by the warm parent."""
 
+import importlib
 import os
 import socket
 from pathlib import Path
@@ -11,6 +12,9 @@ from clary.queries.engine import run
 from clary.queries.front import Front
 from clary.queries.places import SOCKET, Places
 from clary.queries.spec import QuerySpec
+
+for name in ("numpy", "pyarrow.dataset", "pyarrow.orc", "pyarrow.parquet"):
+    importlib.import_module(name)  # what functions of ours import later: here the warm parent does it once
 
 duckdb.default_connection().close()  # the import has opened it, with threads that no fork of the warm parent would have
 

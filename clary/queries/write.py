@@ -66,6 +66,7 @@ def _copy(connection: duckdb.DuckDBPyConnection, sql: str, layout: Layout) -> li
     split = layout.split_names(_BUCKET)
     columns = [*layout.typed(), *layout.keys(), *([f"{layout.bucket_call()} AS {_BUCKET}"] if layout.buckets else [])]
     rows = f"SELECT {', '.join(columns)} FROM {layout.source(sql)}"  # noqa: S608
+    prepare(connection, rows)
     options = [f"FORMAT parquet, COMPRESSION {literal(layout.parquet_codec())}", "RETURN_STATS true"]
     if split:
         options.append(f"PARTITION_BY ({', '.join(map(quote, split))})")
@@ -111,7 +112,7 @@ def _stream(connection: duckdb.DuckDBPyConnection, sql: str, layout: Layout) -> 
     lines = layout.format in ("TEXTFILE", "JSON")
     columns = [f"{line_of(layout)} || chr(10) AS line"] if lines else layout.typed()
     columns += [*layout.keys(), *([f"{layout.bucket_call()} AS {_BUCKET}"] if layout.buckets else [])]
-    prepare(connection, columns[0])
+    prepare(connection, " ".join(columns))
     reader = connection.execute(
         f"SELECT {', '.join(columns)} FROM {layout.source(sql)}"  # noqa: S608
     ).to_arrow_reader(_BATCH)

@@ -82,7 +82,7 @@ def adapt(value: str, held: pa.DataType, hive: HiveType, mismatch: Mismatch) -> 
     if hive.name == "binary" and (text or blob):
         return value if blob else f"encode({value})"
     if hive.name == "timestamp" and types.is_timestamp(held):
-        plain = f"CAST({value} AS TIMESTAMP)" if held.tz else value
+        plain = f"CAST({value} AS TIMESTAMP)" if held.tz or held.unit == "ns" else value
         return plain if held.unit in ("s", "ms") else f"CAST(CAST({plain} AS TIMESTAMP_MS) AS TIMESTAMP)"
     if not _fits(held, hive):
         raise mismatch()
