@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote_plus
 
 from clary.names import partition_of
-from clary.services.s3.notification import SETTING, affixes, matches
+from clary.services.s3.event_bridge import write_letter
+from clary.services.s3.notification import EVENT_BRIDGE, SETTING, affixes, matches
 from clary.store.object_rows import NULL
 from clary.store.outbox import Announce, Change, Letter
 from clary.wire.identifiers import host_id
@@ -48,14 +49,15 @@ def announcing(rooms: Rooms, cause: Cause, event: str) -> Announce:
     """What to tell of a change that is an event like `ObjectCreated:Put`, or `ObjectRemoved` in one of its two ways."""
 
     def announce(change: Change) -> Sequence[Letter]:
-        rules = change.bucket.settings.get(SETTING)
-        if not rules:
+        settings = change.bucket.settings
+        if SETTING not in settings and EVENT_BRIDGE not in settings:
             return ()
         name = event if ":" in event else f"{event}:{'Delete' if change.gone else 'DeleteMarkerCreated'}"
-        wanted = [rule for rule in rules if _wants(rule, name, change.object.key)]
+        wanted = [rule for rule in settings.get(SETTING, []) if _wants(rule, name, change.object.key)]
         records = [_record(rooms.clock.now(), cause, name, change, rule["Id"]) for rule in wanted]
         pairs = zip(wanted, records, strict=True)
-        return [Letter(rule["LambdaFunctionArn"], {"Records": [record]}) for rule, record in pairs]
+        letters = [Letter(rule["LambdaFunctionArn"], {"Records": [record]}) for rule, record in pairs]
+        return letters + (write_letter(rooms, cause, name, change) if EVENT_BRIDGE in settings else [])
 
     return announce
 

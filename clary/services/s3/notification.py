@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from clary.store.object_rows import Bucket
     from clary.wire import Rooms
 
-SETTING = "Notifications"  # in a bucket's settings: its LambdaFunctionConfigurations
-_LAMBDA = "LambdaFunctionConfigurations"
+# In a bucket's settings: its LambdaFunctionConfigurations, and its EventBridgeConfiguration, which is empty.
+SETTING, EVENT_BRIDGE = "Notifications", "EventBridge"
+_LAMBDA, _EVENT_BRIDGE = "LambdaFunctionConfigurations", "EventBridgeConfiguration"
 _REFUSED = {
     "QueueConfigurations": "Amazon SQS queues",
     "TopicConfigurations": "Amazon SNS topics",
-    "EventBridgeConfiguration": "Amazon EventBridge",
 }
 # What the events tell of never happens here: the requests that would make it happen are refused.
 _NEVER = (
@@ -50,9 +50,9 @@ DESTINATIONS: dict[str, Destination] = {}  # by the service in the destination's
 
 @operation
 def get_bucket_notification_configuration(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """The functions that the bucket's events invoke."""
-    kept = require_bucket(call, request).settings.get(SETTING)
-    return {_LAMBDA: kept} if kept else {}
+    """Where the bucket's events go."""
+    settings = require_bucket(call, request).settings
+    return {_LAMBDA: settings.get(SETTING), _EVENT_BRIDGE: settings.get(EVENT_BRIDGE)}
 
 
 @operation
@@ -61,7 +61,7 @@ def put_bucket_notification_configuration(call: Call, request: dict[str, Any]) -
     require_bucket(call, request)
     asked = request["NotificationConfiguration"]
     for member, name in _REFUSED.items():
-        if asked.get(member) or (member == "EventBridgeConfiguration" and member in asked):
+        if asked.get(member):
             raise NotImplementedHere(f"event notifications to {name} ({member})")
     rules = [_to_rule(call, rule) for rule in asked.get(_LAMBDA, [])]
     _check_together(rules)
@@ -69,7 +69,11 @@ def put_bucket_notification_configuration(call: Call, request: dict[str, Any]) -
         _check_destinations(call, rules)
 
     def change(bucket: Bucket) -> None:
-        own_bucket(call, request, bucket).settings[SETTING] = rules
+        settings = own_bucket(call, request, bucket).settings
+        for name, value in ((SETTING, rules or None), (EVENT_BRIDGE, asked.get(_EVENT_BRIDGE))):
+            settings.pop(name, None)
+            if value is not None:
+                settings[name] = value
 
     own_bucket(call, request, call.rooms.objects.buckets.change(request["Bucket"], change))
     return {}

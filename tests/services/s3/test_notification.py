@@ -172,13 +172,55 @@ def test_rules_that_do_not_overlap_stand_together(s3, bucket, received):
         {"TopicConfigurations": [{"TopicArn": "arn:aws:sns:us-east-1:0:t", "Events": ["s3:ObjectCreated:*"]}]},
         {"LambdaFunctionConfigurations": [rule("Replication:*")]},
         {"LambdaFunctionConfigurations": [rule("ObjectCreated:*", arn="arn:aws:batch:us-east-1:0:job/x")]},
-        {"EventBridgeConfiguration": {}},
     ],
 )
 def test_who_cannot_be_told_is_refused_by_name(s3, bucket, received, refused, asked):
     put = s3.put_bucket_notification_configuration
     answer = refused("NotImplemented", put, Bucket=bucket, NotificationConfiguration=asked)
     assert "Clary does not do this: " in answer["Error"]["Message"]
+
+
+def test_events_as_event_bridge_has_them(aws, s3, bucket, received):
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    configuration = {"EventBridgeConfiguration": {}, "LambdaFunctionConfigurations": [rule("ObjectTagging:*")]}
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
+    assert s3.get_bucket_notification_configuration(Bucket=bucket)["EventBridgeConfiguration"] == {}
+    put = s3.put_object(Bucket=bucket, Key="a b", Body=b"xy")
+    marker = s3.delete_object(Bucket=bucket, Key="a b")["VersionId"]
+    s3.delete_object(Bucket=bucket, Key="a b", VersionId=put["VersionId"])
+    s3.put_object(Bucket=bucket, Key="c")
+    s3.put_object_tagging(Bucket=bucket, Key="c", Tagging={"TagSet": []})
+    assert received()[1]["eventName"] == "ObjectTagging:Put"
+    logs = {"logGroupName": "/aws/events/s3", "logStreamName": bucket, "startFromHead": True}
+    deadline, events = time.monotonic() + 20, []
+    while len(events) < 5 and time.monotonic() < deadline:
+        events = aws("logs").get_log_events(**logs)["events"] if _has_stream(aws, logs) else []
+    events = [json.loads(event["message"]) for event in events]
+    titles = ["Object Created", "Object Deleted", "Object Deleted", "Object Created", "Object Tags Added"]
+    assert [event["detail-type"] for event in events] == titles
+    created, marked, deleted = (event["detail"] for event in events[:3])
+    sequencer = created["object"].pop("sequencer")
+    assert sequencer < marked["object"]["sequencer"]
+    assert created == {
+        "version": "0",
+        "bucket": {"name": bucket},
+        "object": {"key": "a b", "size": 2, "etag": put["ETag"].strip('"'), "version-id": put["VersionId"]},
+        "request-id": put["ResponseMetadata"]["HTTPHeaders"]["x-amz-request-id"],
+        "requester": "000000000000",
+        "source-ip-address": "127.0.0.1",
+        "reason": "PutObject",
+    }
+    assert (marked["deletion-type"], marked["object"]["version-id"]) == ("Delete Marker Created", marker)
+    assert (deleted["deletion-type"], deleted["reason"]) == ("Permanently Deleted", "DeleteObject")
+    assert (events[0]["source"], events[0]["resources"]) == ("aws.s3", [f"arn:aws:s3:::{bucket}"])
+
+
+def _has_stream(aws, asked):
+    found = aws("logs").describe_log_groups(logGroupNamePrefix=asked["logGroupName"])["logGroups"]
+    if not found:
+        return False
+    streams = aws("logs").describe_log_streams(logGroupName=asked["logGroupName"])["logStreams"]
+    return any(stream["logStreamName"] == asked["logStreamName"] for stream in streams)
 
 
 def test_event_types():
