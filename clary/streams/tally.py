@@ -1,17 +1,17 @@
-"""What streams count, summed up by the minute until it is stored."""
+"""What is counted, summed up by the minute until it is stored."""
 
 import threading
 from typing import NamedTuple
 
 
 class Counted(NamedTuple):
-    """What is counted; `shard` is empty where it is the whole stream."""
+    """What is counted."""
 
     account: str
     region: str
-    stream: str
-    shard: str
+    dimensions: tuple[tuple[str, str], ...]
     metric: str
+    unit: str
 
 
 class Tally:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
-from clary.errors import ServiceError
-from clary.store.metrics import Datum, Summary
-from clary.streams.tally import Counted
+from clary.services.cloudwatch import tallied
 
 if TYPE_CHECKING:
     from clary.services.kinesis.get_records import Stretch
     from clary.store.records import Record
     from clary.wire import Rooms
 
-log = logging.getLogger("clary.kinesis")
-
-_STORE_SECONDS = 10.0
 _NAMESPACE = "AWS/Kinesis"
 _UNITS = {"Bytes": "Bytes", "Latency": "Milliseconds", "Milliseconds": "Milliseconds"}
-_NAME = "kinesis-measurements"
 
 
 def put_done(
@@ -68,26 +61,16 @@ def read_refused(rooms: Rooms, record: Record, number: int) -> None:
 
 def store(rooms: Rooms) -> None:
     """Store what was counted so far."""
-    scopes: dict[tuple[str, str], list[Datum]] = {}
-    for (name, minute), (count, total, least, most) in rooms.streams.tally.take().items():
-        account, region, stream, shard, metric = name
-        dimensions = {"StreamName": stream, **({"ShardId": shard} if shard else {})}
-        unit = _UNITS.get(metric.rpartition(".")[2], "Bytes" if metric.endswith("Bytes") else "Count")
-        datum = Datum(metric, dimensions, 0.0, minute, unit, 60, Summary(count, total, least, most))
-        scopes.setdefault((account, region), []).append(datum)
-    for scope, data in scopes.items():
-        try:
-            rooms.metrics.put(*scope, _NAMESPACE, data)
-        except ServiceError as problem:  # a full disk must neither stop the streams nor hold up the server's end
-            log.warning("metrics of Kinesis are lost: %s", problem)
+    tallied.store(rooms, rooms.streams.tally, _NAMESPACE)
 
 
 def _add(rooms: Rooms, record: Record, shard: str, values: dict[str, float]) -> None:
     asked = record.body["ShardLevelMetrics"]
-    now, first = rooms.clock.now(), False
-    for metric, value in values.items():
-        if not shard or metric in asked:
-            name = Counted(record.key.account, record.key.region, record.key.name, shard, metric)
-            first |= rooms.streams.tally.add(name, value, now)
-    if first:
-        rooms.background.run_later(_NAME, lambda: store(rooms), _STORE_SECONDS)
+    dimensions = (("StreamName", record.key.name), *((("ShardId", shard),) if shard else ()))
+    place = record.key.account, record.key.region, dimensions
+    counted = {metric: (value, _unit(metric)) for metric, value in values.items() if not shard or metric in asked}
+    tallied.count(rooms, rooms.streams.tally, _NAMESPACE, place, counted)
+
+
+def _unit(metric: str) -> str:
+    return _UNITS.get(metric.rpartition(".")[2], "Bytes" if metric.endswith("Bytes") else "Count")

@@ -2,7 +2,10 @@
 
 import base64
 import json
+import time
 from pathlib import Path
+
+from clary.services.lambda_ import store_measurements
 
 
 def test_a_handler_answers_and_the_worker_stays_warm(make_function):
@@ -213,3 +216,26 @@ def test_the_sandbox_hides_the_host_and_keeps_tmp(make_function, server):
     assert function.call(data) == [False, False, "Read-only file system"]
     assert function.call(data)[0] is True
     assert not Path("/tmp/mark").exists()
+
+
+def test_what_functions_do_is_counted(make_function, server, aws):
+    function = make_function("def handler(event, context): return 1 / event")
+    started = time.time()
+    assert function.call(1) == 1
+    assert function.invoke(0)["FunctionError"] == "Unhandled"
+    store_measurements(server.house.rooms)
+
+    def total(metric, statistic="Sum"):
+        (point,) = aws("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Lambda",
+            MetricName=metric,
+            Dimensions=[{"Name": "FunctionName", "Value": function.name}],
+            StartTime=started - 120,
+            EndTime=started + 120,
+            Period=3600 * 24,
+            Statistics=[statistic],
+        )["Datapoints"]
+        return point[statistic]
+
+    assert (total("Invocations"), total("Errors"), total("Throttles")) == (2, 1, 0)
+    assert 0 < total("Duration", "Maximum") < 60_000
