@@ -91,8 +91,9 @@ def status(data_dir: DataDir = None) -> None:
         **health["running"],
         "services": ", ".join(health["services"]),
     }
+    width = max(map(len, rows)) + 2
     for name, value in rows.items():
-        typer.echo(f"{name:<14}{value}")
+        typer.echo(f"{name:<{width}}{value}")
 
 
 app.add_typer(cli_spot.app, name="spot")

@@ -111,6 +111,16 @@ def test_demo():
 
 
 @pytest.mark.slow
+def test_demographics(server):
+    """Every record is stored as Parquet, dropped or refused; what is learned from them is worth it."""
+    output = run(server, sys.executable, EXAMPLES / "demographics.py")
+    assert "94000 delivered, 5000 dropped, 1000 refused" in output
+    consumers = [int(count) for count in re.findall(r"^   \w+ (\d+) ", output, re.MULTILINE)]
+    assert len(consumers) == 4 and sum(consumers) == 94_000
+    assert float(re.search(r"Completed .*'validation:auc': ([0-9.]+)", output)[1]) > 0.85
+
+
+@pytest.mark.slow
 def test_spot(server):
     output = run(server, sys.executable, EXAMPLES / "spot.py")
     assert "Interrupted; in S3: xgboost-checkpoint." in output and "The job on demand: Completed" in output
