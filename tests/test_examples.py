@@ -244,3 +244,13 @@ def test_processing(server):
     output = run(server, sys.executable, EXAMPLES / "processing.py", timeout=500)
     assert "865 blank cells filled, 426 rows to learn from, 143 to test with" in output
     assert float(re.search(r"test rows: accuracy (\S+)", output)[1]) > 0.94
+
+
+@pytest.mark.slow
+def test_conveyor_belts(server):
+    output = run(server, sys.executable, EXAMPLES / "conveyor_belts.py")
+    assert output.splitlines() == [
+        "building 1: 1000 measurements, too hot: none",
+        "building 2: 1000 measurements, too hot: [7]",
+        "building 3: 1000 measurements, too hot: none",
+    ]

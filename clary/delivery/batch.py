@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +39,7 @@ class Batch:
             self._make = partial(ColumnSink, conversion=plan.conversion, reader=reader)
             self._extension = _EXTENSIONS[plan.conversion.output]
 
-    def take(self, records: list[Record]) -> None:
+    def take(self, records: Sequence[Record]) -> None:
         """Let records pass all stages."""
         if self._plan.backup:
             self._outputs.data(self._plan.backup, records)
@@ -62,7 +62,7 @@ class Batch:
         self._fail_conversion(self._outputs.close())
         return self._outputs.finish()
 
-    def _write(self, records: list[Record]) -> None:
+    def _write(self, records: Sequence[Record]) -> None:
         if not records:
             return
         if self._partitioner is None:
@@ -73,7 +73,7 @@ class Batch:
         for keys, group in groups.items():
             self._write_group(group, keys=self._partitioner.values(keys))
 
-    def _write_group(self, records: list[Record], **keys: object) -> None:
+    def _write_group(self, records: Sequence[Record], **keys: object) -> None:
         if self._plan.delimiter:
             records = end_records(records, self._plan.delimiter)
         if self._plan.endpoint:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clary.delivery.plan import Conversion
-from clary.delivery.records import Failed, Record
+from clary.delivery.records import Failed, Record, data_of
 
 if TYPE_CHECKING:
     from clary.tables.json_records import JsonReader
@@ -39,18 +39,14 @@ class ColumnSink:
 
         self._reader = reader
         self._file = ColumnFile(path, reader.schema, conversion.output, conversion.options)
-        self._held: list[Record] = []
+        self._held: list[Sequence[Record]] = []
         self._size = 0
 
-    def take(self, records: list[Record]) -> list[Failed]:
-        """Hold records until a block is full; those of it that don't fit come back."""
-        failed: list[Failed] = []
-        for start, end in _blocks(records, _BLOCK - self._size):
-            self._held += records[start:end]
-            self._size += sum([len(record.data) for record in records[start:end]])
-            if self._size >= _BLOCK:
-                failed += self._convert()
-        return failed
+    def take(self, records: Sequence[Record]) -> list[Failed]:
+        """Hold records until there are enough for a block; those of it that don't fit come back."""
+        self._held.append(records)
+        self._size += sum(map(len, data_of(records)))
+        return self._convert() if self._size >= _BLOCK else []
 
     def close(self) -> list[Failed]:
         """Write what is held."""
@@ -59,20 +55,12 @@ class ColumnSink:
         return failed
 
     def _convert(self) -> list[Failed]:
-        records, self._held, self._size = self._held, [], 0
-        if not records:
+        held, self._held, self._size = self._held, [], 0
+        if not held:
             return []
-        table, refused = self._reader.read([record.data for record in records])
+        table, refused = self._reader.read([data for records in held for data in data_of(records)])
         self._file.write(table)
+        if not refused:
+            return []
+        records = [record for records in held for record in records]
         return [Failed(records[item.number], _CODE, item.reason) for item in refused]
-
-
-def _blocks(records: list[Record], room: int) -> list[tuple[int, int]]:
-    """Stretches of the records that each fill a block; the first has so much room."""
-    found, start = [], 0
-    for number, record in enumerate(records):
-        room -= len(record.data)
-        if room <= 0:
-            found.append((start, number + 1))
-            start, room = number + 1, _BLOCK
-    return [*found, (start, len(records))] if start < len(records) else found

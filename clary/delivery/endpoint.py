@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -38,7 +38,7 @@ class RequestFile:
         self._file.write(msgspec.json.encode(head)[:-1] + b',"records":[')
         self._empty, self._closed = True, False
 
-    def take(self, records: list[Record]) -> list[Failed]:
+    def take(self, records: Sequence[Record]) -> list[Failed]:
         """Add them."""
         rows = b",".join(b'{"data":"' + base64.b64encode(record.data) + b'"}' for record in records)
         self._file.write(rows if self._empty else b"," + rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -17,7 +17,7 @@ from clary.delivery.compression import EXTENSIONS, open_compressed
 from clary.delivery.endpoint import RequestFile
 from clary.delivery.plan import Endpoint, Place, Plan
 from clary.delivery.prefix import complete, complete_error, evaluate, suffix
-from clary.delivery.records import Failed, Record
+from clary.delivery.records import Failed, Record, data_of
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -34,7 +34,7 @@ class Output(msgspec.Struct, frozen=True):
 class Sink(Protocol):
     """A file that takes records."""
 
-    def take(self, records: list[Record]) -> list[Failed]:
+    def take(self, records: Sequence[Record]) -> list[Failed]:
         """Write records; those that can't be written come back."""
 
     def close(self) -> list[Failed]:
@@ -52,7 +52,7 @@ class Outputs:
     def data(
         self,
         place: Place,
-        records: list[Record],
+        records: Sequence[Record],
         make: Callable[[Path], Sink] | None = None,
         *,
         keys: Mapping[str, Mapping[str, str]] | None = None,
@@ -67,7 +67,7 @@ class Outputs:
             growing = self._begin(name, place, key, records, make)
         return growing.take(records)
 
-    def request(self, endpoint: Endpoint, records: list[Record]) -> None:
+    def request(self, endpoint: Endpoint, records: Sequence[Record]) -> None:
         """Add records to the request to an endpoint."""
         growing = self._open.get(("request",))
         if growing is None:
@@ -117,7 +117,7 @@ class Outputs:
         name: tuple[object, ...],
         place: Place,
         key: str,
-        records: list[Record],
+        records: Sequence[Record],
         make: Callable[[Path], Sink] | None,
     ) -> _Growing:
         path = self.new_file()
@@ -147,7 +147,7 @@ class _Growing:
         self.bucket, self.key, self.path, self.sink, self.oldest = bucket, key, path, sink, oldest
         self.records = 0
 
-    def take(self, records: list[Record]) -> list[Failed]:
+    def take(self, records: Sequence[Record]) -> list[Failed]:
         failed = self.sink.take(records)
         self.records += len(records) - len(failed)
         return failed
@@ -168,9 +168,9 @@ class PlainFile:
         self._file = file
         self._closed = False
 
-    def take(self, records: list[Record]) -> list[Failed]:
+    def take(self, records: Sequence[Record]) -> list[Failed]:
         """Append them."""
-        self._file.write(b"".join([record.data for record in records]))
+        self._file.write(b"".join(data_of(records)))
         return []
 
     def close(self) -> list[Failed]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from clary.delivery.aggregated import unpack
 from clary.delivery.host import Host, Shard
@@ -66,7 +66,7 @@ class ReadStream:
             if not ended:
                 unfinished.add(shard.id)
 
-    def _count(self, records: list[Record]) -> None:
+    def _count(self, records: Sequence[Record]) -> None:
         if records:
             had, oldest = self._counted, min(record.arrival for record in records)
             size = sum(len(record.data) for record in records)

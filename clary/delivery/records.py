@@ -1,7 +1,9 @@
 """Records on their way."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, overload
 
 
 class Record(NamedTuple):
@@ -16,6 +18,32 @@ class Record(NamedTuple):
     """The place among the records that were one when they came."""
     keys: Mapping[str, str] | None = None
     """The partition keys that the function gave it."""
+
+
+class Stored(Sequence[Record]):
+    """Records as they were put, of which only the data and the arrivals are known; made when they are asked for."""
+
+    __slots__ = ("arrivals", "data")
+
+    def __init__(self, data: list[bytes], arrivals: list[int]) -> None:
+        self.data, self.arrivals = data, arrivals
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> Stored: ...
+    def __getitem__(self, index: int | slice) -> Record | Stored:
+        if isinstance(index, slice):
+            return Stored(self.data[index], self.arrivals[index])
+        return Record(self.data[index], self.arrivals[index])
+
+
+def data_of(records: Sequence[Record]) -> Sequence[bytes | memoryview]:
+    """The data of records, for a million of them quicker than to ask each."""
+    return records.data if isinstance(records, Stored) else [record.data for record in records]
 
 
 class Failed(NamedTuple):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_right, insort
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from clary.delivery.records import Record
+from clary.delivery.records import Record, Stored
 from clary.streams import StreamLog
 
 Position = Mapping[str, int]
 """Where reading goes on, by shard."""
 
 _CHUNK = 4 * 1024 * 1024
-_MOST = 100_000
 
 
 class Backlog(NamedTuple):
@@ -28,7 +27,7 @@ class Backlog(NamedTuple):
 class Piece(NamedTuple):
     """Records, and where reading goes on after them."""
 
-    records: list[Record]
+    records: Sequence[Record]
     position: Position
 
 
@@ -60,9 +59,9 @@ class OwnLog:
     def start(self, position: Position) -> Position:
         """Count what an earlier life left."""
         shard, index = self._log.shard(0), position.get("0", 1)
-        while entries := shard.read(index, 1000, _CHUNK):
-            index = entries[-1].at + 1
-            self._note(index, entries[0].arrival, sum(len(entry.data) for entry in entries))
+        while (found := shard.read_data(index, _CHUNK)).data:
+            index = found.after
+            self._note(index, found.arrivals[0], sum(map(len, found.data)))
         return position
 
     def put(self, data: list[bytes]) -> int:
@@ -89,13 +88,12 @@ class OwnLog:
         """Records of about so many bytes, piece by piece."""
         shard, index = self._log.shard(0), position.get("0", 1)
         while room > 0:
-            entries = shard.read(index, _MOST, min(room, _CHUNK))
-            if not entries:
+            found = shard.read_data(index, min(room, _CHUNK))
+            if not found.data:
                 return
-            index = entries[-1].at + 1
-            records = [Record(entry.data, entry.arrival) for entry in entries]
-            room -= sum([len(record.data) for record in records])
-            yield Piece(records, {"0": index})
+            index = found.after
+            room -= sum(map(len, found.data))
+            yield Piece(Stored(found.data, found.arrivals), {"0": index})
 
     def forget(self, position: Position) -> None:
         """Delete the segments that were delivered."""

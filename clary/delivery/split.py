@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 
 from clary.delivery.plan import Split
 from clary.delivery.records import Failed, Record
@@ -13,7 +14,7 @@ _DECODER = json.JSONDecoder()
 _CODE = "DynamicPartitioning.DeaggregationFailed"
 
 
-def split_records(records: list[Record], split: Split) -> tuple[list[Record], list[Failed]]:
+def split_records(records: Sequence[Record], split: Split) -> tuple[list[Record], list[Failed]]:
     """The single records in their order, and those that can't be split."""
     found: list[Record] = []
     failed: list[Failed] = []
@@ -27,7 +28,7 @@ def split_records(records: list[Record], split: Split) -> tuple[list[Record], li
     return found, failed
 
 
-def end_records(records: list[Record], delimiter: bytes) -> list[Record]:
+def end_records(records: Sequence[Record], delimiter: bytes) -> list[Record]:
     """The records with the delimiter after each."""
     return [record._replace(data=b"".join((record.data, delimiter))) for record in records]
 

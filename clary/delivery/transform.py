@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -31,7 +31,7 @@ class Transformer:
         self._held: list[Record] = []
         self._size = 0
 
-    def take(self, records: list[Record]) -> Iterator[tuple[list[Record], list[Failed]]]:
+    def take(self, records: Sequence[Record]) -> Iterator[tuple[list[Record], list[Failed]]]:
         """Add records; what came of those that were enough for an invocation."""
         for record in records:
             size = len(record.data)
@@ -74,11 +74,11 @@ class Transformer:
             if attempts > self._function.retries:
                 return failed, attempts
 
-    def _ids(self, records: list[Record]) -> list[str]:
+    def _ids(self, records: Sequence[Record]) -> list[str]:
         head = self._clock.hex(32)
         return [f"{head}{number:024x}" for number in range(len(records))]
 
-    def _event(self, records: list[Record], ids: list[str]) -> dict[str, Any]:
+    def _event(self, records: Sequence[Record], ids: list[str]) -> dict[str, Any]:
         rows = []
         for record, identity in zip(records, ids, strict=True):
             row: dict[str, Any] = {"recordId": identity, "approximateArrivalTimestamp": record.arrival}
@@ -106,7 +106,7 @@ def _failure(code: str, message: str) -> Failed:
     return Failed(Record(b"", 0), code, message)
 
 
-def _all_failed(records: list[Record], code: str, message: str, attempts: int) -> list[Failed]:
+def _all_failed(records: Sequence[Record], code: str, message: str, attempts: int) -> list[Failed]:
     return [Failed(record, code, message, attempts) for record in records]
 
 
@@ -120,7 +120,7 @@ def _error_message(answer: Answer) -> str:
 
 
 def _read_answer(
-    payload: bytes, records: list[Record], ids: list[str], attempts: int
+    payload: bytes, records: Sequence[Record], ids: list[str], attempts: int
 ) -> tuple[list[Record], list[Failed]]:
     """The records that are to be delivered, and those that the function failed or answered wrongly."""
     try:

@@ -33,6 +33,38 @@ def peek(buffer: bytes, offset: int = 0) -> tuple[int, int, int]:
     return index, arrival, HEAD + key_length + data_length
 
 
+class Stretch(NamedTuple):
+    """The data of entries one after another, when each came, and the index of the entry after them."""
+
+    data: list[bytes]
+    arrivals: list[int]
+    after: int
+
+
+def decode_data(buffer: bytes, first: int, room: int) -> Stretch:
+    """The data of the whole, undamaged entries from index `first` on, until they are at least so many bytes.
+
+    It is quicker than `decode` where keys don't matter.
+    """
+    data: list[bytes] = []
+    arrivals: list[int] = []
+    offset, end, unpack, after = 0, len(buffer), _HEAD.unpack_from, first
+    while room > 0 and offset + HEAD <= end:
+        crc, index, arrival, key_length, data_length = unpack(buffer, offset)
+        stop = offset + HEAD + key_length + data_length
+        if stop > end:
+            break
+        if index >= first:
+            if crc32(buffer[offset + 4 : stop]) != crc:
+                break
+            data.append(buffer[stop - data_length : stop])
+            arrivals.append(arrival)
+            after = index + 1
+            room -= data_length
+        offset = stop
+    return Stretch(data, arrivals, after)
+
+
 class Decoded(NamedTuple):
     """Entries, where in the buffer the reading stopped, and the room that is left: less than 0 where one had none."""
 

@@ -5,7 +5,7 @@ from bisect import bisect_left, bisect_right
 from pathlib import Path
 from typing import NamedTuple
 
-from clary.streams.entries import HEAD, Entry, decode, peek
+from clary.streams.entries import HEAD, Entry, Stretch, decode, decode_data, peek
 
 SUFFIX = ".log"
 _CHUNK = 1024 * 1024
@@ -104,6 +104,15 @@ class Segment:
                     length = _CHUNK
                 place += used
         return found, room
+
+    def read_data(self, first: int, room: int) -> Stretch:
+        """The data of entries from index `first` on: of one at least, of no more than it takes for so many bytes."""
+        place, length = self.place_of(first), 2 * _MARK_BYTES + room
+        with self.path.open("rb") as file:
+            found = decode_data(os.pread(file.fileno(), min(length, self.size - place), place), first, room)
+            if not found.data and length < self.size - place:
+                found = decode_data(os.pread(file.fileno(), _LARGEST + length, place), first, room)
+        return found
 
     def first_since(self, arrival: int) -> int | None:
         """The index of the first entry that arrived then or later."""

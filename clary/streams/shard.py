@@ -5,7 +5,7 @@ from bisect import bisect_right
 from contextlib import suppress
 from pathlib import Path
 
-from clary.streams.entries import Entry, encode_head
+from clary.streams.entries import Entry, Stretch, encode_head
 from clary.streams.segment import SUFFIX, DamagedSegment, Segment, Tail
 
 SEGMENT_BYTES = 32 * 1024 * 1024
@@ -115,6 +115,22 @@ class ShardLog:
             found += entries
             index = entries[-1].at + 1 if entries else index
         return found
+
+    def read_data(self, index: int, room: int) -> Stretch:
+        """The data of entries from an index on, about so many bytes of them; none where nothing comes after it."""
+        while True:
+            segments = self._segments
+            index = max(index, segments[0].first if segments else self.end)
+            if index >= self.end:
+                return Stretch([], [], index)
+            number = bisect_right(segments, index, key=lambda segment: segment.first) - 1
+            try:
+                found = segments[number].read_data(index, room)
+            except FileNotFoundError:  # dropped meanwhile
+                continue
+            if not found.data:
+                raise DamagedSegment(f"{segments[number].path} ends before entry {index}")
+            return found
 
     def first_since(self, arrival: int) -> int:
         """The index of the first entry that arrived then or later, or the end."""

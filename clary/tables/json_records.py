@@ -29,7 +29,7 @@ _SAMPLES = 20
 _KEY = re.compile(rb'"([^"\\]*)"[ \t\r\n]*:')
 _ESCAPED_KEY = re.compile(rb'\\[^"]{0,200}"[ \t\r\n]*:')
 _CONSTANT = re.compile(rb"[:\[,][ \t\r\n]*-?(?:NaN|Inf)")
-_OPEN, _CLOSE, _LINE = b"{}\n"
+_OPEN, _CLOSE = b"{}"
 
 
 class Refused(NamedTuple):
@@ -69,10 +69,8 @@ class JsonReader:
 
     def _read_quickly(self, records: Sequence[bytes | memoryview]) -> pa.Table | None:
         """The table, if Arrow reads every record as we would; else None."""
-        if not _are_objects(records):
-            return None
-        text = b"\n".join(records)
-        if not _is_utf8(text) or ((b"NaN" in text or b"Inf" in text) and _CONSTANT.search(text)):
+        text = _join_objects(records)
+        if text is None or not _is_utf8(text) or ((b"NaN" in text or b"Inf" in text) and _CONSTANT.search(text)):
             return None
         longest = 2 * max(map(len, records))
         for _ in range(3):
@@ -187,16 +185,19 @@ def _parse_json(text: bytes, schema: pa.Schema, longest: int, *, ignore: bool) -
     )
 
 
-def _are_objects(records: Sequence[bytes | memoryview]) -> bool:
-    """Whether each record begins and ends as an object does: then no two of them can be taken for one."""
+def _join_objects(records: Sequence[bytes | memoryview]) -> bytes | None:
+    """The records on lines, if each begins and ends as an object does: then no two of them can be taken for one."""
+    count = len(records)
     if not all(records):
-        return False
-    ends = {record[-1] for record in records}
-    if ends == {_CLOSE, _LINE}:
-        ends = {record[-1] if record[-1] != _LINE else record[-2:-1][0] for record in records if len(record) > 1}
-    elif ends == {_LINE}:
-        ends = {record[-2] for record in records if len(record) > 1}
-    return ends == {_CLOSE} and {record[0] for record in records} == {_OPEN}
+        return None
+    text = b"\n".join(records)
+    if text.count(b"\n") == count - 1 == text.count(b"}\n{") and text[0] == _OPEN and text[-1] == _CLOSE:
+        return text
+    lines = b"".join(records)  # perhaps each ends its line
+    if lines.count(b"\n") == count == lines.count(b"}\n{") + 1 and lines[0] == _OPEN and lines.endswith(b"}\n"):
+        return lines
+    stripped = [bytes(record).strip(b" \t\r\n") for record in records]
+    return text if all(one.startswith(b"{") and one.endswith(b"}") for one in stripped) else None
 
 
 def _is_utf8(text: bytes) -> bool:

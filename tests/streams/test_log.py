@@ -239,3 +239,35 @@ def test_rates_let_a_second_s_worth_through():
     rates.was_read(10 * MIB)
     assert not rates.read(33.0)
     assert rates.read(34.5)
+
+
+def test_data_are_read_until_they_are_enough(kept):
+    kept.put(*(b"%04d" % n for n in range(500)))
+    kept.put(bytes(2 * MIB), b"last")
+    kept.put(*(bytes(9_000) for _ in range(500)))
+    for _ in range(2):
+        log = kept.log.shard(0)
+        assert log.read_data(0, 9).data == [b"0000", b"0001", b"0002"]
+        assert log.read_data(499, 1).data == [b"0498"]
+        assert [len(data) for data in log.read_data(501, 10).data] == [2 * MIB]
+        assert [len(data) for data in log.read_data(950, 10**9).data] == [9_000] * 53
+        found = log.read_data(950, 20_000)
+        assert (len(found.data), len(found.arrivals), found.after) == (3, 3, 953)
+        assert log.read_data(1003, 10) == ([], [], 1003)
+        kept.again()
+
+
+def test_what_is_dropped_is_gone_and_the_numbers_go_on(kept, monkeypatch):
+    monkeypatch.setattr(shard, "SEGMENT_BYTES", 100)
+    for number in range(6):
+        kept.put(b"%060d" % number)
+    kept.log.drop(0, 3)
+    assert len(kept.files()) == 2
+    assert kept.read()[0] == b"%060d" % 2
+    kept.log.drop(0, 7)
+    assert [file.stat().st_size for file in kept.files()] == [0]
+    kept.again()
+    assert kept.read() == []
+    assert kept.put(b"next")[0] == {0: (7, int(kept.clock.now() * 1000))}
+    kept.log.drop(0, 7)
+    assert kept.read() == [b"next"]

@@ -1,6 +1,7 @@
 """A Firehose whose clock a test moves, and delivery streams that go to a bucket of the test's."""
 
 import itertools
+from contextlib import ExitStack
 
 import pytest
 
@@ -75,13 +76,14 @@ def moved_house(tmp_path_factory):
     from tests.conftest import running
 
     clock = MovedClock(NOON)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, "House", lambda settings: House(settings, clock))
-        settings = Settings(port=0, data_dir=tmp_path_factory.mktemp("firehose") / "data", kinesis_limits=False)
-        with running(settings) as found:
-            rooms = found.house.rooms
-            rooms.access = Access(found.settings, rooms.records, Clock())  # boto3 signs by the time of day
-            yield found, clock
+    settings = Settings(port=0, data_dir=tmp_path_factory.mktemp("firehose") / "data", kinesis_limits=False)
+    with ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(server, "House", lambda settings: House(settings, clock))
+            found = stack.enter_context(running(settings))
+        rooms = found.house.rooms
+        rooms.access = Access(found.settings, rooms.records, Clock())  # boto3 signs by the time of day
+        yield found, clock
 
 
 @pytest.fixture
