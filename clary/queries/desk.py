@@ -32,4 +32,5 @@ class Desk:
     invoke: Callable[[Scope, str, bytes], bytes]
     """(scope, Lambda function, payload): what it answered."""
     federated: Callable[[Scope, str], dict[str, str] | None]
-    """(scope, catalog): {"kind": "postgresql" | "mysql" | "sqlite", "url": ...}; None for a catalog of another kind."""
+    """(scope, catalog): {"kind": "postgresql" | "mysql" | "sqlite", "url": ...}, SQLite's an object's s3://bucket/key;
+    None for a catalog of another kind."""

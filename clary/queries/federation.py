@@ -34,8 +34,9 @@ class Attached:
         try:
             connection.execute(statement)
         except _errors() as problem:
-            reason = _without_secrets(str(problem), found)
-            raise QueryError(f"GENERIC_USER_ERROR: the catalog {name} can't be reached: {reason}") from None
+            raise QueryError(
+                f"GENERIC_USER_ERROR: the catalog {name} can't be reached: {_reason(str(problem))}"
+            ) from None
 
     def columns(self, database: str, table: str) -> list[Column]:
         """Those of a table, all of them with types that Trino has; none where there is no table."""
@@ -110,6 +111,6 @@ def _errors() -> type[Exception]:
     return error
 
 
-def _without_secrets(text: str, found: dict[str, str]) -> str:
-    password = unquote(urlsplit(found["url"]).password or "") if found["kind"] != "sqlite" else ""
-    return text.replace(password, "***") if password else text
+def _reason(text: str) -> str:
+    """What follows the connection's parameters, among which is the password."""
+    return text.rpartition('": ')[2].strip()

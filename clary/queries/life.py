@@ -9,10 +9,11 @@ import sqlite3
 import tempfile
 import threading
 import time
+import uuid
 from contextlib import closing, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
@@ -191,10 +192,12 @@ class Life:
         if found is None:
             return None
         number = len(self._relays)
-        if found["kind"] == "sqlite":
-            _copy_sqlite(found["url"], self._staged / f"catalog-{number}")
-            return {**found, "staged": f"catalog-{number}"}
         url = urlsplit(found["url"])
+        if found["kind"] == "sqlite":
+            name = f"catalog-{uuid.uuid4()}"
+            self._desk.fetch_object(url.netloc, unquote(url.path[1:]), self._staged / f"{name}.stored")
+            _copy_sqlite(self._staged / f"{name}.stored", self._staged / name)
+            return {**found, "staged": name}
         port = url.port or _PORTS[found["kind"]]
         name = f".s.PGSQL.{5432 + number}"  # as libpq finds it
         self._relays.append(Relay(self._sockets / name, url.hostname or "localhost", port))
@@ -252,17 +255,17 @@ def end_leftover(folder: Path) -> None:
     note.unlink()
 
 
-def _copy_sqlite(path: str, target: Path) -> None:
-    """A database file as it is at one moment, whoever writes to it."""
+def _copy_sqlite(path: Path, target: Path) -> None:
+    """The database once more, without the write-ahead log for which readers would need a folder to write to."""
     try:
         with (
-            closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as source,
+            closing(sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True)) as source,
             closing(sqlite3.connect(target)) as copy,
         ):
             source.backup(copy)
-            copy.execute("PRAGMA journal_mode = DELETE")  # another journal would want a folder to write to
+            copy.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.Error as problem:
-        raise ServiceError(f"the SQLite file {path}: {problem}", code="GENERIC_USER_ERROR", status=400) from None
+        raise ServiceError(f"the object is no SQLite database: {problem}", code="GENERIC_USER_ERROR") from None
     target.chmod(0o444)
 
 

@@ -13,10 +13,12 @@ from clary.queries.front import Front
 from clary.queries.places import SOCKET, Places
 from clary.queries.spec import QuerySpec
 
+# Neither may leave a thread behind, which no fork of the warm parent would have.
+os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
 for name in ("numpy", "pyarrow.dataset", "pyarrow.orc", "pyarrow.parquet"):
     importlib.import_module(name)  # what functions of ours import later: here the warm parent does it once
 
-duckdb.default_connection().close()  # the import has opened it, with threads that no fork of the warm parent would have
+duckdb.default_connection().close()
 
 
 def main(arguments: list[str]) -> int:

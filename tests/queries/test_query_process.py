@@ -2,9 +2,13 @@
 
 import os
 import signal
+import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
+import psycopg
 import pytest
 from lake_house import Lake
 
@@ -139,6 +143,43 @@ def test_what_the_server_refuses_is_told(room):
     )  # fmt: skip
 
 
+def test_a_sqlite_database_among_the_objects_is_a_catalog(room):
+    path = room.folder.parent / "people.db"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("pragma journal_mode = wal")
+        database.execute("create table People (id integer, Name text)")
+        database.execute("insert into People values (1, 'a'), (2, 'b')")
+        database.commit()
+        database.execute("pragma wal_checkpoint(truncate)")
+    room.lake.put("people.db", path)
+    room.lake.catalogs["other"] = {"kind": "sqlite", "url": "s3://lake/people.db"}
+    outcome = room.run("select name from other.main.people where id = 2")
+    assert outcome.ok, outcome.message
+    assert Path(outcome.result).read_text() == '"name"\n"b"\n'
+    room.lake.put("people.db", b"nonsense" * 1000)
+    assert "the object is no SQLite database" in room.run("select name from other.main.people").message
+
+
+def test_a_query_without_network_reaches_postgres_through_the_server(room, postgres, postgres_server):
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute("create schema if not exists shop")
+        connection.execute('create table if not exists shop."Orders" (id bigint, price numeric(10,2), at timestamp)')
+        connection.execute('truncate shop."Orders"')
+        connection.execute("insert into shop.\"Orders\" values (1, 1.5, '2020-01-01 00:00:00.123456'), (2, null, null)")
+    login = f"postgresql://clary:{quote(postgres_server.password)}@127.0.0.1"
+    room.lake.catalogs["shop"] = {"kind": "postgresql", "url": f"{login}:{postgres_server.port}/postgres"}
+    room.lake.add_table("t", "id bigint, who string", "text", **{"field.delim": ","})
+    room.lake.put("t/1", b"1,me\n2,you\n")
+    outcome = room.run("select who, price, at from shop.shop.orders o join t on t.id = o.id order by who")
+    assert outcome.ok, outcome.message
+    lines = Path(outcome.result).read_text().splitlines()
+    assert lines == ['"who","price","at"', '"me","1.50","2020-01-01 00:00:00.123"', '"you",,']
+    room.lake.catalogs["shop"]["url"] = f"{login}:1/postgres"
+    message = room.run("select * from shop.shop.orders").message
+    assert message.startswith("GENERIC_USER_ERROR: the catalog shop can't be reached")
+    assert "secret" not in message
+
+
 def test_a_running_query_is_cancelled(room):
     room.start("q", ENDLESS)
     pid = room.pid("q")
@@ -156,11 +197,11 @@ def test_a_query_that_runs_too_long_is_ended(room):
 
 
 def test_a_query_that_eats_memory_spills_or_fails_alone(room):
-    rows = f"{MANY} a(i), unnest(sequence(1, 200)) b(j)"
+    rows = f"{MANY} a(i), unnest(sequence(1, 100)) b(j)"
     spilling = f"select count(distinct s) from (select lpad(cast(i * 1000 + j as varchar), 60, 'x') as s from {rows}) t"
-    outcome = room.run(spilling, memory_bytes=200 << 20)
+    outcome = room.run(spilling, memory_bytes=120 << 20)
     assert outcome.ok, outcome.message
-    outcome = room.run(f"select array_agg(lpad(cast(i as varchar), 1000, 'x')) from {rows}", memory_bytes=200 << 20)
+    outcome = room.run(f"select array_agg(lpad(cast(i as varchar), 1000, 'x')) from {rows}", memory_bytes=120 << 20)
     assert outcome.error_kind == "USER"
     assert outcome.message == "EXCEEDED_LOCAL_MEMORY_LIMIT: Query exhausted resources at this scale factor"
 
