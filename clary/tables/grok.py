@@ -39,7 +39,7 @@ _LINES = 1000
 
 
 class Grok(NamedTuple):
-    """A pattern that can match; a column's group in it is `c` and its number."""
+    """A pattern that can match, and the columns that it makes."""
 
     pattern: str
     custom: str
@@ -50,13 +50,13 @@ class Grok(NamedTuple):
 def compile_grok(pattern: str, custom: str = "") -> Grok:
     """Make a pattern ready; ClientError names an unknown or endless pattern, type, or what is wrong with the regex."""
     known = {**PATTERNS, **_parse_custom(custom)}
-    columns: list[Column] = []
-    text = _expand(pattern, known, columns, 0)
+    expansion = _Expansion(known)
+    text = expansion.expand(pattern)
     try:
         compiled = regex.compile(text)
-    except regex.error as problem:
+    except (regex.error, RecursionError) as problem:
         raise ClientError(f"The grok pattern {pattern!r} is no regular expression: {problem}") from None
-    return Grok(pattern, custom, compiled, columns)
+    return Grok(pattern, custom, compiled, expansion.columns)
 
 
 def _parse_custom(text: str) -> dict[str, str]:
@@ -71,33 +71,33 @@ def _parse_custom(text: str) -> dict[str, str]:
     return found
 
 
-def _expand(text: str, known: dict[str, str], columns: list[Column], depth: int) -> str:
-    """The text with each `%{...}` replaced by its regular expression; the fields go into `columns`."""
-    if depth > _DEEPEST or len(text) > _LONGEST:
-        raise ClientError(f"The grok pattern refers to itself, or is too large, at {text[:100]!r}")
+class _Expansion:
+    """The text of a pattern with each `%{...}` replaced by its regular expression, and the fields that are in it."""
 
-    def replace(match: re.Match[str]) -> str:
+    def __init__(self, known: dict[str, str]) -> None:
+        self.columns: list[Column] = []
+        self._known = known
+        self._spent = 0
+
+    def expand(self, text: str, depth: int = 0) -> str:
+        """The regular expression; what refers to itself, or to ever more patterns, is refused before it grows."""
+        self._spent += len(text)
+        if depth > _DEEPEST or self._spent > _LONGEST:
+            raise ClientError(f"The grok pattern refers to itself, or is too large, at {text[:100]!r}")
+        expanded = _REFERENCE.sub(lambda match: self._replace(match, depth), text)
+        if "%{" in expanded:
+            raise ClientError(f"{text!r}: what follows %{{ is not NAME, NAME:field or NAME:field:type")
+        return expanded
+
+    def _replace(self, match: re.Match[str], depth: int) -> str:
         name, field, kind = match.groups()
-        if name not in known:
+        if name not in self._known:
             raise ClientError(f"There is no grok pattern {name!r}")
         if kind is not None and kind not in _TYPES:
             raise ClientError(f"%{{{name}:{field}:{kind}}}: {kind!r} is none of {', '.join(sorted(_TYPES))}")
-        inner = None if field is None else _begin_column(columns, field.lower(), kind)
-        body = _expand(known[name], known, columns, depth + 1)
-        return f"(?:{body})" if inner is None else f"(?P<c{inner}>{body})"
-
-    expanded = _REFERENCE.sub(replace, text)
-    if "%{" in expanded:
-        raise ClientError(f"{text!r}: what follows %{{ is not NAME, NAME:field or NAME:field:type")
-    return expanded
-
-
-def _begin_column(columns: list[Column], field: str, kind: str | None) -> int | None:
-    """Note a new field; None for one that is there already."""
-    if any(column.name == field for column in columns):
-        return None
-    columns.append(Column(field, HiveType(_TYPES[kind]) if kind else STRING))
-    return len(columns) - 1
+        if field is not None and all(column.name != field.lower() for column in self.columns):
+            self.columns.append(Column(field.lower(), HiveType(_TYPES[kind]) if kind else STRING))
+        return f"(?:{self.expand(self._known[name], depth + 1)})"
 
 
 def match_share(grok: Grok, lines: Sequence[str]) -> float:

@@ -57,7 +57,10 @@ def infer_avro(file: BinaryIO, size: int) -> Schema:
     """The schema in an Avro file's header; the records are estimated from its first blocks."""
     import fastavro
 
-    reader = fastavro.block_reader(file)
+    try:
+        reader = fastavro.block_reader(file)
+    except fastavro.schema.SchemaParseException as problem:
+        raise ClientError(f"the schema in its header is none: {problem}") from None
     written: Any = reader.writer_schema
     kind = _from_avro(written, {}, 0)
     if kind.name != "struct":

@@ -2,6 +2,7 @@
 
 import io
 import socket
+import zlib
 from typing import Any, BinaryIO, cast
 
 from clary.errors import ClientError
@@ -10,6 +11,8 @@ from clary.tables.infer_messages import Bytes, Found, Look, Read, Setup, receive
 from clary.tables.infer_schema import UNRECOGNISED, Schema
 
 _MOST = 64 << 20
+_LIES = (ValueError, OSError, EOFError, LookupError, TypeError, ArithmeticError, MemoryError, RuntimeError, zlib.error)
+"""How pyarrow and fastavro say that a file isn't what it claims to be; what else they raise ends the process."""
 
 
 class RemoteFile(io.RawIOBase):
@@ -81,6 +84,5 @@ def _look(connection: socket.socket, task: Look, classifiers: list[Prepared]) ->
         return Found(classify(file, task.name, task.size, classifiers))
     except ClientError as problem:
         return Found(Schema(UNRECOGNISED, []), str(problem))
-    except (ValueError, OSError, EOFError, KeyError, TypeError, IndexError, MemoryError, RecursionError) as problem:
-        # pyarrow's and fastavro's ways to say that a file isn't what it claims to be
+    except _LIES as problem:
         return Found(Schema(UNRECOGNISED, []), f"{type(problem).__name__}: {problem}"[:500])

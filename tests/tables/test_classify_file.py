@@ -263,7 +263,9 @@ def test_a_custom_grok_classifier():
         ("%{NOPE:x}", "", "There is no grok pattern 'NOPE'"),
         ("%{NUMBER:x:money}", "", "'money' is none of"),
         ("(", "", "is no regular expression"),
+        ("(" * 900 + ")" * 900, "", "is no regular expression"),
         ("%{A:x}", "A %{A}", "refers to itself"),
+        ("%{L0:x}", "\n".join(f"L{n} " + f"%{{L{n + 1}}}" * 40 for n in range(18)) + "\nL18 x", "is too large"),
         ("%{A:x}", "A", "not a name, a blank and a regular expression"),
     ],
 )

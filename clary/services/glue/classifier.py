@@ -5,15 +5,15 @@ from typing import Any
 from clary.errors import ClientError
 from clary.jobs.host import Scope
 from clary.services.glue.classifier_record import CLASSIFIER, find_classifier, key_of, to_classifier
+from clary.services.glue.crawler_record import walk
 from clary.services.glue.errors import AlreadyExistsException, EntityNotFoundException, InvalidInputException
 from clary.services.glue.request import page_of
-from clary.store.records import Query, Record, RecordExists
+from clary.store.records import Record, RecordExists
 from clary.tables.infer_csv import CUSTOM_TYPES
 from clary.wire import Call, operation
 
 _KINDS = ("GrokClassifier", "XMLClassifier", "JsonClassifier", "CsvClassifier")
 _MOST = 100
-_ALL = 10_000
 
 
 @operation
@@ -59,9 +59,7 @@ def get_classifier(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 @operation
 def get_classifiers(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """One page of the classifiers, by name."""
-    query = Query(order_by="name", descending=False, limit=_ALL)
-    records = call.rooms.records.find(CLASSIFIER, *_scope(call), query).records
-    rows = [(record.key.name, record.body) for record in records]
+    rows = ((record.key.name, record.body) for record in walk(call.rooms, _scope(call), CLASSIFIER))
     found, token = page_of(call, request, lambda after: (row for row in rows if row[0] > after), _MOST)
     return {"Classifiers": found, "NextToken": token}
 

@@ -15,17 +15,17 @@ from clary.services.glue.crawler_record import (
     require_crawler,
     show,
     tags_of,
+    walk,
 )
 from clary.services.glue.crawler_request import check_crawler
 from clary.services.glue.crawler_schedule import set_schedule, watch
 from clary.services.glue.errors import AlreadyExistsException, InvalidInputException
 from clary.services.glue.request import page_of, scope_of
 from clary.services.glue.tags import TAGGED, drop_tags, set_tags
-from clary.store.records import Query, Record, RecordExists
+from clary.store.records import Record, RecordExists
 from clary.wire import Call, Rooms, operation
 
 _MOST = 100
-_PAGE = 200
 
 
 @operation
@@ -103,7 +103,7 @@ def get_crawler(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 def get_crawlers(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """One page of the crawlers, by name."""
     rows = (
-        (record.key.name, show(record, call.rooms.clock.now())) for record in every_crawler(call.rooms, _scope(call))
+        (record.key.name, show(record, call.rooms.clock.now())) for record in walk(call.rooms, _scope(call), CRAWLER)
     )
     found, token = page_of(call, request, lambda after: _after(rows, after), _MOST)
     return {"Crawlers": found, "NextToken": token}
@@ -115,7 +115,7 @@ def list_crawlers(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     wanted = (request.get("Tags") or {}).items()
     rows = (
         (record.key.name, record.key.name)
-        for record in every_crawler(call.rooms, _scope(call))
+        for record in walk(call.rooms, _scope(call), CRAWLER)
         if not wanted or wanted <= tags_of(call.rooms, _scope(call), record.key.name).items()
     )
     found, token = page_of(call, request, lambda after: _after(rows, after), _MOST)
@@ -132,17 +132,6 @@ def batch_get_crawlers(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         "Crawlers": [show(record, now) for record in records.values() if record],
         "CrawlersNotFound": [name for name, record in records.items() if record is None],
     }
-
-
-def every_crawler(rooms: Rooms, scope: Scope) -> Iterator[Record]:
-    """The crawlers by name."""
-    query = Query(order_by="name", descending=False, limit=_PAGE)
-    while True:
-        page = rooms.records.find(CRAWLER, *scope, query)
-        yield from page.records
-        if not page.next_token:
-            return
-        query = Query(order_by="name", descending=False, limit=_PAGE, token=page.next_token)
 
 
 def _scope(call: Call) -> Scope:

@@ -1,16 +1,18 @@
 """What is kept of a crawler and of its crawls."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from clary.jobs.host import Scope
 from clary.services.glue import tags
 from clary.services.glue.errors import EntityNotFoundException
-from clary.store.records import Key, Record
+from clary.store.records import Key, Query, Record
 from clary.wire import Rooms
 
 CRAWLER, CRAWL = "glue crawler", "glue crawl"
 READY, RUNNING, STOPPING = "READY", "RUNNING", "STOPPING"
 LOG_GROUP = "/aws-glue/crawlers"
+_PAGE = 200
 
 _SHOWN = (
     "Name",
@@ -61,6 +63,17 @@ def not_found(name: str) -> EntityNotFoundException:
 def log_stream(name: str) -> str:
     """The log stream of a crawler; what a stream's name may not have becomes an underscore."""
     return name.replace(":", "_").replace("*", "_")
+
+
+def walk(rooms: Rooms, scope: Scope, kind: str, *, prefix: str = "", descending: bool = False) -> Iterator[Record]:
+    """All records of a kind, by name."""
+    query = Query(name_prefix=prefix, order_by="name", descending=descending, limit=_PAGE)
+    while True:
+        page = rooms.records.find(kind, *scope, query)
+        yield from page.records
+        if not page.next_token:
+            return
+        query.token = page.next_token
 
 
 def crawl_key(crawler: Key, started: float, crawl_id: str) -> Key:

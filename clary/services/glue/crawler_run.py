@@ -5,18 +5,26 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Any
 
-from clary.services.glue.crawler import every_crawler
 from clary.services.glue.crawler_errors import CrawlerNotRunningException, CrawlerStoppingException
 from clary.services.glue.crawler_life import begin
-from clary.services.glue.crawler_record import CRAWL, READY, RUNNING, STOPPING, key_of, not_found, require_crawler
+from clary.services.glue.crawler_record import (
+    CRAWL,
+    CRAWLER,
+    READY,
+    RUNNING,
+    STOPPING,
+    key_of,
+    not_found,
+    require_crawler,
+    walk,
+)
 from clary.services.glue.errors import InvalidInputException
 from clary.services.glue.request import page_of, scope_of
-from clary.store.records import Query, Record
+from clary.store.records import Record
 from clary.wire import Call, operation
 
 _MOST = 20
 _MOST_METRICS = 100
-_PAGE = 200
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "GT": operator.gt,
     "GE": operator.ge,
@@ -56,19 +64,14 @@ def stop_crawler(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 @operation
 def list_crawls(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """One page of a crawler's crawls, the last first."""
-    crawler = require_crawler(call.rooms, scope_of(call, request), request["CrawlerName"]).key
+    scope, name = scope_of(call, request), request["CrawlerName"]
+    require_crawler(call.rooms, scope, name)
     holds = [_condition(row) for row in request.get("Filters") or ()]
 
     def rows(after: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        query = Query(name_prefix=f"{crawler.name}\n", order_by="name", limit=_PAGE)
-        while True:
-            page = call.rooms.records.find(CRAWL, crawler.account, crawler.region, query)
-            for record in page.records:
-                if (not after or record.key.name < after) and all(condition(record.body) for condition in holds):
-                    yield record.key.name, record.body
-            if not page.next_token:
-                return
-            query = Query(name_prefix=f"{crawler.name}\n", order_by="name", limit=_PAGE, token=page.next_token)
+        for record in walk(call.rooms, scope, CRAWL, prefix=f"{name}\n", descending=True):
+            if (not after or record.key.name < after) and all(condition(record.body) for condition in holds):
+                yield record.key.name, record.body
 
     found, token = page_of(call, request, rows, request.get("MaxResults") or _MOST)
     return {"Crawls": found, "NextToken": token}
@@ -94,7 +97,7 @@ def get_crawler_metrics(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     wanted = set(request.get("CrawlerNameList") or ())
     rows = (
         (record.key.name, _metrics(record))
-        for record in every_crawler(call.rooms, scope_of(call, request))
+        for record in walk(call.rooms, scope_of(call, request), CRAWLER)
         if not wanted or record.key.name in wanted
     )
     found, token = page_of(call, request, lambda after: (row for row in rows if row[0] > after), _MOST_METRICS)
