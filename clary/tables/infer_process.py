@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from clary.sandbox import Mount, Program, SandboxError, WarmParent, namespaces_available, run
+from clary.sandbox.kernel import is_running
 from clary.tables.classify_file import Classifier
 from clary.tables.infer_messages import SOCKET, Bytes, Found, Look, Message, Read, Setup, receive, send
 from clary.tables.infer_schema import Schema
@@ -54,7 +55,7 @@ class Inspector:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _LINK).symlink_to(self._sockets)
         self._connection: socket.socket | None = None
-        self._pid = 0
+        self._process: tuple[int, int] | None = None  # pid and start time
         self._stopped = threading.Event()
 
     def stop(self) -> None:
@@ -111,28 +112,26 @@ class Inspector:
                 listener.bind(str(path))
                 listener.listen(1)
                 path.chmod(0o666)
-                self._fork()
-                self._connection = self._accept(listener)
+                self._connection = self._accept(listener, self._fork())
             self._say(self._connection, Setup(self._classifiers), time.monotonic() + FILE_SECONDS)
         return self._connection
 
-    def _accept(self, listener: socket.socket) -> socket.socket:
+    def _accept(self, listener: socket.socket, ended: threading.Event) -> socket.socket:
         listener.settimeout(0.1)
         end = time.monotonic() + _START_SECONDS
-        while not self._stopped.is_set() and self._pid and time.monotonic() < end:
+        while not self._stopped.is_set() and not ended.is_set() and time.monotonic() < end:
             with suppress(TimeoutError):
                 return listener.accept()[0]
         if self._stopped.is_set():
             raise Stopped
         raise SandboxError("the process that looks at files did not come up")
 
-    def _fork(self) -> None:
+    def _fork(self) -> threading.Event:
+        """Start a process; the event is set when it has ended."""
+        ended = threading.Event()
         argument: dict[str, object] = {"folder": str(self._folder), "sockets": str(self._sockets)}
-
-        def ended(_: int) -> None:
-            self._pid = 0
-
-        self._pid, _ = self._warm.fork(_ENTRY, argument, detached=False, on_exit=ended)
+        self._process = self._warm.fork(_ENTRY, argument, detached=False, on_exit=lambda _: ended.set())
+        return ended
 
     def _hang_up(self) -> None:
         self._kill()
@@ -142,10 +141,10 @@ class Inspector:
 
     def _kill(self) -> None:
         """The fork is the sandbox's watcher: with it, the kernel ends all that is inside."""
-        pid, self._pid = self._pid, 0
-        if pid:
+        process, self._process = self._process, None
+        if process is not None and is_running(*process):
             with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+                os.kill(process[0], signal.SIGKILL)
 
 
 def clear_leftovers(folder: Path) -> None:

@@ -47,10 +47,10 @@ def test_a_file_that_ends_the_process_does_not_end_the_crawl(inspector):
     look(inspector, CSV)
 
     def crash(*_):
-        watcher = inspector._pid
+        watcher, started = inspector._process
         for pid in (*kernel.children_of(watcher), watcher):
             os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: inspector._pid == 0, "it did not end")
+        wait_until(lambda: not kernel.is_running(watcher, started), "it did not end")
         return b""
 
     with pytest.raises(Unreadable, match="the process that read it ended"):
