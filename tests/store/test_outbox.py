@@ -2,6 +2,7 @@
 
 import pytest
 
+from clary.store.database import StorageFull
 from clary.store.deletion import Target
 from clary.store.objects import Objects
 from clary.store.outbox import Letter
@@ -68,3 +69,17 @@ def test_what_was_not_written_is_not_told(objects):
     with objects.incoming() as incoming, pytest.raises(KeyError):
         objects.put("b", "a", incoming.finish(), {}, refuse, lambda change: [Letter("x", {})])
     assert objects.outbox.count() == 0
+
+
+def test_on_a_full_disk_neither_the_object_nor_its_letter_is_written(database, objects):
+    if database.dialect != "sqlite":
+        pytest.skip("fills SQLite's file")
+    put(objects, "k", "x")
+    objects.outbox.settle([letter.number for letter in objects.outbox.due(10)], [])
+    with database.write() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StorageFull):
+        put(objects, "large", *["x" * 1000] * 1000)
+    assert (objects.outbox.count(), objects.find("b", "large").object) == (0, None)
+    assert objects.find("b", "k").object is not None

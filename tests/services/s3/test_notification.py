@@ -3,12 +3,20 @@
 import json
 import queue
 import time
+from itertools import pairwise
+from types import SimpleNamespace
 
 import pytest
 
+from clary.clock import MovedClock
+from clary.config import Settings
 from clary.errors import ServiceError
 from clary.services.s3 import delivery, inside
 from clary.services.s3.notification import DESTINATIONS, Destination, matches
+from clary.store.database import Database
+from clary.store.objects import Objects
+from clary.store.outbox import Letter
+from tests.conftest import running
 
 FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:f"
 OTHER = "arn:aws:lambda:us-east-1:000000000000:function:g"
@@ -221,6 +229,47 @@ def _has_stream(aws, asked):
         return False
     streams = aws("logs").describe_log_streams(logGroupName=asked["logGroupName"])["logStreams"]
     return any(stream["logStreamName"] == asked["logStreamName"] for stream in streams)
+
+
+def test_the_next_server_delivers_what_the_last_one_left(tmp_path, received, monkeypatch):
+    def away(rooms, arn, event):
+        raise ServiceError("nobody is there")
+
+    settings, kept = Settings(port=0, data_dir=tmp_path / "data"), DESTINATIONS["lambda"]
+    with running(settings) as first:
+        monkeypatch.setitem(DESTINATIONS, "lambda", kept._replace(deliver=away))
+        s3 = first.client("s3")
+        s3.create_bucket(Bucket="bucket")
+        notify(s3, "bucket", rule("ObjectCreated:*"))
+        s3.put_object(Bucket="bucket", Key="a")
+    monkeypatch.setitem(DESTINATIONS, "lambda", kept)
+    with running(settings):
+        assert received()[1]["s3"]["object"]["key"] == "a"
+
+
+def test_an_event_that_nobody_took_for_a_day_is_dropped(monkeypatch, caplog, tmp_path):
+    def away(rooms, arn, event):
+        raise ServiceError("nobody is there")
+
+    monkeypatch.setitem(DESTINATIONS, "lambda", Destination(away, away))
+    clock = MovedClock()
+    database = Database(f"sqlite:///{tmp_path}/state.db")
+    objects = Objects(database, tmp_path / "objects", clock)
+    rooms = SimpleNamespace(objects=objects, clock=clock)
+    objects.buckets.create("b", "000000000000", "us-east-1", {})
+    with objects.incoming() as incoming:
+        objects.put("b", "k", incoming.finish(), {}, lambda found: None, lambda change: [Letter(FUNCTION, {})])
+    tries = []
+    while objects.outbox.count():
+        tries.append(clock.now())
+        delivery.deliver_due(rooms)
+        clock.time = objects.outbox.next_due() or clock.time
+    waits = [later - before for before, later in pairwise(tries)]
+    assert waits[:4] == [1, 2, 4, 8]
+    assert max(waits) == 300
+    assert 24 * 3600 < tries[-1] - tries[0] < 24 * 3600 + 301
+    assert "dropped after a day" in caplog.text
+    database.close()
 
 
 def test_event_types():
