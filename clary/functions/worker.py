@@ -166,7 +166,7 @@ class Worker:
             layers.mkdir(mode=0o755)
         return Program(
             command=[sys.executable, "-s", f"{_RUNTIME}/bootstrap.py"],
-            arguments=[f"{_SOCKETS}/s", _TASK, _LAYERS],
+            arguments=[f"{_SOCKETS}/s", _TASK, _LAYERS, str(spec.memory_mib << 20)],
             environment=self._environment(),
             mounts=[
                 Mount(str(archives.unpacked([spec.code])), _TASK),
@@ -177,7 +177,6 @@ class Worker:
             output=str(self.output.path),
             folder=str(self._folder),
             hostname="lambda",
-            memory_bytes=spec.memory_mib << 20,
             threads=math.ceil(spec.memory_mib / _MIB_A_CORE),
             allow_unsandboxed=self._ground.settings.allow_unsandboxed,
         )

@@ -28,7 +28,7 @@ def run_in(tmp_path, **options):
     variables = "FUNCTION_NAME FUNCTION_VERSION FUNCTION_MEMORY_SIZE LOG_GROUP_NAME LOG_STREAM_NAME"
     program = Program(
         command=[sys.executable, "-s", "/var/runtime/bootstrap.py"],
-        arguments=["/run/clary/s", "/var/task", "/opt"],
+        arguments=["/run/clary/s", "/var/task", "/opt", str(1 << 30)],
         environment={"_HANDLER": "index.handler", **{f"AWS_LAMBDA_{name}": "" for name in variables.split()}},
         mounts=[
             Mount(str(tmp_path / "task"), "/var/task"),

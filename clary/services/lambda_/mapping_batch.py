@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -16,12 +16,13 @@ from clary.services.lambda_.errors import (
     RequestTooLargeException,
     TooManyRequestsException,
 )
-from clary.services.lambda_.function_record import configuration_of
+from clary.services.lambda_.function_record import Configuration, configuration_of
 from clary.services.lambda_.mapping_record import function_of
 from clary.services.lambda_.performing import MOST_BYTES, check_payload, perform
 
 if TYPE_CHECKING:
     from clary.services.kinesis.get_records import Found
+    from clary.services.lambda_.naming import Name
     from clary.store.records import Record
     from clary.wire import Rooms
 
@@ -53,8 +54,8 @@ class Batch:
 
     rooms: Rooms
     shard: str
-    segments: list[Segment] = field(default_factory=list)
-    role: str = ""
+    segments: list[Segment]
+    role: str = ""  # of the function
     due: float = 0.0  # when its next step may come, in epoch seconds
     failed: bool = False  # the function, at the last step
 
@@ -66,21 +67,19 @@ class Batch:
     def step(self, mapping: Record) -> None:
         """Give the function the next segment."""
         self.due, self.failed = 0.0, False
-        if not self._give_up_old(mapping):
-            self._give(mapping)
-
-    def _give(self, mapping: Record) -> None:
-        segment = self.segments[0]
         name = function_of(mapping.key, mapping.body)
         configuration = configuration_of(self.rooms, name, by_weight=True)
-        request = self.rooms.clock.uuid()
         self.role = configuration["Role"]
-        payload = self._payload(mapping, segment.records)
-        attempt = Attempt(request, configuration["Version"], None)
-        now = self.rooms.clock.now()
+        if not self._give_up_old(mapping):
+            self._give(mapping, name, configuration)
+
+    def _give(self, mapping: Record, name: Name, configuration: Configuration) -> None:
+        segment, now = self.segments[0], self.rooms.clock.now()
+        attempt = Attempt(self.rooms.clock.uuid(), configuration["Version"], None)
+        event = Event(attempt.request, self._payload(mapping, segment.records), name.qualified_arn)
         try:
-            check_payload(payload, MOST_BYTES)
-            outcome = perform(self.rooms, name, configuration, Event(request, payload, name.qualified_arn))
+            check_payload(event.payload, MOST_BYTES)
+            outcome = perform(self.rooms, name, configuration, event)
         except TooManyRequestsException:
             self.due = now + _THROTTLED_PAUSE
             return
@@ -89,11 +88,10 @@ class Batch:
             return
         age = now - segment.records[-1].ApproximateArrivalTimestamp
         measurements.waited(self.rooms, name, max(0.0, age) * 1000)
-        self._judge(mapping, Attempt(request, configuration["Version"], outcome))
+        self._judge(mapping, attempt._replace(outcome=outcome), outcome)
 
-    def _judge(self, mapping: Record, attempt: Attempt) -> None:
-        segment, body, outcome = self.segments[0], mapping.body, attempt.outcome
-        assert outcome is not None
+    def _judge(self, mapping: Record, attempt: Attempt, outcome: Outcome) -> None:
+        segment, body = self.segments[0], mapping.body
         handled = 0 if outcome.error else _handled(body, segment.records, outcome)
         if handled == len(segment.records):
             self.segments.pop(0)

@@ -8,7 +8,9 @@ import time
 import pytest
 from function_helpers import wait_for
 
+from clary.services.kinesis.get_records import Found
 from clary.services.lambda_ import mapping_reader
+from clary.services.lambda_.mapping_batch import Batch, Segment
 from clary.services.lambda_.mapping_record import mapping_key
 
 _names = itertools.count()
@@ -176,6 +178,30 @@ def test_a_failing_batch_is_tried_again_and_then_told_to_a_bucket(make_feed, aws
     assert feed.batches() == [["1", "2", "3"], ["1", "2", "3"]]
     feed.put("next")
     assert feed.received(7)[-1] == "next"
+
+
+def test_what_is_too_old_is_told_to_the_bucket_and_never_given(make_feed, aws, server):
+    bucket = f"lambda-old-{next(_names)}"
+    aws("s3").create_bucket(Bucket=bucket)
+    target = {"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}
+    feed = make_feed(MaximumRecordAgeInSeconds=60, DestinationConfig=target)
+    feed.connect()
+    rooms = server.house.rooms
+    mapping = rooms.records.get(mapping_key("000000000000", "us-east-1", feed.uuid))
+    now = rooms.clock.now()
+    records = [Found("1", now - 100, b"old", "k"), Found("2", now, b"fresh", "k")]
+    batch = Batch(rooms, "shardId-000000000000", [Segment(records)])
+    batch.step(mapping)
+    assert batch.next_record == "2"
+    (row,) = aws("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    told = json.loads(aws("s3").get_object(Bucket=bucket, Key=row["Key"])["Body"].read())
+    assert (told["requestContext"]["condition"], told["KinesisBatchInfo"]["endSequenceNumber"]) == (
+        "RecordAgeExceeded",
+        "1",
+    )
+    assert "responseContext" not in told
+    batch.step(mapping)
+    assert (batch.segments, feed.batches()) == ([], [["fresh"]])
 
 
 def test_bisecting_isolates_the_bad_record(make_feed):
