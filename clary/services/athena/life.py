@@ -87,8 +87,6 @@ def _start_query(rooms: Rooms, record: Record, session: Session, statement: Any)
         if writing is None:
             executions.succeed(rooms, record.key, {"UpdateType": "CREATE TABLE", "UpdateCount": 0})
             return
-    if query.functions:
-        raise StatementFailed("NOT_SUPPORTED: USING EXTERNAL FUNCTION is not supported by Clary yet")
     target = writing.target if writing else None
     if isinstance(statement, tree.CreateView):
         views.check_view(rooms, session, statement)
@@ -96,9 +94,9 @@ def _start_query(rooms: Rooms, record: Record, session: Session, statement: Any)
     spec = QuerySpec(
         id=record.key.name,
         scope=(session.scope.account, session.scope.region),
-        query=query.text,
+        query=body["Text"] if query.functions else query.text,  # with the declarations
         statement=body["Text"],
-        at=query.at,
+        at=0 if query.functions else query.at,
         catalog=body["QueryExecutionContext"].get("Catalog", "awsdatacatalog"),
         database=session.database,
         parameters=body["Values"] if count_parameters(body["Text"]) else [],  # AWS looks at none then

@@ -74,8 +74,13 @@ def plan(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 def session_of(scope: Scope, body: dict[str, Any]) -> session.Session:
     """What the statement of a record is run with."""
-    database = body["QueryExecutionContext"].get("Database", _DEFAULT_DATABASE)
-    return session.Session(scope, database.lower(), body["WorkGroup"], body["QueryExecutionId"])
+    database = _database(body["QueryExecutionContext"])
+    return session.Session(scope, database, body["WorkGroup"], body["QueryExecutionId"])
+
+
+def _database(context: dict[str, Any]) -> str:
+    """The database of a context; clients write quotes around it."""
+    return str(context.get("Database", _DEFAULT_DATABASE)).strip('`"').lower()
 
 
 def read(call: Call, scope: Scope, workgroup: str, text: str, values: list[str]) -> Said:
@@ -106,8 +111,7 @@ def kind_of(call: Call, scope: Scope, request: dict[str, Any], statement: tree.S
     kind = KINDS[type(statement)]
     if not isinstance(statement, tree.Describe | tree.ShowColumns):
         return kind
-    database = (request.get("QueryExecutionContext") or {}).get("Database", _DEFAULT_DATABASE).lower()
-    name = statement.name
+    name, database = statement.name, _database(request.get("QueryExecutionContext") or {})
     table = session.find_table(call.rooms, scope, name.database or database, name.name)
     if table is None:
         raise InvalidRequestException(
