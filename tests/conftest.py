@@ -110,6 +110,7 @@ SDKS = {
     "v2": ["sagemaker==2.257.7", "scikit-learn"],
     "v3": ["sagemaker==3.27.0", "scikit-learn"],
     "cli": ["awscli==1.46.3"],
+    "lake": ["awswrangler==3.17.1", "pyathena==4.2.1"],
 }
 
 

@@ -11,8 +11,6 @@ import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
-import jsonschema
-
 MARK = "FLOW "
 TOGETHER = 32
 
@@ -32,6 +30,8 @@ def flows_of(*modules):
 
 def check_schema_once(schema):
     """Spare the flows what costs an SDK most: each look into its defaults checks its own schema, 0.2 s every time."""
+    import jsonschema  # which not every environment has
+
     validator = jsonschema.validators.validator_for(schema)
     validator.check_schema(schema)
     validator.check_schema = classmethod(lambda cls, schema: None)

@@ -1,4 +1,4 @@
-"""Both SageMaker SDKs, unmodified, each in its own environment: every flow that they have and Clary supports.
+"""Both SageMaker SDKs and clients of Athena, unmodified, each in its own environment: every flow that Clary supports.
 
 All flows of an SDK run in one process beside each other (its import takes seconds, its waits half a minute); each is
 reported as a test of its own.
@@ -83,3 +83,11 @@ def test_sdk_v2_prints_the_logs(flow_results):
 @pytest.mark.parametrize("flow", flows_in("v3_jobs.py", "v3_hosting.py"))
 def test_sdk_v3(flow_results, flow):
     _check(flow_results("v3"), flow)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("flow", flows_in("lake_flows.py"))
+@pytest.mark.xdist_group("sdk-lake")
+def test_clients_of_the_lake(flow_results, flow):
+    _check(flow_results("lake"), flow)
