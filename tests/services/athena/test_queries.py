@@ -177,7 +177,7 @@ def test_views(lake):
     assert table["Parameters"] == {"presto_view": "true", "comment": "Presto View"}
     assert table["ViewOriginalText"].startswith("/* Presto View: ")
     assert table["StorageDescriptor"]["Columns"][0] == {"Name": "n", "Type": "int"}
-    assert lake.rows("SELECT s FROM v") == [["s"], ["x"]]
+    assert lake.rows("SELECT s, n FROM v") == [["s", "n"], ["x", "1"]]
     assert "View already exists" in lake.fail("CREATE VIEW v AS SELECT 1 AS n")
     lake.run("CREATE OR REPLACE VIEW v AS SELECT n + 1 AS m FROM base")
     assert lake.rows("SELECT * FROM v") == [["m"], ["2"]]
