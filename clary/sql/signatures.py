@@ -157,6 +157,6 @@ def _result(pattern: Pattern, arguments: list[Typed], bound: Bindings, written: 
     if len(pattern.name) == 1:
         return bound.get(pattern.name, UNKNOWN)
     if pattern.name in ("array", "map", "row"):
-        children = tuple(_result(one, arguments, bound, written) for one in pattern.children)
+        children = tuple(_result(one, arguments, bound, one.name) for one in pattern.children)
         return Type(pattern.name, children=children, names=("",) * len(children) if pattern.name == "row" else ())
-    return parse_type(written if pattern.name in ("timestamp", "decimal") else pattern.name)
+    return parse_type(written)

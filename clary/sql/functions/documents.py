@@ -136,28 +136,22 @@ def parse(value: str) -> str:
         raise SqlError("INVALID_FUNCTION_ARGUMENT", f"Cannot convert value to JSON: '{value}'") from None
 
 
-_STEP = re.compile(
-    r"""\.([A-Za-z_][\w\-:$]*|"[^"]*")|\[\s*(\d+)\s*\]|\[\s*"((?:[^"\\]|\\.)*)"\s*\]|\[\s*'([^']*)'\s*\]"""
-)
+_STEP = re.compile(r"""\.([\w:]+)|\[(\w+)\]|\["((?:[^"\\]|\\[\\"])*)"\]""")
 
 
 @lru_cache(maxsize=256)
-def steps(path: str) -> tuple[str | int, ...]:
-    """The keys and indexes of a JSON path."""
+def steps(path: str) -> tuple[str, ...]:
+    """The keys of a JSON path; one of digits is an array's index, too."""
     if not path.startswith("$"):
         raise SqlError("INVALID_FUNCTION_ARGUMENT", f"Invalid JSON path: '{path}'")
-    found: list[str | int] = []
+    found: list[str] = []
     at = 1
     while at < len(path):
         match = _STEP.match(path, at)
         if not match:
             raise SqlError("INVALID_FUNCTION_ARGUMENT", f"Invalid JSON path: '{path}'")
-        name, index, quoted, single = match.groups()
-        found.append(
-            int(index) if index is not None else next(one for one in (name, quoted, single) if one is not None)
-        )
-        if isinstance(found[-1], str) and name is not None:
-            found[-1] = name.strip('"')
+        name, bare, quoted = match.groups()
+        found.append(re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else name or bare)
         at = match.end()
     return tuple(found)
 
@@ -171,12 +165,10 @@ def _at(value: str, path: str) -> Any:
     except (ValueError, RecursionError):
         return _MISSING
     for step in steps(path):
-        if isinstance(step, int) and isinstance(found, list):
-            if step >= len(found):
-                return _MISSING
+        if isinstance(found, list) and step.isdecimal() and int(step) < len(found):
+            found = found[int(step)]
+        elif isinstance(found, dict) and step in found:
             found = found[step]
-        elif isinstance(found, dict) and str(step) in found:
-            found = found[str(step)]
         else:
             return _MISSING
     return found

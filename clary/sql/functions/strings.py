@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote, urlsplit
 from clary.sql.errors import SqlError, refusal
 from clary.sql.signatures import read_table
 from clary.sql.typed import Typed, coerce
-from clary.sql.types import UNKNOWN, VARCHAR, Type, array_of, common_type
+from clary.sql.types import INTEGER, UNKNOWN, VARCHAR, Type, array_of, common_type
 
 if TYPE_CHECKING:
     from clary.sql import tree
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
 SCALARS = read_table(
     """
-    chr(bigint) varchar = chr(CAST({0} AS INTEGER))
-    codepoint(varchar) integer = clary_codepoint({0})
+    chr(bigint) varchar(1) = clary_chr({0})
     concat_ws(varchar, array(varchar)) varchar = clary_concat_ws({0}, {1})
     concat_ws(varchar, varchar...) varchar = concat_ws({all})
     hamming_distance(varchar, varchar) bigint = clary_hamming_distance({0}, {1})
@@ -106,6 +105,8 @@ _INVALID = "clary_invalid('{}')"
 
 MACROS = {
     "clary_blanks()": "'" + "".join(map(chr, _BLANKS)) + "'",
+    "clary_chr(n)": """CASE WHEN n BETWEEN 0 AND 1114111 THEN chr(CAST(n AS INTEGER))
+        WHEN n IS NOT NULL THEN clary_invalid('Not a valid Unicode code point: ' || n) END""",
     "clary_codepoint(s)": f"""CASE WHEN length(s) = 1 THEN unicode(s)
         WHEN s IS NOT NULL THEN {_INVALID.format("Input string must be a single character string")} END""",
     "clary_concat_ws(sep, parts)": """CASE WHEN sep IS NOT NULL AND parts IS NOT NULL
@@ -223,7 +224,22 @@ def _length_of_char(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     return apply(SCALARS["length"], [translator.translate(one) for one in node.arguments], node)
 
 
-SPECIAL = {"concat": _concat, "char_length": _length_of_char, "character_length": _length_of_char}
+def _codepoint(translator: ExpressionTranslator, node: tree.Call) -> Typed:
+    """Of strings that are known to have one character."""
+    from clary.sql.calls import unexpected
+
+    values = [translator.translate(one) for one in node.arguments]
+    if len(values) != 1 or values[0].type.name != "varchar" or not values[0].type.sizes or values[0].type.sizes > (1,):
+        raise unexpected(node, [str(one.type) for one in values], ["codepoint(varchar(1))"])
+    return Typed(f"clary_codepoint({values[0].sql})", INTEGER)
+
+
+SPECIAL = {
+    "codepoint": _codepoint,
+    "concat": _concat,
+    "char_length": _length_of_char,
+    "character_length": _length_of_char,
+}
 
 
 # --- what SQL can't say ----------------------------------------------------------------------------------------------
