@@ -9,6 +9,7 @@ from clary import algorithms
 from clary.algorithms.base import Algorithm
 from clary.app import SERVICES
 from clary.config import Settings
+from clary.sql.functions import AGGREGATES, SCALARS, SPECIAL, UNSUPPORTED, WINDOWS
 from clary.wire import Registry
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -76,6 +77,22 @@ def algorithm_page(algorithm: Algorithm) -> str:
     return "\n".join(lines) + "\n"
 
 
+def athena_functions_page() -> str:
+    """The functions that a query of Athena may call, and those of Trino's that it may not."""
+    aggregates = sorted(AGGREGATES)
+    windows = sorted(WINDOWS)
+    scalars = sorted({*SCALARS, *SPECIAL})
+    lines = ["# Functions of Athena's SQL", "", NOTE]
+    lines += [
+        "A name that stands here does what Trino's documentation says of it; any other is refused with its name.",
+        "",
+    ]
+    for title, names in (("Functions", scalars), ("Aggregates", aggregates), ("Window functions", windows)):
+        lines += [f"## {title}", "", " · ".join(names), ""]
+    lines += ["## Refused with NOT_SUPPORTED", "", " · ".join(sorted(UNSUPPORTED))]
+    return "\n".join(lines) + "\n"
+
+
 def differences_page() -> str:
     """The parts of docs/differences.d as one page."""
     parts = [
@@ -111,6 +128,7 @@ def pages() -> dict[Path, str]:
     found = {
         DOCS / "reference" / "settings.md": settings_page(),
         DOCS / "reference" / "operations.md": coverage_page(),
+        DOCS / "reference" / "athena-functions.md": athena_functions_page(),
         DOCS / "differences.md": differences_page(),
     }
     for name in algorithms.NAMES:

@@ -221,13 +221,13 @@ class _Caster:
                 fields.append(f"{quote(new)} := {cast(part, other, self.place, safe=False).sql}")
             return f"CASE WHEN {self.x} IS NOT NULL THEN struct_pack({', '.join(fields)}) END"
         inner = [
-            cast(Typed("e", one), other, self.place, safe=False).sql
+            cast(Typed("clary_e", one), other, self.place, safe=False).sql
             for one, other in zip(have.children, wanted.children, strict=True)
         ]
         if have.name == "array":
-            return self.x if inner == ["e"] else f"list_transform({self.x}, lambda e: {inner[0]})"
+            return self.x if inner == ["clary_e"] else f"list_transform({self.x}, lambda clary_e: {inner[0]})"
         keys, values = (
-            f"list_transform(map_{part}({self.x}), lambda e: {one})"
+            f"list_transform(map_{part}({self.x}), lambda clary_e: {one})"
             for part, one in zip(("keys", "values"), inner, strict=True)
         )
         return f"map({keys}, {values})"
@@ -297,14 +297,13 @@ def json_of(value: Typed, place: Place) -> str | None:
     if kind in ("date", "timestamp", "timestamp with time zone"):
         return f"""('"' || {string_of(value, place)} || '"')"""
     if kind == "array":
-        each = _json_or_null(Typed("e", value.type.children[0]), place)
-        return f"('[' || array_to_string(list_transform({x}, lambda e: {each}), ',') || ']')"
+        each = _json_or_null(Typed("clary_e", value.type.children[0]), place)
+        return f"('[' || array_to_string(list_transform({x}, lambda clary_e: {each}), ',') || ']')"
     if kind == "map" and value.type.children[0].name in ("varchar", *WHOLE, "boolean"):
-        key = string_of(Typed("e", value.type.children[0]), place)
-        keys = f"list_transform(map_keys({x}), lambda e: clary_json_string({key}) || ':')"
-        values = (
-            f"list_transform(map_values({x}), lambda e: {_json_or_null(Typed('e', value.type.children[1]), place)})"
-        )
+        key = string_of(Typed("clary_e", value.type.children[0]), place)
+        keys = f"list_transform(map_keys({x}), lambda clary_e: clary_json_string({key}) || ':')"
+        each = _json_or_null(Typed("clary_e", value.type.children[1]), place)
+        values = f"list_transform(map_values({x}), lambda clary_e: {each})"
         return f"clary_json_object({keys}, {values})"
     if kind == "row":
         parts = []

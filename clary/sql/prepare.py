@@ -31,7 +31,18 @@ _BASE = {
 }
 
 
-_MACROS = {name.partition("(")[0]: (name, text) for name, text in {**_BASE, **MACROS}.items()}
+def _with_own_names(name: str, text: str) -> str:
+    """A macro's text whose lambdas name their arguments as nothing else does: no column, no other macro's."""
+    for variable in re.findall(r"(?<=lambda )(\w+)|(?<=, )(\w+)(?=:)", text):
+        found = "".join(variable)
+        text = re.sub(rf"(?<![\w.']){found}(?![\w']| :=)", f"{name}_{found}", text)
+    return text
+
+
+_MACROS = {
+    name.partition("(")[0]: (name, _with_own_names(name.partition("(")[0], text))
+    for name, text in {**_BASE, **MACROS}.items()
+}
 
 
 def prepare(connection: DuckDBPyConnection, translated: str | None = None) -> None:

@@ -253,16 +253,18 @@ def _coerce_children(value: Typed, wanted: Type) -> str:
             for (old, new), (one, other) in zip(names, pairs, strict=True)
         ]
         return f"CASE WHEN {sql} IS NULL THEN NULL ELSE struct_pack({', '.join(fields)}) END"
-    inner = [coerce(Typed("e", one), other) for one, other in pairs]
-    if all(one == "e" for one in inner):
+    inner = [coerce(Typed("clary_e", one), other) for one, other in pairs]
+    if all(one == "clary_e" for one in inner):
         return sql
     if have.name == "array":
-        return f"list_transform({sql}, lambda e: {inner[0]})" if "NULL" not in inner[0][:9] else cast_to(sql, wanted)
+        return (
+            f"list_transform({sql}, lambda clary_e: {inner[0]})" if "NULL" not in inner[0][:9] else cast_to(sql, wanted)
+        )
     return f"map({', '.join(_mapped(sql, part, one) for part, one in zip(('keys', 'values'), inner, strict=True))})"
 
 
 def _mapped(sql: str, part: str, inner: str) -> str:
-    return f"list_transform(map_{part}({sql}), lambda e: {inner})"
+    return f"list_transform(map_{part}({sql}), lambda clary_e: {inner})"
 
 
 def can_be(value: Typed, wanted: Type) -> bool:

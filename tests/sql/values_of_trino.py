@@ -76,6 +76,8 @@ def shown(value, kind):
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
+# Names that DuckDB might take for something of its own, or for what a translation names so itself.
+HOSTILE = "e i n f p l a b r t c0 d key value element_ len sum field0".split()
 KEPT = ("DATE", "TIMESTAMP", "TIME", "DECIMAL", "JSON", "REAL", "INTERVAL", "BIGINT", "SMALLINT", "TINYINT", "INTEGER")
 
 
@@ -92,14 +94,15 @@ def over_columns(expression):
         at = start + len(token.raw)
         before = tokens[number - 1].upper if number else ""
         in_type = before in ("(", ",") and _opens_type(tokens, number)
-        if token.kind in ("integer", "decimal", "double", "string") and before not in KEPT and not in_type:
-            pieces.append(f"c{len(moved)}")
+        constant = token.kind in ("integer", "decimal", "double", "string")
+        if constant and len(moved) < len(HOSTILE) and before not in KEPT and not in_type:
+            pieces.append(f'"{HOSTILE[len(moved)]}"')
             moved.append(token.raw)
         else:
             pieces.append(token.raw)
     if not moved:
         return None
-    names = ", ".join(f"c{number}" for number in range(len(moved)))
+    names = ", ".join(f'"{name}"' for name in HOSTILE[: len(moved)])
     row = f"({', '.join(moved)})" if len(moved) > 1 else moved[0]
     return f"SELECT {''.join(pieces)} FROM (VALUES {row}, {row}) AS t({names})"
 

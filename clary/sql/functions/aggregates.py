@@ -132,7 +132,7 @@ def _extreme(node: tree.Call, arguments: list[Typed], _distinct: str, _order: st
         raise refusal(f"{node.name} of {value.type}", node.place)
     if len(arguments) == 2:
         sql = f"{node.name}({value.sql}, {coerce(arguments[1], BIGINT)}){after}"
-        return Typed(f"list_transform({sql}, lambda e: e)", array_of(value.type))
+        return Typed(f"list_transform({sql}, lambda clary_e: clary_e)", array_of(value.type))
     if value.type.name in ("real", "double"):
         clean = f"{node.name}(CASE WHEN NOT isnan({value.sql}) THEN {value.sql} END){after}"
         return Typed(f"coalesce({clean}, {node.name}({value.sql}){after})", value.type)
@@ -148,8 +148,12 @@ def _extreme_by(node: tree.Call, arguments: list[Typed], distinct: str, _order: 
         key = Typed(f"CASE WHEN NOT isnan({key.sql}) THEN {key.sql} END", key.type)
     if len(arguments) == 2:
         return Typed(f"struct_extract({name}(struct_pack(v := {value.sql}), {key.sql}){after}, 'v')", value.type)
-    sql = f"{name}(struct_pack(v := {value.sql}), {key.sql}, {coerce(arguments[2], BIGINT)}){after}"
-    return Typed(f"list_transform({sql}, lambda e: e.v)", array_of(value.type))
+    if node.window is not None:
+        raise refusal(f"{node.name} of several values over a window", node.place)
+    way = "DESC" if node.name == "max_by" else "ASC"
+    pairs = f"list(struct_pack(k := {key.sql}, v := {value.sql}) ORDER BY {key.sql} {way} NULLS LAST){after}"
+    first = f"list_filter({pairs}, lambda clary_e: clary_e.k IS NOT NULL)[1:{coerce(arguments[2], BIGINT)}]"
+    return Typed(f"list_transform({first}, lambda clary_e: clary_e.v)", array_of(value.type))
 
 
 def _approx_percentile(node: tree.Call, arguments: list[Typed], _distinct: str, _order: str, after: str) -> Typed:
@@ -164,18 +168,16 @@ def _approx_percentile(node: tree.Call, arguments: list[Typed], _distinct: str, 
     shares = share.items if isinstance(share, tree.Array) else [share]
     if not all(isinstance(one, tree.Literal) for one in shares):
         raise refusal("approx_percentile with percentages that are no constants", node.place)
-    found = f"approx_quantile({coerce(value, kind)}, {_doubles(percentage)}){after}"
+    numbers = [f"CAST({one.value} AS FLOAT)" for one in shares if isinstance(one, tree.Literal)]
+    wanted = f"[{', '.join(numbers)}]" if percentage.type.name == "array" else numbers[0]
+    found = f"approx_quantile({coerce(value, kind)}, {wanted}){after}"
     if percentage.type.name == "array":
-        return Typed(f"list_transform({found}, lambda e: CAST(e AS {_name(kind.name)}))", array_of(kind))
+        return Typed(f"list_transform({found}, lambda clary_e: CAST(clary_e AS {_name(kind.name)}))", array_of(kind))
     return Typed(f"CAST({found} AS {_name(kind.name)})", kind)
 
 
 def _name(kind: str) -> str:
     return {"real": "FLOAT", "bigint": "BIGINT"}.get(kind, "DOUBLE")
-
-
-def _doubles(value: Typed) -> str:
-    return coerce(value, array_of(DOUBLE) if value.type.name == "array" else DOUBLE)
 
 
 AGGREGATES: dict[str, list[Signature] | Handler] = {

@@ -211,7 +211,8 @@ def _reduce(translator: ExpressionTranslator, node: tree.Call) -> Typed:
 
     nothing = f"CAST(NULL AS {duckdb_name(element)})"
     first = f"struct_pack(s := CAST({start.sql} AS {duckdb_name(state)}), e := {nothing})"
-    rest = f"list_transform({array.sql}, lambda e: struct_pack(s := CAST(NULL AS {duckdb_name(state)}), e := e))"
+    pair = f"struct_pack(s := CAST(NULL AS {duckdb_name(state)}), e := clary_e)"
+    rest = f"list_transform({array.sql}, lambda clary_e: {pair})"
     step = f"struct_pack(s := CAST({coerce(body, state)} AS {duckdb_name(state)}), e := {nothing})"
     reduced = f"list_reduce(list_prepend({first}, {rest}), lambda {names[0]}, {names[1]}: {step})"
     found = f"CASE WHEN {array.sql} IS NOT NULL THEN struct_extract({reduced}, 's') END"
@@ -228,9 +229,9 @@ def _zip(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     if not 2 <= len(values) <= 5 or any(one.type.name != "array" for one in values):
         raise _unexpected(node, values, "zip(array(T1), array(T2))")
     longest = f"greatest({', '.join(f'len({one.sql})' for one in values)})"
-    fields = ", ".join(f"{quote(f'field{at}')} := {one.sql}[i]" for at, one in enumerate(values))
+    fields = ", ".join(f"{quote(f'field{at}')} := {one.sql}[clary_i]" for at, one in enumerate(values))
     nulls = " OR ".join(f"{one.sql} IS NULL" for one in values)
-    sql = f"list_transform(range(1, {longest} + 1), lambda i: struct_pack({fields}))"
+    sql = f"list_transform(range(1, {longest} + 1), lambda clary_i: struct_pack({fields}))"
     wanted = array_of(row_of([one.type.children[0] for one in values]))
     return Typed(f"CASE WHEN {nulls} THEN NULL ELSE {sql} END", wanted)
 
@@ -309,8 +310,8 @@ def _map_entries(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     values = _values(translator, node)
     if len(values) != 1 or values[0].type.name != "map":
         raise _unexpected(node, values, "map_entries(map(K,V))")
-    packed = 'struct_pack("field0" := e.key, "field1" := e.value)'
-    sql = f"list_transform(map_entries({values[0].sql}), lambda e: {packed})"
+    packed = 'struct_pack("field0" := clary_e.key, "field1" := clary_e.value)'
+    sql = f"list_transform(map_entries({values[0].sql}), lambda clary_e: {packed})"
     return Typed(sql, array_of(row_of(list(values[0].type.children))))
 
 
@@ -320,8 +321,8 @@ def _multimap_from_entries(translator: ExpressionTranslator, node: tree.Call) ->
     if not good:
         raise _unexpected(node, values, "multimap_from_entries(array(row(K,V)))")
     key, value = values[0].type.children[0].children
-    pack = "struct_pack(k := struct_extract_at(e, 1), v := struct_extract_at(e, 2))"
-    sql = f"clary_multimap_agg(list_transform({values[0].sql}, lambda e: {pack}))"
+    pack = "struct_pack(k := struct_extract_at(clary_e, 1), v := struct_extract_at(clary_e, 2))"
+    sql = f"clary_multimap_agg(list_transform({values[0].sql}, lambda clary_e: {pack}))"
     return Typed(sql, map_of(key, array_of(value)))
 
 
@@ -334,12 +335,12 @@ def _array_join(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     child = array.type.children[0]
     if child.children or child.name in ("varbinary",):
         raise _unexpected(node, values, "array_join(array(T), varchar)")
-    shown = to_varchar(Typed("e", child), node.place) if child != UNKNOWN else "CAST(NULL AS VARCHAR)"
-    each = f"list_transform({array.sql}, lambda e: {shown})"
+    shown = to_varchar(Typed("clary_e", child), node.place) if child != UNKNOWN else "CAST(NULL AS VARCHAR)"
+    each = f"list_transform({array.sql}, lambda clary_e: {shown})"
     if len(values) == 3:
-        each = f"list_transform({each}, lambda e: coalesce(e, {coerce(values[2], VARCHAR)}))"
+        each = f"list_transform({each}, lambda clary_e: coalesce(clary_e, {coerce(values[2], VARCHAR)}))"
     join = "array_to_string" if values[1].constant is not None else "clary_join"
-    sql = f"coalesce({join}(list_filter({each}, lambda e: e IS NOT NULL), {separator}), '')"
+    sql = f"coalesce({join}(list_filter({each}, lambda clary_e: clary_e IS NOT NULL), {separator}), '')"
     return Typed(f"CASE WHEN {array.sql} IS NOT NULL AND {separator} IS NOT NULL THEN {sql} END", VARCHAR)
 
 

@@ -68,7 +68,7 @@ def _extreme(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     texts = [coerce(one, both) for one in values]
     found = f"{node.name}({', '.join(texts)})"
     if both.name in ("real", "double"):
-        kept = f"list_filter([{', '.join(texts)}], lambda n: NOT isnan(n))"
+        kept = f"list_filter([{', '.join(texts)}], lambda clary_n: NOT isnan(clary_n))"
         found = f"coalesce(list_{'max' if node.name == 'greatest' else 'min'}({kept}), {texts[0]})"
     nulls = " OR ".join(f"{one} IS NULL" for one in texts)
     return Typed(f"CASE WHEN {nulls} THEN NULL ELSE {found} END", both)
