@@ -2,7 +2,7 @@
 
 import duckdb
 import pytest
-from test_queries import Shop, run
+from test_sql_queries import Shop, run
 
 from clary.sql import ExternalFunction, SqlError, prepare, run_time_error, translate
 

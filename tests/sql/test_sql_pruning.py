@@ -1,7 +1,7 @@
 """Which columns and rows of a table a query needs: never fewer than it does."""
 
 import pytest
-from test_queries import Shop
+from test_sql_queries import Shop
 
 from clary.sql import translate
 
