@@ -52,7 +52,7 @@ class House:
             put_object=lambda bucket, key, path: put_object_file(self, bucket, key, path),
             object_exists=lambda *_: False,
             append_log=print,
-            put_metrics=refuse,
+            count=refuse,
             columns=lambda *_: [Column(*row) for row in COLUMNS.items()],
             invoke=refuse,
             post=refuse,

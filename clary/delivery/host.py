@@ -1,16 +1,13 @@
 """What deliveries ask of the house: callables that `app.py` fills, so that they know no AWS service."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from clary.delivery.plan import Conversion
 from clary.delivery.records import Record
 from clary.delivery.scope import Scope
-
-if TYPE_CHECKING:
-    from clary.store.metrics import Datum
 
 
 class Column(NamedTuple):
@@ -62,8 +59,8 @@ class Host:
     """(bucket, key): whether there is such an object; False where there is no such bucket."""
     append_log: Callable[[Scope, str, str, Sequence[tuple[float, str]]], None]
     """(scope, group, stream, (time, line) pairs)."""
-    put_metrics: Callable[[Scope, str, Sequence["Datum"]], None]
-    """(scope, namespace, data)."""
+    count: Callable[[Scope, str, Mapping[str, tuple[float, str]]], None]
+    """(scope, delivery stream, values with their units by metric)."""
     columns: Callable[[Scope, Conversion], list[Column]]
     """(scope, conversion): the columns of the table's version."""
     invoke: Callable[[Scope, str, bytes], Answer]

@@ -133,6 +133,7 @@ class Life:
             output = state.outputs[0]
             try:
                 self._deliver_one(output)
+                self._count(output)
                 del state.outputs[0]
             except Undelivered as problem:
                 state.outputs[:1] = self._give_up(output, problem)
@@ -169,6 +170,17 @@ class Life:
         self._records.put(self._key, msgspec.to_builtins(state))
         self._state = state
 
+    def _count(self, output: Output) -> None:
+        """Tell CloudWatch what was delivered."""
+        where = "DeliveryToS3" if output.bucket else "DeliveryToHttpEndpoint"
+        values = {
+            f"{where}.Records": (output.records, "Count"),
+            f"{where}.Bytes": ((self._folder / output.file).stat().st_size, "Bytes"),
+            f"{where}.Success": (1, "Count"),
+            f"{where}.DataFreshness": (max(0.0, self._clock.now() - output.oldest / 1000), "Seconds"),
+        }
+        self._host.count(self.plan.scope, self.plan.name, values)
+
     def _put_off(self, problem: ServiceError | OSError) -> None:
         self._failures += 1
         wait = min(_FIRST_RETRY * 2 ** (self._failures - 1), _LAST_RETRY)
@@ -177,6 +189,8 @@ class Life:
         message = str(problem) or code
         log.warning("delivery stream %s: %s: %s; tried again in %g s", self.plan.name, code, message, wait)
         self._tell(code, f"{message} The delivery is tried again.")
+        where = "DeliveryToHttpEndpoint" if isinstance(problem, Undelivered) else "DeliveryToS3"
+        self._host.count(self.plan.scope, self.plan.name, {f"{where}.Success": (0, "Count")})
 
     def _tell(self, code: str, message: str) -> None:
         """Write into the stream's log, if it has one."""

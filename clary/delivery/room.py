@@ -17,6 +17,7 @@ from clary.delivery.read_stream import ReadStream
 from clary.delivery.source import Backlog, OwnLog, Source
 from clary.store.records import Records
 from clary.streams import Streams
+from clary.streams.tally import Tally
 
 log = logging.getLogger("clary.delivery")
 
@@ -35,6 +36,7 @@ class Deliveries:
         self._busy: set[str] = set()
         self._lock = threading.Lock()
         self._changed = threading.Event()
+        self.tally = Tally()
         self._closed = False
         self._workers = ThreadPoolExecutor(_WORKERS, "delivery")
         self._watcher: threading.Thread | None = None

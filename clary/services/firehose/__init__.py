@@ -2,5 +2,6 @@
 
 from clary.services.firehose.host import host
 from clary.services.firehose.life import recover, running
+from clary.services.firehose.measurements import store as store_measurements
 
-__all__ = ["host", "recover", "running"]
+__all__ = ["host", "recover", "running", "store_measurements"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from clary.delivery.records import Record
 from clary.delivery.scope import Scope
 from clary.jobs.host import Scope as CatalogScope
 from clary.names import parse_arn
+from clary.services.firehose import measurements
 from clary.services.firehose.post import post
 from clary.services.glue import inside as catalog
 from clary.services.kinesis import inside as kinesis
@@ -23,7 +24,6 @@ from clary.store.records import Key
 _MOST_RECORDS = 10_000
 
 if TYPE_CHECKING:
-    from clary.store.metrics import Datum
     from clary.wire import Rooms
 
 
@@ -39,8 +39,8 @@ def host(rooms: Callable[[], Rooms]) -> Host:
     def append_log(scope: Scope, group: str, stream: str, events: Sequence[tuple[float, str]]) -> None:
         rooms().logs.append(*scope, group, stream, events)
 
-    def put_metrics(scope: Scope, namespace: str, data: Sequence[Datum]) -> None:
-        rooms().metrics.put(*scope, namespace, data)
+    def count(scope: Scope, stream: str, values: Mapping[str, tuple[float, str]]) -> None:
+        measurements.count(rooms(), scope, stream, values)
 
     def columns(scope: Scope, conversion: Conversion) -> list[Column]:  # noqa: ARG001
         where = CatalogScope(conversion.catalog, conversion.region)
@@ -79,7 +79,7 @@ def host(rooms: Callable[[], Rooms]) -> Host:
         put_object=put_object,
         object_exists=object_exists,
         append_log=append_log,
-        put_metrics=put_metrics,
+        count=count,
         columns=columns,
         invoke=invoke,
         post=post,

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from clary.services.firehose import stream_record
+from clary.delivery.scope import Scope
+from clary.services.firehose import measurements, stream_record
 from clary.services.firehose.errors import (
     InvalidArgumentException,
     InvalidSourceException,
@@ -43,4 +44,6 @@ def _put(call: Call, request: dict[str, Any], data: list[bytes]) -> list[str]:
         raise stream_record.not_found(call, request["DeliveryStreamName"]) from None
     except OSError as problem:
         raise ServiceUnavailableException(f"The records are not stored: {problem.strerror or problem}") from None
+    values = {"IncomingRecords": (len(data), "Count"), "IncomingBytes": (sum(map(len, data)), "Bytes")}
+    measurements.count(call.rooms, Scope(call.account, call.region), request["DeliveryStreamName"], values)
     return [f"{body['Id']}{index:016x}" for index in range(first, first + len(data))]

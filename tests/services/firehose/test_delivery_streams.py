@@ -4,9 +4,12 @@ import gzip
 import io
 import re
 import zipfile
+from datetime import UTC, datetime, timedelta
 
 import cramjam
 import pytest
+
+from clary.services.firehose import store_measurements
 
 
 def test_a_delivery_stream_lives_and_goes(firehose):
@@ -111,8 +114,6 @@ def test_prefixes_and_names(firehose):
         FileExtension=".jsonl",
         CustomTimeZone="Asia/Tokyo",
     )
-    from datetime import UTC, datetime, timedelta
-
     tokyo = datetime.fromtimestamp(firehose.clock.now(), UTC) + timedelta(hours=9)
     firehose.put(name, "x")
     firehose.pass_time()
@@ -217,6 +218,31 @@ def test_destinations_that_are_refused(firehose, options, told):
     code, message = firehose.refused("create_delivery_stream", **request)
     assert code == "InvalidArgumentException"
     assert told in message
+
+
+def test_metrics(firehose):
+    name = firehose.create(BufferingHints={"SizeInMBs": 1, "IntervalInSeconds": 60})
+    firehose.put(name, "one", "three")
+    firehose.pass_time(60)
+    store_measurements(firehose.server.house.rooms)
+    cloudwatch = firehose.server.client("cloudwatch")
+    now = datetime.fromtimestamp(firehose.clock.now(), UTC)
+
+    def sum_of(metric):
+        points = cloudwatch.get_metric_statistics(
+            Namespace="AWS/Firehose",
+            MetricName=metric,
+            Dimensions=[{"Name": "DeliveryStreamName", "Value": name}],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(hours=1),
+            Period=7200,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return sum(point["Sum"] for point in points)
+
+    assert (sum_of("IncomingRecords"), sum_of("IncomingBytes")) == (2, 8)
+    assert (sum_of("DeliveryToS3.Records"), sum_of("DeliveryToS3.Success")) == (2, 1)
+    assert sum_of("DeliveryToS3.DataFreshness") == 60
 
 
 def test_encryption_is_refused(firehose):

@@ -1,0 +1,176 @@
+"""Deliveries to a place that fails or dies when a test wants: nothing is lost, and nothing doubled by a restart."""
+
+import errno
+import json
+
+import pytest
+
+from clary.clock import MovedClock
+from clary.delivery import Deliveries, Plan
+from clary.delivery.host import Column, Host
+from clary.delivery.plan import Conversion, Place, Split
+from clary.delivery.records import Record
+from clary.delivery.scope import Scope
+from clary.delivery.split import split_records
+from clary.errors import ServiceError
+from clary.store.database import Database
+from clary.store.records import Records
+
+
+class Died(BaseException):
+    """The server was killed."""
+
+
+class House:
+    """Deliveries on a folder, opened again when asked; `objects` is what lies in S3."""
+
+    def __init__(self, folder, plan):
+        self.folder, self.plan, self.clock = folder, plan, MovedClock()
+        self.database = Database(f"sqlite:///{folder / 'state.db'}")
+        self.objects, self.logged, self.problems = {}, [], []
+        self.open()
+
+    def open(self):
+        refuse = lambda *_: pytest.fail("not expected")  # noqa: E731
+        host = Host(
+            put_object=self.put_object,
+            object_exists=lambda bucket, key: (bucket, key) in self.objects,
+            append_log=lambda scope, group, stream, events: self.logged.extend(events),
+            count=lambda *_: None,
+            columns=lambda *_: [Column("n", "int")],
+            invoke=refuse,
+            post=refuse,
+            shards=refuse,
+            place_of=refuse,
+            read=refuse,
+            when_changed=refuse,
+        )
+        self.deliveries = Deliveries(self.clock, host, Records(self.database, self.clock), self.folder / "deliveries")
+        self.deliveries._begin_due = lambda: 60.0  # only the test's own thread delivers
+        self.deliveries.recover([self.plan])
+
+    def put_object(self, bucket, key, path):
+        problem = self.problems.pop(0) if self.problems else None
+        if isinstance(problem, Exception):
+            raise problem
+        assert (bucket, key) not in self.objects
+        self.objects[bucket, key] = path.read_bytes()
+        if problem:
+            raise problem
+
+    def put(self, *data):
+        self.deliveries.put(self.plan.id, list(data))
+
+    def pass_time(self, seconds=300):
+        self.clock.move(seconds)
+        self.deliveries.deliver_due()
+
+    def die(self):
+        """Go on as after a kill -9."""
+        self.deliveries.close()
+        self.open()
+
+    def lines(self):
+        return sorted(b"".join(self.objects.values()).splitlines())
+
+
+@pytest.fixture
+def make(tmp_path):
+    made = []
+
+    def make(**options):
+        place = Place(bucket="lake", prefix="p/")
+        scope = Scope("000000000000", "us-east-1")
+        plan = Plan(id="id", name="hose", arn="arn", scope=scope, version=1, **{"place": place, **options})
+        made.append(House(tmp_path, plan))
+        return made[-1]
+
+    yield make
+    for house in made:
+        house.deliveries.close()
+        house.database.close()
+
+
+def test_what_was_put_survives_and_is_delivered_once(make):
+    house = make()
+    house.put(b"a\n", b"b\n")
+    house.die()
+    house.put(b"c\n")
+    assert house.deliveries.backlog("id") == (3, 6, int(house.clock.now() * 1000))
+    house.pass_time()
+    house.die()
+    house.pass_time()
+    assert house.lines() == [b"a", b"b", b"c"]
+    assert not house.deliveries.backlog("id").records
+    assert sum(file.stat().st_size for file in house.folder.glob("deliveries/logs/**/*.log")) == 0
+    assert not list(house.folder.glob("deliveries/batches/*/*"))
+
+
+@pytest.mark.parametrize("puts", [1, 2, 3])
+def test_a_death_between_objects_doubles_none_of_them(make, puts):
+    house = make(backup=Place(bucket="backup"), conversion=Conversion(database="d", table="t"), size=10**6)
+    house.put(b'{"n":1}', b'{"n":"x"}', b'{"n":2}')
+    house.problems = [None] * (puts - 1) + [Died()]
+    with pytest.raises(Died):
+        house.pass_time()
+    assert len(house.objects) == puts
+    house.die()
+    house.put(b'{"n":3}')
+    house.pass_time(0)
+    assert len(house.objects) == 3  # the batch's own three; what came later waits
+    [backup] = [body for (bucket, _), body in house.objects.items() if bucket == "backup"]
+    assert backup == b'{"n":1}{"n":"x"}{"n":2}'
+    [failed] = [body for (_, key), body in house.objects.items() if "failed" in key]
+    assert json.loads(failed)["ErrorMessage"].startswith("Data does not match the schema")
+
+
+def test_a_full_disk_and_a_failing_place_are_tried_again(make):
+    house = make(log=("group", "stream"))
+    house.put(b"a\n")
+    house.problems = [OSError(errno.ENOSPC, "No space left on device"), ServiceError("slow", code="SlowDown")]
+    house.pass_time()
+    assert house.objects == {}
+    house.pass_time(4.9)
+    assert len(house.logged) == 1
+    assert "No space left on device" in json.loads(house.logged[0][1])["message"]
+    house.pass_time(0.1)
+    assert json.loads(house.logged[1][1])["errorCode"] == "SlowDown"
+    house.pass_time(10)
+    assert house.lines() == [b"a"]
+
+
+def test_a_changed_plan_counts_from_the_next_batch_on(make):
+    house = make()
+    house.put(b"a\n")
+    house.problems = [ServiceError("no", code="NoSuchBucket")]
+    house.pass_time()
+    plan = Plan(**{name: getattr(house.plan, name) for name in Plan.__struct_fields__} | {"version": 2})
+    house.deliveries.change(plan)
+    house.put(b"b\n")
+    house.pass_time(5)
+    house.pass_time(300)
+    names = [key.rpartition("/")[2][:7] for _, key in sorted(house.objects)]
+    assert names == ["hose-1-", "hose-2-"]
+
+
+def test_a_stream_that_is_removed_leaves_nothing(make):
+    house = make()
+    house.put(b"a\n")
+    house.deliveries.remove("id")
+    assert not list(house.folder.glob("deliveries/logs/id*"))
+    house.pass_time()
+    assert house.objects == {}
+
+
+def parts(data, kind="JSON", delimiter=b""):
+    found, failed = split_records([Record(data, 0)], Split(kind=kind, delimiter=delimiter))
+    return [record.data for record in found] + [item.code for item in failed]
+
+
+def test_splitting():
+    assert parts(b'{"a": 1}{"a":2} \n {"a" :3}') == [b'{"a": 1}', b'{"a":2}', b'{"a" :3}']
+    assert parts(b'[{"a":[1,2]} , {"b":"]"}]{"c":1}') == [b'{"a":[1,2]}', b'{"b":"]"}', b'{"c":1}']
+    assert parts(b"[]") == []
+    for wrong in (b"7", b'{"a":1', b"\xff", b"x"):
+        assert parts(wrong) == ["DynamicPartitioning.DeaggregationFailed"]
+    assert parts(b"a,b,,c,", "DELIMITED", b",") == [b"a", b"b", b"", b"c"]
