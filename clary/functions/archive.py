@@ -80,7 +80,7 @@ class Archives:
         self._unpacked.mkdir(parents=True, exist_ok=True)
         fresh, target = self._unpacked / f"{name}.new", self._unpacked / name
         shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir(mode=0o755)
+        fresh.mkdir()
         try:
             left = UNZIPPED_BYTES
             for archive in archives:
@@ -88,6 +88,8 @@ class Archives:
         except BadArchive:
             shutil.rmtree(fresh, ignore_errors=True)
             raise
+        for parent, _, _ in os.walk(fresh):
+            Path(parent).chmod(0o755)  # whatever the umask: the sandbox's user is another one
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
         return target
@@ -102,8 +104,12 @@ def unpack(archive: Path, folder: Path, most: int) -> int:
     """Unpack what never leaves the folder; returns how many bytes of `most` are left."""
     try:
         with zipfile.ZipFile(archive) as opened:
-            for entry in opened.infolist():
-                most -= _write(opened, entry, folder, most)
+            entries = opened.infolist()
+            most -= sum(entry.file_size for entry in entries)  # reading one gives no more than it says
+            if most < 0:
+                raise BadArchive(f"Unzipped size must be smaller than {UNZIPPED_BYTES} bytes")
+            for entry in entries:
+                _write(opened, entry, folder)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeError) as problem:
         raise BadArchive(f"it is not a readable zip file: {problem}") from None
     except OSError as problem:
@@ -111,28 +117,21 @@ def unpack(archive: Path, folder: Path, most: int) -> int:
     return most
 
 
-def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path, most: int) -> int:
-    """One entry; returns its size."""
+def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> None:
     target = _place(entry.filename, folder)
     mode = entry.external_attr >> 16
     if entry.is_dir():
-        target.mkdir(mode=0o755, parents=True, exist_ok=True)
-        return 0
-    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        target.mkdir(parents=True, exist_ok=True)
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
     if target.is_symlink() or target.is_file():
         target.unlink()
     if stat.S_ISLNK(mode):
         target.symlink_to(opened.read(entry).decode())
-        return 0
-    size = 0
+        return
     with opened.open(entry) as source, target.open("xb") as file:
-        while block := source.read(_CHUNK):
-            size += len(block)
-            if size > most:
-                raise BadArchive(f"Unzipped size must be smaller than {UNZIPPED_BYTES} bytes")
-            file.write(block)
+        shutil.copyfileobj(source, file, _CHUNK)
     target.chmod(0o755 if mode & 0o111 else 0o644)
-    return size
 
 
 def _place(name: str, folder: Path) -> Path:

@@ -77,7 +77,7 @@ class Worker:
         self._folder = ground.folder / str(number)
         self._folder.mkdir()
         self._socket = ground.sockets / str(number)
-        self._socket.mkdir(mode=0o755)
+        self._socket.mkdir()
         self._ended = threading.Event()
         self._status = 0
         self._pid = 0
@@ -163,7 +163,8 @@ class Worker:
             layers = archives.unpacked(spec.layers)
         else:
             layers = self._folder / "layers"
-            layers.mkdir(mode=0o755)
+            layers.mkdir()
+            layers.chmod(0o755)
         return Program(
             command=[sys.executable, "-s", f"{_RUNTIME}/bootstrap.py"],
             arguments=[f"{_SOCKETS}/s", _TASK, _LAYERS, str(spec.memory_mib << 20)],
