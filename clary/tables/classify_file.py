@@ -23,6 +23,7 @@ SAMPLE = 1 << 20
 """Bytes that are read of a text file, and that are looked at of what a compressed one holds."""
 
 _COLUMNAR = ((b"PAR1", infer_parquet), (b"ORC", infer_orc), (b"Obj\x01", infer_avro))
+_MAGIC = max(len(magic) for magic, _ in _COLUMNAR)
 _MARK = "\ufeff"
 
 
@@ -64,11 +65,12 @@ def classify(file: BinaryIO, name: str, size: int, classifiers: Sequence[Prepare
     Errors of pyarrow and fastavro go through where a file only claims to be of their format, ClientError where a custom
     pattern takes too long.
     """
-    head = file.read(min(size, SAMPLE))
+    head = file.read(_MAGIC)
     for magic, infer in _COLUMNAR:
         if head.startswith(magic):
             file.seek(0)
             return infer(file, size)
+    head += file.read(SAMPLE - len(head))
     unpacked = unpack(head, name, SAMPLE, whole=len(head) == size)
     text = None if unpacked is None else _to_text(unpacked)
     if unpacked is None or text is None:
