@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from clary.queries.errors import QueryError
 from clary.queries.federation import Attached
 from clary.queries.partitions import Part, find_parts
 from clary.queries.readers import check_partition, scan
-from clary.sql import Column, hive_to_trino
+from clary.sql import Column, hive_to_trino, trino_to_duckdb
 from clary.sql import Relation as SqlRelation
 from clary.tables.duck_types import literals, quote, to_duck
 from clary.tables.hive_types import HiveType, parse_hive_type
@@ -68,7 +68,8 @@ class Lake:
         self.used.append((use.catalog or self._spec.catalog, use.database, use.name))
         other = self._other(use.catalog)
         if other is not None:
-            self._make_view(use.alias, other.select(use.database, use.name, use.columns))
+            kinds = {column.name: trino_to_duckdb(column.type) for column in other.columns(use.database, use.name)}
+            self._make_view(use, other.select(use.database, use.name, use.columns), kinds)
             return
         table = self._table(use.catalog, use.database, use.name)
         assert table is not None
@@ -81,10 +82,15 @@ class Lake:
                 selects += self._selects(table, group[0], files, dict(zip(files, owners, strict=True)), keys, use)
         if not selects:
             selects = [_nothing(table, keys, use)]
-        self._make_view(use.alias, " UNION ALL ".join(selects))
+        self._make_view(use, " UNION ALL ".join(selects), {name: to_duck(kind) for name, kind in typed_columns(table)})
 
-    def _make_view(self, name: str, sql: str) -> None:
-        self._connection.execute(f"CREATE TEMP VIEW {quote(name)} AS {sql}")
+    def _make_view(self, use: TableUse, sql: str, kinds: Mapping[str, str]) -> None:
+        """The table as the query sees it: columns that it names without a use for them are not read, but null."""
+        used = {name.lower() for name in use.columns}
+        unread = [f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in kinds.items() if name not in used]
+        if unread:
+            sql = f"SELECT *, {', '.join(unread)} FROM ({sql})"  # noqa: S608 - names of the catalog, quoted
+        self._connection.execute(f"CREATE TEMP VIEW {quote(use.alias)} AS {sql}")
 
     def _other(self, catalog: str) -> Attached | None:
         """The other database that a catalog's name stands for; None for the Glue catalog."""

@@ -29,7 +29,7 @@ _DUCK_CODECS = {"NONE": "uncompressed", "LZ4": "lz4_raw"}
 
 @dataclass(frozen=True)
 class Layout:
-    """`positions` are those of the query's columns for `data` and then for the partition keys."""
+    """`places`: which of the query's columns `data` and the partition keys are; None is null, [] in their order."""
 
     format: str
     compression: str
@@ -39,6 +39,7 @@ class Layout:
     buckets: int
     field_delimiter: str
     properties: dict[str, str]
+    places: list[int | None]
 
     @property
     def partitioned_by(self) -> list[str]:
@@ -48,6 +49,10 @@ class Layout:
     def source(self, sql: str) -> str:
         """The query in a FROM, its columns named c0, c1 ... in the order of `data` and `partitions`."""
         names = ", ".join(f"c{number}" for number in range(len(self.data) + len(self.partitions)))
+        if self.places:
+            given = ", ".join(f"g{number}" for number in range(sum(place is not None for place in self.places)))
+            chosen = ", ".join("NULL" if place is None else f"g{place}" for place in self.places)
+            sql = f"SELECT {chosen} FROM ({sql}) AS clary_given({given})"  # noqa: S608 - names of ours
         return f"({sql}) AS clary_result({names})"
 
     def typed(self) -> list[str]:
@@ -117,6 +122,7 @@ def plan_layout(target: Target, columns: Sequence[Column]) -> Layout:
         target.bucket_count if target.bucketed_by else 0,
         target.field_delimiter,
         target.properties,
+        _places(target),
     )
     _check_buckets(layout)
     return layout
@@ -141,7 +147,8 @@ def _made(columns: Sequence[Column]) -> Columns:
 def _inserted(target: Target, columns: Sequence[Column]) -> Columns:
     """Those of the table that is inserted into, which the query's must turn into."""
     wanted = [(name.lower(), parse_hive_type(kind)) for name, kind in target.columns]
-    theirs = [hive_to_trino(kind) for _, kind in wanted]
+    kinds = dict(wanted)
+    theirs = [hive_to_trino(kinds[name]) for name in target.given or kinds]
     ours = [column.type for column in columns]
     fit = len(ours) == len(theirs) and all(
         turns_into(parse_type(own), parse_type(their)) for own, their in zip(ours, theirs, strict=True)
@@ -152,6 +159,14 @@ def _inserted(target: Target, columns: Sequence[Column]) -> Columns:
             f"Query: [{', '.join(ours)}]"
         )
     return wanted
+
+
+def _places(target: Target) -> list[int | None]:
+    """Where among the query's columns those of the table are that is inserted into."""
+    if not target.given:
+        return []
+    names = [name.lower() for name, _ in target.columns]
+    return [target.given.index(name) if name in target.given else None for name in names]
 
 
 def _check_buckets(layout: Layout) -> None:

@@ -17,6 +17,7 @@ class Target(msgspec.Struct, kw_only=True):
     bucketed_by: list[str] = []
     bucket_count: int = 0
     columns: list[tuple[str, str]] = []  # name and Hive type, partition keys last; empty: those of the query
+    given: list[str] = []  # of an insert: the columns that the query's are for, the others are null; empty: all
     field_delimiter: str = "\x01"
     properties: dict[str, str] = {}  # of the table that is inserted into: its SerDe's parameters
     with_data: bool = True

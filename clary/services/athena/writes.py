@@ -130,11 +130,10 @@ def plan_insert(rooms: Rooms, session: Session, statement: Insert) -> Writing:
         compression=_table_compression(table, chosen),
         partitioned_by=key_names(table),
         columns=columns,
+        given=list(statement.columns),
         field_delimiter=parameters.get("field.delim", "\x01"),
         properties=parameters,
     )
-    if statement.columns and list(statement.columns) != [column for column, _ in columns]:
-        raise StatementFailed("NOT_SUPPORTED: INSERT INTO with some of the columns is not supported by Clary yet")
     bucket, prefix = _place(descriptor.get("Location", ""), "the table's location")
     return Writing("insert", database, name, bucket, prefix, target)
 

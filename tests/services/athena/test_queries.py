@@ -177,7 +177,8 @@ def test_views(lake):
     assert table["Parameters"] == {"presto_view": "true", "comment": "Presto View"}
     assert table["ViewOriginalText"].startswith("/* Presto View: ")
     assert table["StorageDescriptor"]["Columns"][0] == {"Name": "n", "Type": "int"}
-    assert lake.rows("SELECT s, n FROM v") == [["s", "n"], ["x", "1"]]
+    assert lake.rows("SELECT s FROM v") == [["s"], ["x"]]
+    assert lake.rows("SELECT count(*) AS n FROM (SELECT n, s FROM base)") == [["n"], ["1"]]
     assert "View already exists" in lake.fail("CREATE VIEW v AS SELECT 1 AS n")
     lake.run("CREATE OR REPLACE VIEW v AS SELECT n + 1 AS m FROM base")
     assert lake.rows("SELECT * FROM v") == [["m"], ["2"]]
@@ -262,6 +263,9 @@ def test_rows_are_inserted(lake):
     lake.run("INSERT INTO t VALUES (4, 'd', 'x')")
     rows = lake.rows("SELECT n, s, p FROM t ORDER BY n")[1:]
     assert rows == [["1", "a", "x"], ["2", "b", "away"], ["3", None, "a/b"], ["4", "d", "x"]]
+    lake.run("INSERT INTO t (p, n) VALUES ('x', 5)")
+    assert lake.rows("SELECT n, s, p FROM t WHERE n = 5")[1:] == [["5", None, "x"]]
+    assert "Table: [varchar, integer], Query: [integer, integer]" in lake.fail("INSERT INTO t (p, n) VALUES (1, 5)")
     nothing = lake.end("INSERT INTO t SELECT n, s, p FROM t WHERE n > 9")
     assert "DataManifestLocation" not in nothing["Statistics"]
     assert "TABLE_NOT_FOUND" in lake.fail("INSERT INTO nope VALUES (1)")
