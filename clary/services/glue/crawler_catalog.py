@@ -102,16 +102,21 @@ class Writer:
 
     def _settle(self, own: str, location: str, store: Callable[[dict[str, Any] | None, str], None]) -> str:
         """Store a table under its own name, or one with a hash where a table of another location has that."""
-        for _ in range(_TRIES):
+        tries = 0
+        while True:
             self.crawl.check()
             chosen, existing = own, self._get(own)
             if existing is not None and not _lies_at(existing, location):
                 chosen = with_hash(own, location)
                 existing = self._get(chosen)
-            with suppress(AlreadyExistsException, ConcurrentModificationException):
+            try:
                 store(existing, chosen)
+            except (AlreadyExistsException, ConcurrentModificationException, EntityNotFoundException):
+                tries += 1  # somebody else was quicker: look again
+                if tries == _TRIES:
+                    raise
+            else:
                 return chosen
-        raise ConcurrentModificationException(f"Table {own} is changed by others all the time.")
 
     def _get(self, name: str) -> dict[str, Any] | None:
         with suppress(EntityNotFoundException):

@@ -117,17 +117,23 @@ class _Work:
             self._begin_writing(target["DatabaseName"])
             for name in target["Tables"]:
                 table = inside.get_table(self._rooms, self._scope, target["DatabaseName"], name)
-                location = table["StorageDescriptor"].get("Location", "")
-                if not location.startswith("s3://"):
-                    raise CrawlFailed(f"Table {name} lies at {location!r}, which is no place in S3.")
-                place = find_place(self._rooms, *split_path(location))
-                files = self._look(inspector, place)
-                made = group(files, place.root, Grouping(combine=True))
-                whole = next((found for found in made if found.folder == place.root), None)
-                if whole is None:
-                    self._log.warn(f"Table {name}: its files have no schema in common; it is left as it is")
-                else:
-                    writer.write(place, _without_keys(whole, table), table["Name"])
+                self._crawl_table(inspector, writer, table)
+
+    def _crawl_table(self, inspector: Inspector, writer: Writer, table: dict[str, Any]) -> None:
+        """Bring a table that is there up to what lies at its location."""
+        name, keys = table["Name"], len(table.get("PartitionKeys") or ())
+        location = (table.get("StorageDescriptor") or {}).get("Location", "")
+        if not location.startswith("s3://"):
+            raise CrawlFailed(f"Table {name} lies at {location!r}, which is no place in S3.")
+        place = find_place(self._rooms, *split_path(location))
+        tables = group(self._look(inspector, place), place.root, Grouping(combine=True))
+        whole = next((found for found in tables if found.folder == place.root), None)
+        if whole is None:
+            self._log.warn(f"Table {name}: its files have no schema in common; it is left as it is")
+        elif keys in (0, whole.depth):
+            writer.write(place, _without_keys(whole) if keys == 0 else whole, name)
+        else:
+            self._log.warn(f"Table {name} has {keys} partition keys, its folders {whole.depth} levels; it is left")
 
     def _look(self, inspector: Inspector, place: Place, known: Callable[[str], bool] = lambda _: False) -> list[File]:
         """The files of a place that aren't known, by location.
@@ -223,8 +229,6 @@ def _lies_in(places: Iterable[Place], table: dict[str, Any]) -> bool:
     return any(f"{location}/".startswith(place.url) or location == place.url for place in places)
 
 
-def _without_keys(found: Table, table: dict[str, Any]) -> Table:
-    """What was found, without partitions where the table that is there has none."""
-    if table.get("PartitionKeys"):
-        return found
+def _without_keys(found: Table) -> Table:
+    """The table without partitions."""
     return Table(found.folder, found.schema, [Leaf(found.folder, found.files)])
