@@ -30,6 +30,8 @@ _FORK = "clary.functions.worker_process:main"
 _SOCKETS, _TASK, _LAYERS, _RUNTIME = "/run/clary", "/var/task", "/opt", "/var/runtime"
 _HEAD = struct.Struct(">II")
 _LOOK_SECONDS = 1.0
+_HELD_SECONDS = 0.02  # between two looks at a function whose output is held up
+_PIECE = 1 << 17
 _ENDING_SECONDS = 5.0
 _INIT_SECONDS = 10.0
 _MOST_BYTES = 7 * 1024 * 1024  # a message of a worker that speaks as ours does is smaller
@@ -159,19 +161,15 @@ class Worker:
 
     def _program(self) -> Program:
         spec, archives = self.spec, self._ground.archives
-        if spec.layers:
-            layers = archives.unpacked(spec.layers)
-        else:
-            layers = self._folder / "layers"
-            layers.mkdir()
-            layers.chmod(0o755)
+        layers = list(archives.unpacked(spec.layers).iterdir()) if spec.layers else []
         return Program(
             command=[sys.executable, "-s", f"{_RUNTIME}/bootstrap.py"],
             arguments=[f"{_SOCKETS}/s", _TASK, _LAYERS, str(spec.memory_mib << 20)],
             environment=self._environment(),
             mounts=[
                 Mount(str(archives.unpacked([spec.code])), _TASK),
-                Mount(str(layers), _LAYERS),
+                # one by one, as an environment may lie in /opt too; a link would be followed here, not inside
+                *(Mount(str(path), f"{_LAYERS}/{path.name}") for path in layers if not path.is_symlink()),
                 Mount(bootstrap.__file__, f"{_RUNTIME}/bootstrap.py"),
                 Mount(str(self._socket), _SOCKETS, writable=True),
             ],
@@ -223,10 +221,13 @@ class Worker:
             if left <= 0:
                 raise TimeoutError
             ready = {number for number, _ in poll.poll(min(left, _LOOK_SECONDS) * 1000)}
-            if self.output.file in ready:
-                self.output.drain()
             if source.fileno() in ready:
                 return
+            if self.output.file in ready:
+                if self.output.may_flow():
+                    self.output.drain(_PIECE)
+                else:
+                    time.sleep(_HELD_SECONDS)
             if self._ended.is_set():
                 raise self._end_of_process()
 

@@ -24,8 +24,10 @@ def main(argument: dict[str, Any]) -> int:
 
 
 def _outside(program: Program, path: str) -> str:
-    """The place on the host of a path inside."""
+    """The place on the host of a path inside, or of the folder in which mounts lie."""
     for mount in program.mounts:
         if path == mount.target or path.startswith(f"{mount.target}/"):
             return mount.source + path[len(mount.target) :]
+        if path == str(Path(mount.target).parent):
+            return str(Path(mount.source).parent)
     return path

@@ -22,9 +22,10 @@ sys.exit(worker_process.main(json.loads(sys.argv[1])))
 
 def run_in(tmp_path, **options):
     """The process of a worker whose handler tells where it is."""
-    for name in ("task", "layers"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "task" / "index.py").write_text("import os\ndef handler(event, context): return os.getcwd()")
+    (tmp_path / "task").mkdir()
+    (tmp_path / "layers" / "python").mkdir(parents=True)
+    (tmp_path / "layers" / "python" / "shared.py").write_text("import os\nwhere = os.getcwd()")
+    (tmp_path / "task" / "index.py").write_text("import shared\ndef handler(event, context): return shared.where")
     variables = "FUNCTION_NAME FUNCTION_VERSION FUNCTION_MEMORY_SIZE LOG_GROUP_NAME LOG_STREAM_NAME"
     program = Program(
         command=[sys.executable, "-s", "/var/runtime/bootstrap.py"],
@@ -32,7 +33,7 @@ def run_in(tmp_path, **options):
         environment={"_HANDLER": "index.handler", **{f"AWS_LAMBDA_{name}": "" for name in variables.split()}},
         mounts=[
             Mount(str(tmp_path / "task"), "/var/task"),
-            Mount(str(tmp_path / "layers"), "/opt"),
+            Mount(str(tmp_path / "layers" / "python"), "/opt/python"),
             Mount(bootstrap.__file__, "/var/runtime/bootstrap.py"),
             Mount(str(tmp_path / "sockets"), "/run/clary", writable=True),
         ],

@@ -218,6 +218,10 @@ def test_layers_lie_below_the_functions_own_code(make_function, client, refused)
         )
 
     first = layer(shared="where = 'first'", index="")
+    link = entry("host", b"/etc", stat.S_IFLNK | 0o777).getvalue()
+    linking = client.publish_layer_version(LayerName="link", Content={"ZipFile": link})["LayerVersionArn"]
+    look = make_function("import os\ndef handler(event, context): return os.path.exists('/opt/host')", Layers=[linking])
+    assert look.call() is False
     second = layer("python/lib/python3.12/site-packages", shared="where = 'second'")
     assert second["Version"] == first["Version"] + 1
     arn = first["LayerVersionArn"]

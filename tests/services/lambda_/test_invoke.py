@@ -202,6 +202,15 @@ def test_ten_megabytes_of_output_hold_up_nothing(make_function):
     assert len(base64.b64decode(answer["LogResult"])) == 4096
 
 
+def test_output_without_end_ends_with_the_timeout(make_function):
+    function = make_function("def handler(event, context):\n    while True: print('x' * 100_000)", Timeout=1)
+    answer = function.invoke(LogType="Tail")
+    assert answer["Payload"]["errorType"] == "Sandbox.Timedout"
+    tail = base64.b64decode(answer["LogResult"]).decode()
+    assert "Task timed out after 1.00 seconds" in tail
+    assert "REPORT RequestId" in tail
+
+
 def test_the_sandbox_hides_the_host_and_keeps_tmp(make_function, server):
     function = make_function("""
         import os
