@@ -26,7 +26,7 @@ LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
 SIDEWAYS = {("hosting", "jobs"), ("config", "errors"), ("config", "names"), ("sql", "tables")}
 
 HEAVY = ["torch", "numba", "scipy", "sklearn", "xgboost", "faiss", "pyarrow", "duckdb", "pyspark", "ray", "optuna"]
-HEAVY += ["sqlglot", "fastavro", "jq", "cramjam", "psycopg", "pymysql"]
+HEAVY += ["fastavro", "jq", "cramjam", "psycopg", "pymysql"]
 
 
 def imports(path):
