@@ -36,7 +36,7 @@ def get_object_attributes(call: Call, request: dict[str, Any]) -> dict[str, Any]
 def _parts(call: Call, request: dict[str, Any], found: Object) -> dict[str, Any]:
     declared = checksums.declared_of(found.details)
     answer: dict[str, Any] = {"TotalPartsCount": found.parts}
-    if not declared.named:  # S3 lists the parts only where their checksums were asked for
+    if declared.kind != "COMPOSITE":  # S3 lists the parts only where their checksums make the object's
         return answer
     limit = min(request.get("MaxParts", _MAX_PARTS), _MAX_PARTS)
     after = request.get("PartNumberMarker", 0)

@@ -3,9 +3,14 @@
 from typing import Any
 
 from clary.errors import ServiceError
-from clary.services.s3.errors import InvalidRequest, NoSuchKey, PreconditionFailed
+from clary.services.s3.errors import NoSuchKey, PreconditionFailed
 from clary.store.object_rows import Object
 from clary.wire.timestamps import rfc822
+
+_OF_DIRECTORY_BUCKETS = {
+    "IfMatchLastModifiedTime": "x-amz-if-match-last-modified-time",
+    "IfMatchSize": "x-amz-if-match-size",
+}
 
 
 class NotModified(ServiceError):
@@ -70,8 +75,9 @@ def check_write(request: dict[str, Any], old: Object | None) -> None:
 
 def check_delete(request: dict[str, Any], old: Object | None) -> None:
     """Raise 412 where a conditional delete finds another object; what is not there may always be deleted."""
-    if any(name in request for name in ("IfMatchLastModifiedTime", "IfMatchSize")):
-        raise InvalidRequest("x-amz-if-match-last-modified-time and x-amz-if-match-size are for directory buckets only")
+    for member, header in _OF_DIRECTORY_BUCKETS.items():
+        if member in request:
+            _refuse_header(header)
     if old is None:
         if "IfMatch" in request:
             raise NoSuchKey(request["Key"])

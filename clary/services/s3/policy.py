@@ -9,7 +9,7 @@ import msgspec
 from clary.errors import ServiceError
 from clary.services.s3.errors import AccessDenied
 from clary.services.s3.ownership import own_bucket, require_bucket
-from clary.wire import Call, operation
+from clary.wire import Call, Reply, operation
 
 if TYPE_CHECKING:
     from clary.store.object_rows import Bucket
@@ -76,7 +76,7 @@ def get_bucket_policy_status(call: Call, request: dict[str, Any]) -> dict[str, A
 
 
 @operation
-def put_bucket_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+def put_bucket_policy(call: Call, request: dict[str, Any]) -> Reply:
     """Keep a policy; a public one only where the public access block lets it through."""
     document = _checked(request["Policy"], request["Bucket"])
 
@@ -92,7 +92,7 @@ def put_bucket_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         bucket.settings[_POLICY] = request["Policy"]
 
     own_bucket(call, request, call.rooms.objects.buckets.change(request["Bucket"], change))
-    return {}
+    return Reply(status=204)
 
 
 @operation
