@@ -28,6 +28,7 @@ _SHARE = 0.7  # of the memory, for DuckDB's own: Python, Arrow and what DuckDB d
 _SPILL = "spill"
 _NAMED = re.compile(r"\b([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+: .*?)(?:\. Detail: Python exception|\Z)", re.DOTALL)
 _MEMORY = "EXCEEDED_LOCAL_MEMORY_LIMIT: Query exhausted resources at this scale factor"
+_TOO_DEEP = "STACK_OVERFLOW: statement is too large: it, or the type of a column, is nested too deep"
 _KINDS = {
     duckdb.ConversionException: "INVALID_CAST_ARGUMENT",
     duckdb.OutOfRangeException: "NUMERIC_VALUE_OUT_OF_RANGE",
@@ -51,6 +52,8 @@ def run(spec: QuerySpec, front: Front, places: Places) -> Outcome:
         return run.failed(worded(problem, run.lake.names))
     except MemoryError:
         return run.failed(_MEMORY)
+    except RecursionError:
+        return run.failed(_TOO_DEEP)
     finally:
         connection.close()
         shutil.rmtree(_SPILL, ignore_errors=True)
@@ -150,6 +153,8 @@ def worded(problem: duckdb.Error, names: dict[str, str]) -> str:
     if known is not None:
         return str(known)
     text = str(problem)
+    if "Max expression depth" in text:
+        return _TOO_DEEP
     for path, name in names.items():
         text = text.replace(path, name)
     named = _NAMED.search(text)

@@ -3,6 +3,7 @@
 import importlib
 import os
 import socket
+import sys
 from pathlib import Path
 
 import duckdb
@@ -18,12 +19,15 @@ os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
 for name in ("numpy", "pyarrow.dataset", "pyarrow.orc", "pyarrow.parquet"):
     importlib.import_module(name)  # what functions of ours import later: here the warm parent does it once
 
+_DEPTH = 6_000  # of calls: a long chain of OR is a deep tree
+
 duckdb.default_connection().close()
 
 
 def main(arguments: list[str]) -> int:
     """Run the query of work/spec.json and report its outcome."""
     places = msgspec.json.decode(arguments[0], type=Places)
+    sys.setrecursionlimit(_DEPTH)
     os.chdir(places.work)
     spec = msgspec.json.decode(Path(places.work, "spec.json").read_bytes(), type=QuerySpec)
     with socket.socket(socket.AF_UNIX) as connection:

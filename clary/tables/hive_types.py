@@ -15,6 +15,8 @@ _TOKEN = re.compile(r"\s*(?:`((?:[^`]|``)+)`|([<>,:()])|([^\s<>,:()`]+(?:[ ]+pre
 _SYNONYMS = {"integer": "int", "double precision": "double", "real": "float", "numeric": "decimal", "dec": "decimal"}
 _PLAIN = frozenset("boolean tinyint smallint int bigint float double string date timestamp binary".split())
 _MOST_DIGITS = 38
+_DEEPEST = 100
+_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class _Reader:
         self.text = text
         self.tokens: list[str] = []
         self.at = 0
+        self.depth = 0
         end = 0
         for match in _TOKEN.finditer(text):
             if match.start() != end:
@@ -63,9 +66,18 @@ class _Reader:
             raise self.problem(f"{text[end:].strip()!r} is not understood")
 
     def problem(self, reason: str) -> ClientError:
-        return ClientError(f"{self.text!r} is not a column type: {reason}")
+        shown = self.text if len(self.text) <= _SHOWN else f"{self.text[:_SHOWN]}..."
+        return ClientError(f"{shown!r} is not a column type: {reason}")
 
     def read_type(self) -> HiveType:
+        if self.depth > _DEEPEST:
+            raise self.problem(f"it has more than {_DEEPEST} types within one another")
+        self.depth += 1
+        found = self.read_one()
+        self.depth -= 1
+        return found
+
+    def read_one(self) -> HiveType:
         name = self.take().lower()
         name = _SYNONYMS.get(name, name)
         if name in _PLAIN:

@@ -206,6 +206,21 @@ def test_a_query_that_eats_memory_spills_or_fails_alone(room):
     assert outcome.message == "EXCEEDED_LOCAL_MEMORY_LIMIT: Query exhausted resources at this scale factor"
 
 
+@pytest.mark.parametrize(
+    "query", [f"select {'(' * 5000}1{')' * 5000}", f"select {' + '.join(['1'] * 3000)}"], ids=["brackets", "a chain"]
+)
+def test_a_statement_that_is_nested_too_deep_is_told_so(room, query):
+    outcome = room.run(query)
+    assert outcome.error_kind == "USER"
+    assert outcome.message.startswith("STACK_OVERFLOW: statement is too large")
+
+
+def test_long_chains_of_conditions_are_read(room):
+    outcome = room.run(f"select {' or '.join(['1 = 2'] * 800)} as found")
+    assert outcome.ok, outcome.message
+    assert Path(outcome.result).read_text() == '"found"\n"false"\n'
+
+
 def test_a_query_whose_process_is_killed_fails_and_leaves_none(room):
     room.start("q", ENDLESS)
     os.kill(room.pid("q"), signal.SIGKILL)

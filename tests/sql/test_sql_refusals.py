@@ -24,6 +24,11 @@ FAILURES = [
         "SELECT year('x')",
         "FUNCTION_NOT_FOUND: line 1:8: Unexpected parameters (varchar(1)) for function year. Expected:",
     ),
+    (
+        "SELECT approx_percentile(n, 1.5) FROM shop",
+        "INVALID_FUNCTION_ARGUMENT: line 1:29: Percentile must be between 0 and 1",
+    ),
+    ("SELECT approx_percentile(n, 'a') FROM shop", "NOT_SUPPORTED: line 1:8: approx_percentile with percentages"),
     ("SELECT approx_set(n) FROM shop", "NOT_SUPPORTED: line 1:8: Function approx_set is not supported by Clary"),
     ("SELECT n = 'a' FROM shop", "TYPE_MISMATCH: line 1:10: Cannot apply operator: integer = varchar(1)"),
     (

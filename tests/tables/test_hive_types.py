@@ -45,9 +45,11 @@ def test_arrow_and_back(text):
         ("char", "takes one length"),
         ("int)", "follows its end"),
         ("", "ends too early"),
+        (f"{'array<' * 5000}int{'>' * 5000}", "more than 100 types within one another"),
+        (f"array<{'x' * 5000}>", "x...' is not a column type"),
     ],
 )
 def test_what_is_no_type_is_refused_with_the_reason(text, reason):
     with pytest.raises(ClientError, match=reason) as caught:
         parse_hive_type(text)
-    assert repr(text) in str(caught.value)
+    assert repr(text)[:200] in str(caught.value)

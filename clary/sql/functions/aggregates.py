@@ -15,6 +15,8 @@ from clary.sql.signatures import Signature, read_table
 from clary.sql.typed import Typed, coerce
 from clary.sql.types import BIGINT, DOUBLE, NUMBERS, REAL, WHOLE, array_of, decimal_of
 
+_CONSTANTS = ("integer", "decimal", "double")
+
 TABLE = read_table("""
     count() bigint = count(*){w}
     count(T) bigint = count({d}{0}){w}
@@ -166,9 +168,12 @@ def _approx_percentile(node: tree.Call, arguments: list[Typed], _distinct: str, 
     kind = value.type if value.type.name in ("real", "bigint") else BIGINT if value.type.name in WHOLE else DOUBLE
     share = node.arguments[1]
     shares = share.items if isinstance(share, tree.Array) else [share]
-    if not all(isinstance(one, tree.Literal) for one in shares):
+    values = [one.value for one in shares if isinstance(one, tree.Literal) and one.kind in _CONSTANTS]
+    if len(values) < len(shares):
         raise refusal("approx_percentile with percentages that are no constants", node.place)
-    numbers = [f"CAST({one.value} AS FLOAT)" for one in shares if isinstance(one, tree.Literal)]
+    if not all(0 <= float(one) <= 1 for one in values):
+        raise SqlError("INVALID_FUNCTION_ARGUMENT", "Percentile must be between 0 and 1", share.place)
+    numbers = [f"CAST({one} AS FLOAT)" for one in values]
     wanted = f"[{', '.join(numbers)}]" if percentage.type.name == "array" else numbers[0]
     found = f"approx_quantile({coerce(value, kind)}, {wanted}){after}"
     if percentage.type.name == "array":
