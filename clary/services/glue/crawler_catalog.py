@@ -37,6 +37,7 @@ from clary.services.glue.errors import (
     EntityNotFoundException,
 )
 from clary.services.glue.indexes import add_indexes, get_indexes
+from clary.services.glue.partitions import update_partitions
 from clary.services.glue.tables import require_table
 from clary.tables.infer_crawls import Crawl
 from clary.tables.infer_tables import Leaf, Table
@@ -185,7 +186,7 @@ class Writer:
             tuple(partition["Values"]): partition
             for partition in inside.get_partitions(self.rooms, self.scope, self.database, kept["Name"])
         }
-        fresh = []
+        fresh, changed = [], []
         for leaf in table.leaves:
             self.crawl.check()
             found = self.describe(place, leaf, kept)
@@ -196,9 +197,12 @@ class Writer:
             if self.configuration.merge_columns and not self.configuration.inherit:
                 found = keep_columns(found, old)
             if not same(old, found) and (self.update or self.configuration.inherit):
-                inside.update_partition(self.rooms, self.scope, self.database, kept["Name"], leaf.values, found)
-                self.changes.partitions["UPDATE"] += 1
+                changed.append((leaf.values, found))
         self.create_partitions(kept["Name"], fresh)
+        for batch in _batches(changed):
+            self.crawl.check()
+            gone = update_partitions(self.rooms, self.scope, self.database, kept["Name"], batch)
+            self.changes.partitions["UPDATE"] += len(batch) - len(gone)
         self._remove_partitions(kept["Name"], list(existing))
 
     def describe(self, place: Place, leaf: Leaf, table: dict[str, Any]) -> dict[str, Any]:
