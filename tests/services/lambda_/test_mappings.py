@@ -126,6 +126,33 @@ def test_latest_begins_behind_what_is_there(make_feed):
     assert feed.received(1) == ["after"]
 
 
+def test_a_timestamp_begins_with_what_came_then_or_later(make_feed):
+    feed = make_feed()
+    feed.put("before")
+    (row,) = feed.kinesis.get_records(
+        ShardIterator=feed.kinesis.get_shard_iterator(
+            StreamName=feed.name, ShardId="shardId-000000000000", ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+    )["Records"]
+    time.sleep(0.01)  # arrivals are told by the millisecond
+    feed.put("after")
+    moment = row["ApproximateArrivalTimestamp"].timestamp() + 0.001
+    feed.options = {"StartingPosition": "AT_TIMESTAMP", "StartingPositionTimestamp": moment}
+    feed.connect()
+    assert feed.received(1) == ["after"]
+
+
+def test_a_stream_that_is_made_anew_is_read_from_its_beginning(make_feed):
+    feed = make_feed()
+    feed.connect()
+    feed.put(*range(5))
+    feed.received(5)
+    feed.kinesis.delete_stream(StreamName=feed.name)
+    feed.kinesis.create_stream(StreamName=feed.name, ShardCount=1)
+    feed.put("new")
+    assert feed.received(6)[-1] == "new"
+
+
 def test_a_disabled_mapping_reads_on_where_it_was(make_feed, client, server):
     feed = make_feed()
     feed.connect()
