@@ -83,10 +83,16 @@ class Functions:
         finally:
             with self._lock:
                 self._running[spec.arn] -= 1
+                if not self._running[spec.arn]:
+                    del self._running[spec.arn]
 
     def running(self, arn: str) -> int:
         """How many events a function is handling."""
         return self._running.get(arn, 0)
+
+    def unreserved(self, arn: str) -> int:
+        """How many events the functions of an ARN's account and region may handle that have no reserve."""
+        return ACCOUNT_CONCURRENCY - sum(count for other, count in self.reserved.items() if _is_by(other, arn))
 
     def forget(self, arn: str, version: str = "") -> None:
         """End the workers of a function, or of one of its versions, as soon as they are idle."""
@@ -133,18 +139,9 @@ class Functions:
                 raise Throttled("ConcurrentInvocationLimitExceeded")
             self._running[arn] = running + 1
 
-    def unreserved(self, arn: str) -> int:
-        """How many events the functions of an ARN's account and region may handle that have no reserve."""
-        return ACCOUNT_CONCURRENCY - sum(
-            count for other, count in self.reserved.items() if _owner(other) == _owner(arn)
-        )
-
     def _unreserved_running(self, arn: str) -> int:
-        return sum(
-            count
-            for other, count in self._running.items()
-            if count and other not in self.reserved and _owner(other) == _owner(arn)
-        )
+        shared = [count for other, count in self._running.items() if other not in self.reserved and _is_by(other, arn)]
+        return sum(shared)
 
     def _perform(self, spec: FunctionSpec, event: Event) -> Outcome:
         worker, fresh = self._take(spec)
@@ -209,9 +206,9 @@ class Functions:
                 worker.end()
 
 
-def _owner(arn: str) -> list[str]:
-    """Region and account."""
-    return arn.split(":")[3:5]
+def _is_by(one: str, other: str) -> bool:
+    """Whether two functions have the same region and account."""
+    return one.split(":")[3:5] == other.split(":")[3:5]
 
 
 def _fresh_folders(folder: Path) -> Path:

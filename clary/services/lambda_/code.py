@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote
@@ -24,6 +25,7 @@ ZIPPED_BYTES = 52_428_800
 _LINK_SECONDS = 600.0
 _REPLACED_SECONDS = 60.0
 _SEAL = "lambda-code"
+_ARCHIVE = re.compile(r"[0-9a-f]{64}")
 
 
 def store(call: Call, source: dict[str, Any]) -> str:
@@ -100,6 +102,8 @@ def download(rooms: Rooms) -> Callable[[Any, Any, Any], Awaitable[None]]:
 def _look_up(rooms: Rooms, token: str) -> tuple[int, bytes]:
     try:
         archive, until = unseal(token, _SEAL)
+        if not _ARCHIVE.fullmatch(str(archive)):  # tokens can be forged; who knows a hash has seen the code
+            return 404, b"There is no such code."
         if float(str(until)) < rooms.clock.now():
             return 403, b"The link has expired: ask for another one by GetFunction."
         return 200, rooms.functions.archives.read(str(archive))

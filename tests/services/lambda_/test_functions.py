@@ -6,11 +6,14 @@ import io
 import json
 import stat
 import threading
+import urllib.error
 import urllib.request
 import zipfile
 
 import pytest
 from function_helpers import ROLE, wait_for, zipped
+
+from clary.store.pages import seal
 
 
 def test_a_function_is_told_as_it_was_created(make_function, client):
@@ -30,6 +33,16 @@ def test_a_function_is_told_as_it_was_created(make_function, client):
     assert urllib.request.urlopen(found["Code"]["Location"]).read() == code
     assert function.name in [row["FunctionName"] for row in client.list_functions()["Functions"]]
     assert "State" not in client.list_functions()["Functions"][0]
+
+
+def test_the_page_of_code_gives_nothing_else(server, tmp_path):
+    (tmp_path / "other.zip").write_bytes(b"secret")
+    now = server.house.rooms.clock.now()
+    for archive, until, status in ((f"{'../' * 20}{tmp_path}/other", now + 9, 404), ("0" * 64, now - 1, 403)):
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"{server.url}/_clary/lambda/code?token={seal([archive, until], 'lambda-code')}")
+        with caught.value as answer:
+            assert answer.code == status
 
 
 def test_code_comes_from_s3_too(make_function, aws, refused):
