@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -11,6 +10,8 @@ import msgspec
 from clary.jobs.host import Scope
 from clary.names import parse_arn
 from clary.services.athena.errors import InvalidRequestException
+from clary.services.athena.result_location import split_location
+from clary.services.glue import inside as glue
 from clary.store.records import Key
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 KIND = "athena:data-catalog"
 DEFAULT = "AwsDataCatalog"
 
-_JDBC = re.compile(r"jdbc:(postgresql|mysql|mariadb)://([^/:?]+)(?::(\d+))?/([^?;]*).*")
 _PORTS = {"postgresql": 5432, "mysql": 3306}
 _KINDS = {"POSTGRESQL": "postgresql", "MYSQL": "mysql", "SQLITE": "sqlite"}
 
@@ -84,6 +84,7 @@ def connect(connection_type: str, text: str) -> dict[str, str]:
     if not said.get("database"):
         raise InvalidRequestException("connection-properties names no database.")
     if kind == "sqlite":
+        split_location(said["database"], "database")
         return {"kind": kind, "url": said["database"]}
     if not said.get("host"):
         raise InvalidRequestException("connection-properties names no host.")
@@ -101,20 +102,12 @@ def shown_parameters(parameters: dict[str, str]) -> dict[str, str]:
 
 
 def _glue_connection(rooms: Rooms, scope: Scope, arn: str) -> dict[str, str]:
-    from clary.services.glue import inside as glue
-
     parsed = parse_arn(arn)
     name = parsed.resource.removeprefix("connection/") if parsed else arn
-    properties = glue.get_connection(rooms, scope, name)["ConnectionProperties"]
-    found = _JDBC.fullmatch(properties.get("JDBC_CONNECTION_URL", ""))
-    if found is None:
-        raise InvalidRequestException(
-            f"Connection {name} has no JDBC_CONNECTION_URL of PostgreSQL or MySQL: jdbc:postgresql://host:port/database"
-        )
-    kind = "mysql" if found.group(1) == "mariadb" else found.group(1)
-    port = found.group(3) or str(_PORTS[kind])
-    user, password = properties.get("USERNAME", ""), properties.get("PASSWORD", "")
-    return _url(kind, found.group(2), port, found.group(4), user, password)
+    source = glue.source_of(rooms, glue.get_connection(rooms, scope, name))
+    if source.tls not in ("disable", "prefer"):
+        raise InvalidRequestException(f"Connection {name} asks for TLS, which a query of Clary's doesn't speak.")
+    return _url(source.engine, source.host, str(source.port), source.database, source.user, source.password)
 
 
 def _url(kind: str, host: str, port: str, database: str, user: str, password: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ from clary.jobs.host import Scope
 from clary.queries import Outcome
 from clary.services.athena import executions
 from clary.services.athena.define_partitions import partition_input, path_of
+from clary.services.athena.kinds import ROWS
 from clary.services.athena.result_files import put_manifest, put_metadata
 from clary.services.athena.result_location import split_location
 from clary.services.athena.session import StatementFailed, error_of, find_table
@@ -101,17 +102,14 @@ def finish_commit(rooms: Rooms, key: Key) -> None:
         executions.fail(rooms, key, f"HIVE_WRITER_CLOSE_ERROR: {reason}", error_of(reason), journal.statistics)
         return
     update = _UPDATES[journal.kind], journal.rows
-    result = {"UpdateType": update[0], "UpdateCount": update[1]}
-    statistics = dict(journal.statistics)
-    location = record.body["ResultConfiguration"]["OutputLocation"]
-    put_metadata(rooms, record.body, [("rows", "bigint")], update=update)
+    put_metadata(rooms, record.body, ROWS, update=update)
+    statistics: dict[str, Any] = {**record.body["Statistics"], **journal.statistics}
     if journal.files:
-        manifest = f"{location}-manifest.csv"
+        manifest = f"{record.body['ResultConfiguration']['OutputLocation']}-manifest.csv"
         put_manifest(rooms, manifest, [f"s3://{file.bucket}/{file.key}" for file in journal.files])
-        result_statistics = {**record.body["Statistics"], **statistics, "DataManifestLocation": manifest}
-    else:
-        result_statistics = {**record.body["Statistics"], **statistics}
-    executions.succeed(rooms, key, {**result, "Statistics": result_statistics})
+        statistics["DataManifestLocation"] = manifest
+    result = {"UpdateType": update[0], "UpdateCount": update[1], "Statistics": statistics}
+    executions.succeed(rooms, key, result)
 
 
 def statistics_of(outcome: Outcome) -> dict[str, int]:

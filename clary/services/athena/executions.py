@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from clary.jobs.host import Scope
 from clary.services.athena.errors import InvalidRequestException
-from clary.store.records import Key, Query, Record
+from clary.services.athena.workgroups import records_of
+from clary.store.records import Key, Record
 
 if TYPE_CHECKING:
     from clary.wire import Rooms
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 KIND = "athena:execution"
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
 CANCELLED_BY_USER = "Query cancelled by user"
-_PAGE = 1000
 
 
 def key_of(scope: Scope, id_: str) -> Key:
@@ -91,20 +91,11 @@ def fail(rooms: Rooms, key: Key, reason: str, error: dict[str, Any], statistics:
 
 def has_executions(rooms: Rooms, scope: Scope, workgroup: str) -> bool:
     """Whether anything ever ran in a workgroup."""
-    return next(_of_workgroup(rooms, scope, workgroup), None) is not None
+    return next(records_of(rooms, scope, KIND, workgroup), None) is not None
 
 
 def delete_executions(rooms: Rooms, scope: Scope, workgroup: str) -> None:
     """Forget all that ran in a workgroup; what runs is stopped."""
-    for record in list(_of_workgroup(rooms, scope, workgroup)):
+    for record in list(records_of(rooms, scope, KIND, workgroup)):
         rooms.queries.cancel(record.key.name)
         rooms.records.delete(record.key)
-
-
-def _of_workgroup(rooms: Rooms, scope: Scope, workgroup: str) -> Iterator[Record]:
-    query = Query(where={"WorkGroup": workgroup}, limit=_PAGE)
-    while True:
-        records, query.token = rooms.records.find(KIND, *scope, query)
-        yield from records
-        if not query.token:
-            return

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from clary.jobs.host import Scope
 from clary.services.athena.errors import InvalidRequestException, page_of
 from clary.services.athena.tokens import keep_token
-from clary.services.athena.workgroups import PRIMARY, require_workgroup
+from clary.services.athena.workgroups import PRIMARY, records_of, require_workgroup
 from clary.store.records import Key, Query, Record, RecordExists
 from clary.wire import Call, operation
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from clary.wire import Rooms
 
 KIND = "athena:named-query"
-_PAGE = 1000
 
 
 @operation
@@ -90,22 +88,13 @@ def delete_named_query(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 def has_queries(rooms: Rooms, scope: Scope, workgroup: str) -> bool:
     """Whether a workgroup has any."""
-    return next(_of_workgroup(rooms, scope, workgroup), None) is not None
+    return next(records_of(rooms, scope, KIND, workgroup), None) is not None
 
 
 def delete_queries(rooms: Rooms, scope: Scope, workgroup: str) -> None:
     """Forget all queries of a workgroup."""
-    for record in list(_of_workgroup(rooms, scope, workgroup)):
+    for record in list(records_of(rooms, scope, KIND, workgroup)):
         rooms.records.delete(record.key)
-
-
-def _of_workgroup(rooms: Rooms, scope: Scope, workgroup: str) -> Iterator[Record]:
-    query = Query(where={"WorkGroup": workgroup}, limit=_PAGE)
-    while True:
-        records, query.token = rooms.records.find(KIND, *scope, query)
-        yield from records
-        if not query.token:
-            return
 
 
 def _key(call: Call, id_: str) -> Key:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from clary.jobs.host import Scope
 from clary.services.athena.errors import InvalidRequestException
-from clary.store.records import Key, Record, RecordExists
+from clary.store.records import Key, Query, Record, RecordExists
 
 if TYPE_CHECKING:
     from clary.wire import Rooms
@@ -15,6 +16,7 @@ KIND = "athena:workgroup"
 PRIMARY = "primary"
 ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
 ENGINES = ("AUTO", "Athena engine version 3")
+_AT_ONCE = 1000
 
 _FRESH = {
     "ResultConfiguration": {},
@@ -55,6 +57,16 @@ def require_workgroup(rooms: Rooms, scope: Scope, name: str) -> Record:
     if found is None:
         raise not_found()
     return found
+
+
+def records_of(rooms: Rooms, scope: Scope, kind: str, workgroup: str) -> Iterator[Record]:
+    """The records of a kind that belong to a workgroup."""
+    query = Query(where={"WorkGroup": workgroup}, limit=_AT_ONCE)
+    while True:
+        records, query.token = rooms.records.find(kind, *scope, query)
+        yield from records
+        if not query.token:
+            return
 
 
 def not_found() -> InvalidRequestException:
