@@ -56,6 +56,7 @@ class House:
             columns=lambda *_: [Column(*row) for row in COLUMNS.items()],
             invoke=refuse,
             post=refuse,
+            hang_up=lambda: None,
             shards=refuse,
             place_of=refuse,
             read=refuse,

@@ -67,6 +67,8 @@ class Host:
     """(scope, function ARN, payload): blocks until the function has answered."""
     post: Callable[[str, dict[str, str], bytes], Posted]
     """(url, headers, body); OSError where there is no answer."""
+    hang_up: Callable[[], None]
+    """End the posts that are under way."""
     shards: Callable[[str], list[Shard]]
     """(stream ARN): its shards, parents before their children."""
     place_of: Callable[[str, int, str], int]

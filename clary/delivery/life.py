@@ -46,6 +46,7 @@ class Life:
         self._working = threading.Lock()
         self._gone = False
         self._retry_at, self._failures = 0.0, 0
+        self._gathered_by: Plan | None = None  # while nothing of what was gathered is delivered
         stored = records.get(self._key)
         self._state = msgspec.convert(stored.body, State) if stored else State()
         position = dict(source.start(self._state.position))
@@ -102,6 +103,8 @@ class Life:
     def _try(self) -> bool:
         """Deliver one batch; False when it has to be tried again later."""
         try:
+            if self._gathered_by not in (None, self.plan):
+                self._store(State(self._state.position))  # by the new plan it may go where the old one failed
             if self._state.next is None:
                 self._gather()
             self._hand_over()
@@ -115,15 +118,17 @@ class Life:
         """Write a batch's files, and note durably what they are: from then on a restart delivers these very files."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(mode=0o700, parents=True)
-        batch = Batch(self.plan, self._host, self._clock, self._folder, self._tell)
+        plan = self.plan
+        batch = Batch(plan, self._host, self._clock, self._folder, self._tell)
         position = dict(self._state.position)
-        for piece in self.source.read(position, self.plan.size):
+        for piece in self.source.read(position, plan.size):
             batch.take(piece.records)
             position |= piece.position
         outputs = batch.finish()
         if self._gone:
             raise InterruptedError("The server is ending.")  # a function that was cut off has failed no record
         self._store(State(dict(self._state.position), outputs, self._clock.now(), position))
+        self._gathered_by = plan
 
     def _hand_over(self) -> None:
         """Deliver the files, then note that they are."""
@@ -134,11 +139,13 @@ class Life:
             try:
                 self._deliver_one(output)
                 self._count(output)
+                self._gathered_by = None
                 del state.outputs[0]
             except Undelivered as problem:
+                self._gathered_by = None
                 state.outputs[:1] = self._give_up(output, problem)
                 self._store(state)
-        self._unsure = False
+        self._unsure, self._gathered_by = False, None
         self._store(State(state.next))
         shutil.rmtree(self._folder, ignore_errors=True)
         self.source.forget(self._state.position)

@@ -14,6 +14,7 @@ QUERY, FUNCTION = "partitionKeyFromQuery", "partitionKeyFromLambda"
 MOST_PARTITIONS = 500
 
 _CODE = "DynamicPartitioning.MetadataExtractionFailed"
+_LONGEST = 256
 Keys = tuple[tuple[str, ...], tuple[str, ...]]
 
 
@@ -70,8 +71,12 @@ class Partitioner:
 
 
 def _key(value: Any, name: str) -> str:
+    """One key as it stands in a prefix; ValueError for what can't be in the name of an object."""
     if value is None or value == "":
         raise ValueError(f"The partition key {name} is null or empty")
     if isinstance(value, dict | list):
         raise ValueError(f"The partition key {name} is no single value: {json.dumps(value)[:100]}")
-    return value if isinstance(value, str) else json.dumps(value)
+    text = value if isinstance(value, str) else json.dumps(value)
+    if len(text.encode()) > _LONGEST or "\0" in text:
+        raise ValueError(f"The partition key {name} is longer than {_LONGEST} bytes or has a null: {text[:50]!r}")
+    return text

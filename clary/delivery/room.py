@@ -86,10 +86,10 @@ class Deliveries:
         return self._lives[identity].backlog()
 
     def remove(self, identity: str) -> None:
-        """Forget a stream with all it holds."""
+        """Forget a stream with all it holds, as soon as what is at hand ends."""
         life = self._lives.pop(identity)
-        life.close(delete=True)
-        self._logs.delete(identity)
+        life.stop()
+        self._workers.submit(self._discard, identity, life)
 
     def wake(self) -> None:
         """Look again what is due."""
@@ -105,6 +105,7 @@ class Deliveries:
         self._closed = True
         for life in self._lives.values():
             life.stop()
+        self._host.hang_up()
 
     def close(self) -> None:
         """Finish the files at hand and begin nothing more; what waits is delivered by the next server."""
@@ -121,6 +122,10 @@ class Deliveries:
         if plan.source:
             return ReadStream(plan.source, f"delivery {plan.id}", self._host, self.wake)
         return OwnLog(self._logs.open(plan.id))
+
+    def _discard(self, identity: str, life: Life) -> None:
+        life.close(delete=True)
+        self._logs.delete(identity)
 
     def _watch(self) -> None:
         while not self._closed:

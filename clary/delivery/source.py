@@ -13,6 +13,7 @@ from clary.streams import StreamLog
 Position = Mapping[str, int]
 """Where reading goes on, by shard."""
 
+_MOST_PUTS = 10_000
 _CHUNK = 4 * 1024 * 1024
 
 
@@ -103,3 +104,7 @@ class OwnLog:
         with self._lock:
             insort(self._puts, (end, arrival, size))  # two that put at once may come in either order
             self._bytes += size
+            if len(self._puts) > _MOST_PUTS:  # a delivery that is held up for long must not fill the memory
+                pairs = zip(self._puts[::2], self._puts[1::2], strict=False)
+                rest = self._puts[len(self._puts) // 2 * 2 :]
+                self._puts = [(after[0], put[1], put[2] + after[2]) for put, after in pairs] + rest

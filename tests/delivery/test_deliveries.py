@@ -3,6 +3,7 @@
 import errno
 import json
 
+import msgspec
 import pytest
 
 from clary.clock import MovedClock
@@ -40,6 +41,7 @@ class House:
             columns=lambda *_: [Column("n", "int")],
             invoke=refuse,
             post=refuse,
+            hang_up=lambda: None,
             shards=refuse,
             place_of=refuse,
             read=refuse,
@@ -139,26 +141,29 @@ def test_a_full_disk_and_a_failing_place_are_tried_again(make):
     assert house.lines() == [b"a"]
 
 
-def test_a_changed_plan_counts_from_the_next_batch_on(make):
-    house = make()
+def test_a_changed_plan_counts_for_what_was_not_begun(make):
+    house = make(backup=Place(bucket="backup"))
     house.put(b"a\n")
     house.problems = [ServiceError("no", code="NoSuchBucket")]
     house.pass_time()
-    plan = Plan(**{name: getattr(house.plan, name) for name in Plan.__struct_fields__} | {"version": 2})
-    house.deliveries.change(plan)
-    house.put(b"b\n")
+    house.deliveries.change(msgspec.structs.replace(house.plan, version=2, place=Place(bucket="second")))
+    house.problems = [None, ServiceError("no", code="NoSuchBucket")]
     house.pass_time(5)
+    house.deliveries.change(msgspec.structs.replace(house.plan, version=3, place=Place(bucket="third")))
+    house.pass_time(10)
+    house.put(b"b\n")
     house.pass_time(300)
-    names = [key.rpartition("/")[2][:7] for _, key in sorted(house.objects)]
-    assert names == ["hose-1-", "hose-2-"]
+    names = sorted((bucket, key.rpartition("/")[2][:7]) for bucket, key in house.objects)
+    assert names == [("backup", "hose-2-"), ("backup", "hose-3-"), ("second", "hose-2-"), ("third", "hose-3-")]
 
 
 def test_a_stream_that_is_removed_leaves_nothing(make):
     house = make()
     house.put(b"a\n")
     house.deliveries.remove("id")
-    assert not list(house.folder.glob("deliveries/logs/id*"))
     house.pass_time()
+    house.deliveries.close()
+    assert not list(house.folder.glob("deliveries/logs/id*"))
     assert house.objects == {}
 
 

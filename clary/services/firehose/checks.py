@@ -12,6 +12,7 @@ from clary.services.firehose.processors import Processors, read_processors
 from clary.tables.json_times import compile_pattern
 
 _LARGE = 64
+_LONGEST_PREFIX = 800  # the rest of an object's name has a stream's name, a time and a UUID
 _QUERY, _LAMBDA = "partitionKeyFromQuery", "partitionKeyFromLambda"
 
 
@@ -25,11 +26,8 @@ def check_destination(destination: dict[str, Any], before: dict[str, Any] | None
 
 
 def is_enabled(described: dict[str, Any], name: str) -> bool:
-    """Whether a part of a destination is in use; conversion is where it is given at all, unless it says no."""
-    part = described.get(name)
-    if not part:
-        return False
-    return bool(part.get("Enabled", name == "DataFormatConversionConfiguration"))
+    """Whether a part of a destination is in use."""
+    return bool((described.get(name) or {}).get("Enabled"))
 
 
 def _check_objects(described: dict[str, Any], before: dict[str, Any] | None) -> None:
@@ -79,6 +77,9 @@ def _check_place(described: dict[str, Any]) -> None:
 
 
 def _check_prefixes(prefix: str, error_prefix: str) -> None:
+    for member, given in (("Prefix", prefix), ("ErrorOutputPrefix", error_prefix)):
+        if len(given.encode()) > _LONGEST_PREFIX:
+            raise InvalidArgumentException(f"{member} must have at most {_LONGEST_PREFIX} bytes.")
     try:
         expressions, error_expressions = expressions_of(prefix), expressions_of(error_prefix)
     except ClientError as problem:

@@ -75,13 +75,12 @@ def _complete(kind: str, asked: dict[str, Any], had: dict[str, Any]) -> dict[str
         merged["RetryOptions"] = {"DurationInSeconds": 300, **merged.get("RetryOptions", {})}
         merged["RequestConfiguration"] = {"ContentEncoding": "NONE", **merged.get("RequestConfiguration", {})}
         return merged
-    large = any(
-        (merged.get(name) or {}).get("Enabled", enabled)
-        for name, enabled in (
-            ("DataFormatConversionConfiguration", "DataFormatConversionConfiguration" in merged),
-            ("DynamicPartitioningConfiguration", False),
-        )
+    conversion, partitioning = (
+        merged.get(name) or {} for name in ("DataFormatConversionConfiguration", "DynamicPartitioningConfiguration")
     )
+    if conversion:
+        merged["DataFormatConversionConfiguration"] = conversion = {"Enabled": True, **conversion}
+    large = conversion.get("Enabled") or partitioning.get("Enabled")
     merged.setdefault("S3BackupMode", "Disabled")
     return _complete_place(merged, {}, _LARGE_BUFFERING if large else _BUFFERING)
 

@@ -14,7 +14,7 @@ from clary.delivery.scope import Scope
 from clary.jobs.host import Scope as CatalogScope
 from clary.names import parse_arn
 from clary.services.firehose import measurements
-from clary.services.firehose.post import post
+from clary.services.firehose.post import hang_up, post
 from clary.services.glue import inside as catalog
 from clary.services.kinesis import inside as kinesis
 from clary.services.lambda_ import inside as functions
@@ -83,6 +83,7 @@ def host(rooms: Callable[[], Rooms]) -> Host:
         columns=columns,
         invoke=invoke,
         post=post,
+        hang_up=hang_up,
         shards=shards,
         place_of=place_of,
         read=read,

@@ -1,7 +1,9 @@
 """Delivery streams: what is kept of them, what is refused, and plain deliveries to S3."""
 
+import errno
 import gzip
 import io
+import json
 import re
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -137,6 +139,26 @@ def test_what_is_put_too_large_is_refused(firehose):
     assert firehose.refused("put_record_batch", DeliveryStreamName=name, Records=rows)[0] == "ValidationException"
 
 
+def test_records_that_can_not_be_stored_are_not_acknowledged(firehose, monkeypatch):
+    def full(identity, data):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    name = firehose.create()
+    monkeypatch.setattr(firehose.deliveries, "put", full)
+    assert firehose.refused("put_record", DeliveryStreamName=name, Record={"Data": b"x"}) == (
+        "ServiceUnavailableException",
+        "The records are not stored: No space left on device",
+    )
+
+
+def test_data_that_are_no_base64_are_refused(firehose):
+    body = json.dumps({"DeliveryStreamName": firehose.create(), "Record": {"Data": "no base64!"}}).encode()
+    firehose.client = firehose.server.client("firehose")
+    firehose.client.meta.events.register("before-call.firehose.PutRecord", lambda params, **_: params.update(body=body))
+    code, message = firehose.refused("put_record", DeliveryStreamName="x", Record={"Data": b""})
+    assert code in ("SerializationException", "ValidationException"), message
+
+
 def test_a_missing_bucket_holds_a_delivery_up_and_loses_nothing(firehose):
     logging = {"Enabled": True, "LogGroupName": "/aws/kinesisfirehose/late", "LogStreamName": "DestinationDelivery"}
     name = firehose.create(BucketARN="arn:aws:s3:::not-there-yet", CloudWatchLoggingOptions=logging)
@@ -204,6 +226,7 @@ def test_delivery_streams_are_listed_by_pages(firehose):
         ({"Prefix": "!{time:yyyy}/"}, "namespace 'time'"),
         ({"Prefix": "!{timestamp:yyyy/"}, "not of the form"),
         ({"Prefix": "!{timestamp:yyyyR}/"}, "letter 'R'"),
+        ({"Prefix": "x" * 801}, "at most 800 bytes"),
         ({"CustomTimeZone": "Mars/Olympus"}, "Mars/Olympus"),
         ({"CloudWatchLoggingOptions": {"Enabled": True}}, "LogGroupName"),
         ({"S3BackupMode": "Enabled"}, "S3BackupConfiguration"),

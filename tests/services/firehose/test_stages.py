@@ -119,6 +119,7 @@ def test_records_go_to_partitions_by_a_query(firehose):
     row = '{"belt": {"id": %d}, "at": "2026-01-0%dT00:00:00"}'
     firehose.put(name, row % (1, 1) + row % (2, 1), "[" + row % (1, 1) + "," + row % (1, 2) + "]")
     firehose.put(name, '{"belt": {}}', '{"belt": 1}', "no JSON", '{"belt": {"id": [1]}, "at": "x"}')
+    firehose.put(name, row.replace("%d", f'"{"y" * 300}"', 1) % 1)
     firehose.pass_time(60)
     found = {key.rpartition("/")[0]: body for key, body in firehose.objects("belt=").items()}
     assert {place: len(lines(body)) for place, body in found.items()} == {
@@ -130,7 +131,7 @@ def test_records_go_to_partitions_by_a_query(firehose):
     failed = lines(body)
     assert sorted(row["errorCode"].rpartition(".")[2] for row in failed) == [
         "DeaggregationFailed",
-        *["MetadataExtractionFailed"] * 3,
+        *["MetadataExtractionFailed"] * 4,
     ]
     assert any("belt is null or empty" in row["errorMessage"] for row in failed)
 
