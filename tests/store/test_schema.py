@@ -34,8 +34,7 @@ def test_a_database_of_each_version_can_be_opened(version: int, tmp_path: Path) 
     connection.close()
     database = Database(f"sqlite:///{tmp_path}/state.db")
     with database.read() as reader:
-        found = sa.inspect(reader)
-        columns = {name: {column["name"] for column in found.get_columns(name)} for name in found.get_table_names()}
+        columns = _columns(reader)
     database.close()
     assert columns == {name: set(table.columns.keys()) for name, table in METADATA.tables.items()}
 
@@ -63,3 +62,24 @@ def test_objects_of_the_first_version_are_null_versions_now(tmp_path: Path) -> N
     with objects.open("b", "k", lambda found: (0, 3), NULL) as opened:
         assert b"".join(opened.blocks()) == b"old"
     database.close()
+
+
+def test_both_engines_are_brought_from_the_first_version_to_this_one(url: str) -> None:
+    database = Database(url)
+    with database.write() as connection:
+        before = _columns(connection)
+        for name in ("versions", "outbox", "catalog_nodes"):
+            connection.exec_driver_sql(f"DROP TABLE {name}")
+        for table, column in (("buckets", "versioning"), ("objects", "version")):
+            connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
+        connection.exec_driver_sql("UPDATE schema_version SET version = 1")
+    database.close()
+    database = Database(url)
+    with database.read() as connection:
+        assert _columns(connection) == before
+    database.close()
+
+
+def _columns(connection: sa.Connection) -> dict[str, set[str]]:
+    found = sa.inspect(connection)
+    return {name: {column["name"] for column in found.get_columns(name)} for name in found.get_table_names()}

@@ -1,26 +1,26 @@
 """CopyObject and UploadPartCopy."""
 
+import functools
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
 from clary.services.s3 import checksums
-from clary.services.s3.conditions import check_copy, check_write
+from clary.services.s3.conditions import check_copy
 from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
 from clary.services.s3.errors import InvalidArgument, InvalidRequest, NoSuchUpload, NotImplementedHere
-from clary.services.s3.event import announcing, asked_by
 from clary.services.s3.grants import refuse_grants
-from clary.services.s3.lifecycle import expiry_member
 from clary.services.s3.multipart import part_algorithm, require_upload
-from clary.services.s3.object_lock import lock_headers, lock_written
-from clary.services.s3.ownership import asked_version, own_bucket, own_object
+from clary.services.s3.object_lock import lock_headers
+from clary.services.s3.ownership import asked_version, own_object
 from clary.services.s3.properties import check_key, headers_of, placement_of, quoted
 from clary.services.s3.ranges import check_part_number, copy_span
 from clary.services.s3.receive import MAX_BYTES
 from clary.services.s3.tagging import header_tags
 from clary.services.s3.versioning import version_answer
+from clary.services.s3.writing import Writing
 from clary.store.incoming import Content
-from clary.store.object_rows import Bucket, Found, Object
+from clary.store.object_rows import Found, Object
 from clary.store.objects import Opened
 from clary.store.uploads import NoUpload
 from clary.wire import Call, operation
@@ -53,22 +53,15 @@ def copy_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
             raise InvalidRequest(message)
         details = _details(call, request, source.object) | lock_headers(call, request)
         content, details["Checksum"] = _copy(call, request, source)
-    buckets: list[Bucket] = []
-
-    def check(found: Found) -> None:
-        buckets[:] = [own_bucket(call, request, found.bucket)]
-        check_write(request, found.object)
-        lock_written(buckets[0], details, call.rooms.clock.now())
-
+    writing = Writing(call, request, "ObjectCreated:Copy")
+    check = functools.partial(writing.check, details)
     try:
-        created = announcing(call.rooms, asked_by(call), "ObjectCreated:Copy")
-        stored = call.rooms.objects.put(request["Bucket"], request["Key"], content, details, check, created)
+        stored = call.rooms.objects.put(request["Bucket"], request["Key"], content, details, check, writing.announce)
     finally:
         call.rooms.objects.drop(content)
     result = {"ETag": quoted(stored.etag), "LastModified": int(stored.modified), **checksums.checksum_members(stored)}
-    written = version_answer(Found(buckets[0], stored))  # a copy, unlike a put, names the null version too
-    written |= expiry_member(buckets[0], stored)
-    return {"CopyObjectResult": result, **_source_version(source), **written, **encryption_answer(details)}
+    version = version_answer(Found(writing.bucket, stored))  # a copy, unlike a put, names the null version too
+    return {"CopyObjectResult": result, **_source_version(source), **writing.answer(stored), **version}
 
 
 @operation

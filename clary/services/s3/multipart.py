@@ -8,19 +8,18 @@ from typing import Any, NoReturn
 from clary.errors import ServiceError
 from clary.services.s3 import checksums
 from clary.services.s3.checksums import Declared
-from clary.services.s3.conditions import check_write, same_etag
+from clary.services.s3.conditions import same_etag
 from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
 from clary.services.s3.errors import InvalidRequest, MalformedXML, NoSuchUpload
-from clary.services.s3.event import announcing, asked_by
-from clary.services.s3.lifecycle import abort_members, expiry_member
+from clary.services.s3.lifecycle import abort_members
 from clary.services.s3.object_lock import lock_written
-from clary.services.s3.ownership import own_bucket, require_bucket
+from clary.services.s3.ownership import bucket_check, require_bucket
 from clary.services.s3.properties import details_of, quoted
 from clary.services.s3.ranges import check_part_number
 from clary.services.s3.receive import BodyChecksum, check_length, receive
-from clary.services.s3.versioning import written_version
+from clary.services.s3.writing import Writing
 from clary.store.incoming import Incoming
-from clary.store.object_rows import Bucket, Found, Object, Part
+from clary.store.object_rows import Found, Object, Part
 from clary.store.uploads import Completion, NoUpload, Upload
 from clary.wire import Call, operation
 
@@ -54,15 +53,13 @@ def create_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, An
     details = details_of(call, request)
     declared = checksums.declared_checksum(request)
     details[checksums.DECLARED] = declared
-    buckets: list[Bucket] = []
-
-    def check(bucket: Bucket | None) -> None:
-        buckets[:] = [own_bucket(call, request, bucket)]
-        lock_written(buckets[0], dict(details), call.rooms.clock.now())
-
-    upload = call.rooms.objects.uploads.create(request["Bucket"], request["Key"], details, check)
+    bucket = require_bucket(call, request)
+    lock_written(
+        bucket, dict(details), call.rooms.clock.now()
+    )  # may it be locked? the bucket's default comes at the end
+    upload = call.rooms.objects.uploads.create(request["Bucket"], request["Key"], details, bucket_check(call, request))
     answer = {"Bucket": upload.bucket, "Key": upload.key, "UploadId": upload.id, **encryption_answer(details)}
-    answer |= abort_members(buckets[0], upload)
+    answer |= abort_members(bucket, upload)
     if declared.named:
         answer |= {"ChecksumAlgorithm": declared.algorithm.upper(), "ChecksumType": declared.kind}
     return answer
@@ -90,20 +87,16 @@ def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, 
     wanted = request.get("MultipartUpload", {}).get("Parts", [])
     if not wanted:
         raise MalformedXML
-
-    buckets: list[Bucket] = []
+    writing = Writing(call, request, "ObjectCreated:CompleteMultipartUpload")
 
     def choose(upload: Upload, found: Found, uploaded: list[Part]) -> Completion:
-        buckets[:] = [own_bucket(call, request, found.bucket)]
         check_place(upload, request)
-        check_write(request, found.object)
-        completion = _completion(upload, request, wanted, uploaded)
-        lock_written(buckets[0], completion.details, call.rooms.clock.now())
-        return completion
+        details = dict(upload.details)
+        writing.check(details, found)
+        return _completion(upload, details, request, wanted, uploaded)
 
-    created = announcing(call.rooms, asked_by(call), "ObjectCreated:CompleteMultipartUpload")
     try:
-        stored = call.rooms.objects.uploads.complete(request["UploadId"], choose, created)
+        stored = call.rooms.objects.uploads.complete(request["UploadId"], choose, writing.announce)
     except NoUpload:
         stored = _completed_before(call, request, wanted)
     return {
@@ -111,10 +104,7 @@ def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, 
         "Bucket": stored.bucket,
         "Key": stored.key,
         "ETag": quoted(stored.etag),
-        **checksums.checksum_members(stored),
-        **encryption_answer(stored.details),
-        **written_version(stored),
-        **(expiry_member(buckets[0], stored) if buckets else {}),
+        **writing.answer(stored),
     }
 
 
@@ -170,7 +160,11 @@ def _store(call: Call, request: dict[str, Any], incoming: Incoming, end: list[by
 
 
 def _completion(
-    upload: Upload, request: dict[str, Any], wanted: Sequence[dict[str, Any]], uploaded: list[Part]
+    upload: Upload,
+    details: dict[str, Any],
+    request: dict[str, Any],
+    wanted: Sequence[dict[str, Any]],
+    uploaded: list[Part],
 ) -> Completion:
     declared = checksums.declared_of(upload.details)
     parts = _chosen_parts(upload, declared, wanted, uploaded)
@@ -182,8 +176,8 @@ def _completion(
         raise InvalidRequest(message)
     checksum = checksums.combine(declared, parts)
     checksums.check_whole(request, declared, checksum)
-    details = {**upload.details, "Checksum": checksums.object_checksum(declared.algorithm, checksum, declared.kind)}
-    return Completion(parts, _etag_of(parts), details)
+    kept = checksums.object_checksum(declared.algorithm, checksum, declared.kind)
+    return Completion(parts, _etag_of(parts), {**details, "Checksum": kept})
 
 
 def _chosen_parts(

@@ -1,23 +1,23 @@
 """PutObject, GetObject, HeadObject."""
 
 import asyncio
+import functools
 from collections.abc import AsyncIterator
 from typing import Any
 
 from clary.services.s3 import checksums
-from clary.services.s3.conditions import check_read, check_write
-from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
+from clary.services.s3.conditions import check_read
+from clary.services.s3.encryption import refuse_customer_keys
 from clary.services.s3.errors import NotImplementedHere
-from clary.services.s3.event import announcing, asked_by
 from clary.services.s3.lifecycle import expiry_member
-from clary.services.s3.object_lock import lock_written
-from clary.services.s3.ownership import asked_version, own_bucket, own_object, require_bucket
+from clary.services.s3.ownership import asked_version, own_object, require_bucket
 from clary.services.s3.properties import answer_of, details_of, quoted
 from clary.services.s3.ranges import Span, header_span, part_span
 from clary.services.s3.receive import BodyChecksum, check_length, receive
-from clary.services.s3.versioning import version_answer, written_version
+from clary.services.s3.versioning import version_answer
+from clary.services.s3.writing import Writing
 from clary.store.incoming import Incoming
-from clary.store.object_rows import Bucket, Found, Object
+from clary.store.object_rows import Found, Object
 from clary.store.objects import Opened
 from clary.wire import Call, FileSlice, Reply, operation
 from clary.wire.timestamps import rfc822
@@ -69,22 +69,14 @@ def _store(
     details: dict[str, Any],
 ) -> dict[str, Any]:
     """Write the end of the body and commit; in a thread, the only hop of a small PUT."""
-
-    buckets: list[Bucket] = []
-
-    def check(found: Found) -> None:
-        buckets[:] = [own_bucket(call, request, found.bucket)]
-        lock_written(buckets[0], details, call.rooms.clock.now())
-        check_write(request, found.object)
-
+    writing = Writing(call, request, "ObjectCreated:Put")
+    check = functools.partial(writing.check, details)
     with incoming:
         incoming.write(end)
         content = incoming.finish()
         details["Checksum"] = checksums.object_checksum(checksum.algorithm, checksum.value())
-        created = announcing(call.rooms, asked_by(call), "ObjectCreated:Put")
-        stored = call.rooms.objects.put(request["Bucket"], request["Key"], content, details, check, created)
-    members = {**checksums.checksum_members(stored), **encryption_answer(details), **written_version(stored)}
-    return {"ETag": quoted(stored.etag), **members, **expiry_member(buckets[0], stored)}
+        stored = call.rooms.objects.put(request["Bucket"], request["Key"], content, details, check, writing.announce)
+    return {"ETag": quoted(stored.etag), **writing.answer(stored)}
 
 
 def _open(call: Call, request: dict[str, Any]) -> tuple[Opened, Span, dict[str, Any]]:
