@@ -14,7 +14,7 @@ from clary.sql.contract import ExternalFunction
 from clary.sql.errors import Place, SqlError, refusal
 from clary.sql.scope import Field, Scope, UsedTable, not_found
 from clary.sql.typed import NULL, Typed, can_be, check_zone, coerce, interval, literal, select, text, typed_literal
-from clary.sql.types import BOOLEAN, JSON, UNKNOWN, Type, array_of, common_type, field_names, quote, row_of
+from clary.sql.types import BOOLEAN, JSON, UNKNOWN, WHOLE, Type, array_of, common_type, field_names, quote, row_of
 
 if TYPE_CHECKING:
     from clary.sql.queries import QueryTranslator
@@ -182,8 +182,8 @@ class ExpressionTranslator:
 
     def _binary(self, node: tree.Binary) -> Typed:
         if node.operator in ("AND", "OR"):
-            left, right = (self.condition(one, "Logical expression term") for one in (node.left, node.right))
-            return Typed(f"({left} {node.operator} {right})", BOOLEAN)
+            terms = [self.condition(one, "Logical expression term") for one in _terms(node)]
+            return Typed(f"({f' {node.operator} '.join(terms)})", BOOLEAN)
         left_value, right_value = self.translate(node.left), self.translate(node.right)
         if node.operator in "+-*/%":
             return operators.arithmetic(node.operator, left_value, right_value, node.place)
@@ -201,10 +201,16 @@ class ExpressionTranslator:
         both = self.common(
             [value, *options], node.place, "IN value and list items must be the same type or coercible to a common type"
         )
-        if both.name in ("array", "row", "map", "real", "double"):
+        mixed = {one.type.name for one in (value, *options)} >= {"char", "varchar"}
+        if mixed or both.name in ("array", "row", "map", "real", "double"):
             parts = [operators.compare("=", value, one, node.place).sql for one in options]
             return Typed(f"({' OR '.join(parts)})", BOOLEAN)
-        return Typed(f"({coerce(value, both)} IN ({', '.join(coerce(one, both) for one in options)}))", BOOLEAN)
+        # Bare digits take the type of what stands before IN; a cast for each makes long lists slow.
+        texts = [
+            node_.value if isinstance(node_, tree.Literal) and both.name in WHOLE else coerce(one, both)
+            for node_, one in zip(node.options, options, strict=True)
+        ]
+        return Typed(f"({coerce(value, both)} IN ({', '.join(texts)}))", BOOLEAN)
 
     def _isnull(self, node: tree.IsNull) -> Typed:
         return Typed(f"({self.translate(node.value).sql} IS NULL)", BOOLEAN)
@@ -343,8 +349,8 @@ class ExpressionTranslator:
         shape = self.queries.nested(query, self.scope)
         shape.mark_used()
         left = self.translate(value)
-        if len(shape.fields) > 1:
-            raise refusal("Comparing rows with a query of several columns", place)
+        if len(shape.fields) > 1 or left.type.name == "row":
+            raise refusal("Comparing rows with the rows of a query", place)
         right = shape.fields[0]
         both = common_type(left.type, right.type)
         if both is None:
@@ -378,6 +384,16 @@ class ExpressionTranslator:
         return f"l{len(self.lambdas)}_{number}"
 
 
+def _terms(node: tree.Binary) -> list[tree.Expression]:
+    """The operands of a chain of AND or OR."""
+    found: list[tree.Expression] = []
+    left: tree.Expression = node
+    while isinstance(left, tree.Binary) and left.operator == node.operator:
+        found.append(left.right)
+        left = left.left
+    return [left, *reversed(found)]
+
+
 def children(node: Any) -> Iterator[Any]:
     """The nodes right below one; queries within expressions are not entered."""
     if isinstance(node, tree.Query):
@@ -391,9 +407,18 @@ def children(node: Any) -> Iterator[Any]:
                 yield item
 
 
+def walk(node: Any) -> Iterator[Any]:
+    """An expression and all nodes in it; queries within it are given, but not entered."""
+    pending = [node]
+    while pending:
+        one = pending.pop()
+        yield one
+        pending += children(one)
+
+
 def contains(node: Any, kinds: tuple[type, ...]) -> bool:
     """Whether one of these nodes stands anywhere in an expression."""
-    return isinstance(node, kinds) or any(contains(one, kinds) for one in children(node))
+    return any(isinstance(one, kinds) for one in walk(node))
 
 
 def zoned(value: Type, zone: str) -> Type:

@@ -13,6 +13,7 @@ from clary.sql.types import (
     DATE,
     DAY_TO_SECOND,
     NUMBERS,
+    VARCHAR,
     WHOLE,
     WHOLE_DIGITS,
     YEAR_TO_MONTH,
@@ -177,6 +178,9 @@ def negate(value: Typed, place: Place) -> Typed:
 
 def compare(operator: str, left: Typed, right: Typed, place: Place) -> Typed:
     """= <> < <= > >= and IS DISTINCT FROM."""
+    if {left.type.name, right.type.name} == {"char", "varchar"}:
+        # Blanks at the end don't count where one side is char.
+        left, right = (Typed(f"rtrim({one.sql}, ' ')", VARCHAR) for one in (left, right))
     both = common_type(left.type, right.type)
     if both is None:
         raise mismatch(operator, left.type, right.type, place)

@@ -313,12 +313,9 @@ class QueryParser(ExpressionParser):
 
     def _read_bracketed(self, place: Place) -> tree.Relation:
         """A query or a relation in brackets: whichever can be read."""
-        depth = 0
-        while self.peek(depth).upper == "(":
-            depth += 1
-        is_query = self.peek(depth).upper in ("SELECT", "WITH", "VALUES", "TABLE")
+        is_query = self.at_query()
         self.expect_sign("(")
-        if is_query and not (depth > 1 and self._closes_early()):
+        if is_query and not (self.token.upper == "(" and self._closes_early()):
             query = self.read_query()
             self.expect_sign(")")
             return tree.Derived(place, query, lateral=False)

@@ -109,7 +109,7 @@ class ExpressionParser(SpecialForms):
         left = self._read_sum()
         while self.token.upper == "||":
             place = self.advance().place
-            left = tree.Call(place, "concat", [left, self._read_sum()])
+            left = tree.Call(place, "concat", [left, self._read_sum()], operator=True)
         return left
 
     def _read_sum(self) -> tree.Expression:

@@ -33,10 +33,7 @@ class SpecialForms(TokenReader):
 
     def at_query(self) -> bool:
         """Whether a query comes next, maybe in more brackets."""
-        ahead = 0
-        while self.peek(ahead).upper == "(":
-            ahead += 1
-        return self.peek(ahead).upper in ("SELECT", "WITH", "VALUES", "TABLE")
+        return self.after_brackets().upper in ("SELECT", "WITH", "VALUES", "TABLE")
 
     def read_special(self) -> Expression | None:
         """The form that starts here; None where none does."""

@@ -13,7 +13,7 @@ from clary.sql.relations import From
 from clary.sql.scope import Field, Scope, UsedTable
 from clary.sql.selects import SelectTranslator
 from clary.sql.typed import Typed, coerce, select
-from clary.sql.types import UNKNOWN, common_type, quote
+from clary.sql.types import UNKNOWN, Type, common_type, quote
 
 
 @dataclass(slots=True)
@@ -220,29 +220,46 @@ class QueryTranslator:
         return Shape(select("*", f"(VALUES {texts}) AS v({', '.join(map(quote, names))})"), columns, alias)
 
     def _set_operation(self, node: tree.SetOperation, parent: Scope | None) -> Shape:
-        left, right = self._body(node.left, parent), self._body(node.right, parent)
-        if len(left.fields) != len(right.fields):
-            message = f"{node.operator} query has different number of fields: {len(left.fields)}, {len(right.fields)}"
-            raise SqlError("TYPE_MISMATCH", message, node.place)
-        alias = f"q{self.session.number()}"
-        columns: list[Field] = []
-        texts: tuple[list[str], list[str]] = ([], [])
-        for at, (one, other) in enumerate(zip(left.fields, right.fields, strict=True)):
-            both = common_type(one.type, other.type)
-            if both is None:
-                message = f"column {at + 1} in {node.operator} query has incompatible types: {one.type}, {other.type}"
-                raise SqlError("TYPE_MISMATCH", message, node.place)
-            for side, text in zip((one, other), texts, strict=True):
-                value = coerce(Typed(side.sql, side.type), both) if both != UNKNOWN else "NULL"
-                text.append(f"{value} AS c{at}")
-            columns.append(Field(one.name, both, f"{alias}.c{at}", (), (one, other)))
+        """A chain of one operator, which may be long, stands side by side."""
+        nodes: list[tree.Body] = []
+        left: tree.Body = node
+        while isinstance(left, tree.SetOperation) and (left.operator, left.distinct) == (node.operator, node.distinct):
+            nodes.append(left.right)
+            left = left.left
+        sides = [self._body(one, parent) for one in (left, *reversed(nodes))]
+        kinds = self._common_columns(sides, node)
         if node.distinct or node.operator != "UNION":
-            left.mark_used()
-            right.mark_used()
-        sides = [
-            f"({select(', '.join(text), shape.source())})" for text, shape in zip(texts, (left, right), strict=True)
+            for side in sides:
+                side.mark_used()
+        texts = []
+        for side in sides:
+            items = [
+                f"{'NULL' if kind == UNKNOWN else coerce(Typed(one.sql, one.type), kind)} AS c{at}"
+                for at, (one, kind) in enumerate(zip(side.fields, kinds, strict=True))
+            ]
+            texts.append(f"({select(', '.join(items), side.source())})")
+        alias = f"q{self.session.number()}"
+        columns = [
+            Field(sides[0].fields[at].name, kind, f"{alias}.c{at}", (), tuple(side.fields[at] for side in sides))
+            for at, kind in enumerate(kinds)
         ]
-        return Shape(f"{sides[0]} {node.operator}{'' if node.distinct else ' ALL'} {sides[1]}", columns, alias)
+        return Shape(f" {node.operator}{'' if node.distinct else ' ALL'} ".join(texts), columns, alias)
+
+    @staticmethod
+    def _common_columns(sides: list[Shape], node: tree.SetOperation) -> list[Type]:
+        kinds = [one.type for one in sides[0].fields]
+        for side in sides[1:]:
+            if len(side.fields) != len(kinds):
+                message = f"{node.operator} query has different number of fields: {len(kinds)}, {len(side.fields)}"
+                raise SqlError("TYPE_MISMATCH", message, node.place)
+            for at, one in enumerate(side.fields):
+                both = common_type(kinds[at], one.type)
+                if both is None:
+                    types = f"{kinds[at]}, {one.type}"
+                    message = f"column {at + 1} in {node.operator} query has incompatible types: {types}"
+                    raise SqlError("TYPE_MISMATCH", message, node.place)
+                kinds[at] = both
+        return kinds
 
 
 def _references(node: Any, name: str) -> int:

@@ -6,12 +6,22 @@ from clary.sql.errors import Place, SqlError
 from clary.sql.tokens import RESERVED, Token, read_tokens
 
 
+def _after_brackets(tokens: list[Token]) -> list[int]:
+    """For each word the place of the first from there on that is no opening bracket."""
+    found = list(range(len(tokens)))
+    for at in range(len(tokens) - 2, -1, -1):
+        if tokens[at].upper == "(":
+            found[at] = found[at + 1]
+    return found
+
+
 class TokenReader:
     """Where a parser stands in a text, and what is wrong there."""
 
     def __init__(self, text: str, start: Place) -> None:
         self.tokens = read_tokens(text, start)
         self.at = 0
+        self.inner = _after_brackets(self.tokens)
         self.stars = False
         self.parameters = 0
 
@@ -28,6 +38,10 @@ class TokenReader:
     def peek(self, ahead: int = 1) -> Token:
         """A later word."""
         return self.tokens[min(self.at + ahead, len(self.tokens) - 1)]
+
+    def after_brackets(self) -> Token:
+        """The first word from here on that is no opening bracket."""
+        return self.tokens[self.inner[self.at]]
 
     def advance(self) -> Token:
         """The next word, which is then read."""

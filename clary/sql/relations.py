@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clary.sql import tree
 from clary.sql.casts import cast
 from clary.sql.errors import START, SqlError, refusal
-from clary.sql.expressions import ExpressionTranslator, contains
+from clary.sql.expressions import ExpressionTranslator, contains, walk
 from clary.sql.functions import VOLATILE
 from clary.sql.operators import compare
 from clary.sql.scope import Field, Scope, UsedTable
@@ -274,14 +274,13 @@ def conjunction(translator: ExpressionTranslator, node: tree.Expression, what: s
 
 
 def _conjuncts(node: tree.Expression) -> list[tree.Expression]:
-    if isinstance(node, tree.Binary) and node.operator == "AND":
-        return [*_conjuncts(node.left), *_conjuncts(node.right)]
-    return [node]
+    found: list[tree.Expression] = []
+    left = node
+    while isinstance(left, tree.Binary) and left.operator == "AND":
+        found = [*_conjuncts(left.right), *found]
+        left = left.left
+    return [left, *found]
 
 
 def _is_volatile(node: tree.Expression) -> bool:
-    from clary.sql.expressions import children
-
-    if isinstance(node, tree.Call) and node.name in VOLATILE:
-        return True
-    return any(_is_volatile(one) for one in children(node))
+    return any(isinstance(one, tree.Call) and one.name in VOLATILE for one in walk(node))

@@ -30,6 +30,8 @@ def run_time_error(problem: BaseException) -> SqlError | None:
         return SqlError("NUMERIC_VALUE_OUT_OF_RANGE", "Decimal overflow")
     if "Could not convert string" in message or "Could not parse string" in message:
         return SqlError("INVALID_CAST_ARGUMENT", message.split("\n")[0].partition("Error: ")[2])
+    if "Max expression depth limit" in message:
+        return SqlError("STACK_OVERFLOW", "statement is too large (stack overflow during analysis)")
     if "Like pattern must not end with escape" in message:
         return SqlError(
             "INVALID_FUNCTION_ARGUMENT", "Escape character must be followed by '%', '_' or the escape character itself"

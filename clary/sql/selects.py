@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from clary.sql import tree
 from clary.sql.calls import direction
 from clary.sql.errors import SqlError
-from clary.sql.expressions import ExpressionTranslator, children, contains
+from clary.sql.expressions import ExpressionTranslator, contains, walk
 from clary.sql.functions import AGGREGATES
 from clary.sql.relations import From, RelationTranslator, conjunction
 from clary.sql.scope import Field, Scope
@@ -240,6 +240,4 @@ def _name_of(node: tree.Expression) -> str:
 
 def _aggregates(node: Any) -> bool:
     """Whether an aggregate stands in an expression, other than over a window."""
-    if isinstance(node, tree.Call) and node.name in AGGREGATES and node.window is None:
-        return True
-    return any(_aggregates(one) for one in children(node))
+    return any(isinstance(one, tree.Call) and one.name in AGGREGATES and one.window is None for one in walk(node))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from clary.sql import tree
@@ -15,6 +17,7 @@ from clary.sql.queries import QueryTranslator, Shape
 from clary.sql.typed import Typed, select, text
 from clary.sql.types import quote
 
+_DEEPEST = 6000  # frames of Python; a level of nesting takes about ten
 _AS_TEXT = ("timestamp with time zone", "interval day to second", "interval year to month")
 
 
@@ -35,7 +38,34 @@ def translate(
     `at` is the query's offset in the user's `whole` statement; `parameters` are the texts for its question marks;
     `external` the functions that USING EXTERNAL FUNCTION declares. Timestamps with zone and intervals come out as text.
     """
-    before = whole[:at]
+    try:
+        with _deep_recursion():
+            return _translate(query, catalog, catalog_name, database, parameters, whole[:at], external, now)
+    except RecursionError:
+        raise SqlError("STACK_OVERFLOW", "statement is too large (stack overflow during analysis)") from None
+
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    """Room for expressions and queries that are nested deeply."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, _DEEPEST))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+def _translate(
+    query: str,
+    catalog: Catalog,
+    catalog_name: str,
+    database: str,
+    parameters: Sequence[str],
+    before: str,
+    external: Sequence[ExternalFunction],
+    now: datetime | None,
+) -> Translation:
     parser = QueryParser(query, Place(before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1))
     tree_ = parser.read_query()
     parser.take_sign(";")

@@ -210,6 +210,7 @@ class Call(Expression):
     window: Window | None = None
     ignore_nulls: bool = False
     star: bool = False
+    operator: bool = False
 
 
 @dataclass(slots=True)

@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from clary.sql.functions import aggregates, collections, conditional, dates, documents, mathematics, regexps, strings
+from clary.sql.functions import (
+    aggregates,
+    collections,
+    conditional,
+    dates,
+    documents,
+    formats,
+    mathematics,
+    regexps,
+    strings,
+)
 from clary.sql.signatures import Signature
 
-_TOPICS: list[Any] = [mathematics, strings, regexps, dates, collections, documents, conditional]
+_TOPICS: list[Any] = [mathematics, strings, formats, regexps, dates, collections, documents, conditional]
 
 SCALARS: dict[str, list[Signature]] = {name: lines for topic in _TOPICS for name, lines in topic.SCALARS.items()}
 SPECIAL: dict[str, Callable[..., Any]] = {name: one for topic in _TOPICS for name, one in topic.SPECIAL.items()}
@@ -27,7 +37,7 @@ UNSUPPORTED = frozenset(
     """approx_most_frequent approx_set array_first array_histogram array_last bar beta_cdf bing_tile bing_tile_at
     bing_tile_coordinates bing_tile_polygon bing_tile_quadkey bing_tile_zoom_level bing_tiles_around
     bitwise_xor_agg char2hexint checksum classify color combinations convex_hull_agg cosine_distance cosine_similarity
-    empty_approx_set ends_with entropy features find_first format format_number from_encoded_polyline
+    empty_approx_set ends_with entropy features find_first format_number from_encoded_polyline
     from_geojson_geometry from_ieee754_32 from_ieee754_64 from_iso8601_timestamp_nanos from_unixtime_nanos
     geometry_from_hadoop_shape geometry_invalid_reason geometry_nearest_points geometry_to_bing_tiles geometry_union
     geometry_union_agg great_circle_distance hash_counts index intersection_cardinality inverse_beta_cdf

@@ -10,6 +10,7 @@ from clary.sql.errors import SqlError, refusal
 from clary.sql.signatures import read_table
 from clary.sql.typed import Typed, can_be, coerce
 from clary.sql.types import (
+    BIGINT,
     BOOLEAN,
     DATE,
     DAY_TO_SECOND,
@@ -18,6 +19,7 @@ from clary.sql.types import (
     WHOLE,
     array_of,
     common_type,
+    duckdb_name,
     map_of,
     quote,
     row_of,
@@ -207,8 +209,6 @@ def _reduce(translator: ExpressionTranslator, node: tree.Call) -> Typed:
         body = translator.lambda_of(node.arguments[2], inner)
     if not can_be(body, state):
         raise _unexpected(node, values, "reduce(array(T), S, function(S,T,S), function(S,R))")
-    from clary.sql.types import duckdb_name
-
     nothing = f"CAST(NULL AS {duckdb_name(element)})"
     first = f"struct_pack(s := CAST({start.sql} AS {duckdb_name(state)}), e := {nothing})"
     pair = f"struct_pack(s := CAST(NULL AS {duckdb_name(state)}), e := clary_e)"
@@ -346,11 +346,32 @@ def _array_join(translator: ExpressionTranslator, node: tree.Call) -> Typed:
 
 def _array_sort(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     values = _values(translator, node)
-    if len(node.arguments) == 2:
-        raise refusal("array_sort with a comparator", node.place)
+    if len(node.arguments) == 2 and len(values) == 1 and values[0].type.name == "array":
+        return _sort_by(translator, node, values[0])
     if len(values) != 1 or values[0].type.name != "array" or values[0].type.children[0].name in ("map", "json"):
         raise _unexpected(node, values, "array_sort(array(E))")
     return Typed(f"list_sort({values[0].sql}, 'ASC', 'NULLS LAST')", values[0].type)
+
+
+def _sort_by(translator: ExpressionTranslator, node: tree.Call, array: Typed) -> Typed:
+    """By a comparator: each element goes behind those that it doesn't come before."""
+    element = array.type.children[0]
+    kind = duckdb_name(element)
+    state, added, other = (translator.lambda_name(number) for number in range(3))
+    there, new = Typed(other, element), Typed(f"struct_extract({added}, 'e')", element)
+    order = translator.lambda_of(node.arguments[1], [there, new])
+    if not can_be(order, BIGINT):
+        raise _unexpected(node, [array], "array_sort(array(T), function(T,T,integer))")
+    sorted_ = f"struct_extract({state}, 's')"
+    failure = "clary_invalid('Lambda comparator must return either -1, 0, or 1')"
+    before = f"len(list_filter({sorted_}, lambda {other}: coalesce({order.sql}, {failure}) <= 0))"
+    wider = f"list_concat({sorted_}[1:{before}], [{new.sql}], {sorted_}[{before} + 1:])"
+    start = f"struct_pack(s := CAST([] AS {kind}[]), e := CAST(NULL AS {kind}))"
+    pair = f"struct_pack(s := CAST([] AS {kind}[]), e := clary_e)"
+    pairs = f"list_prepend({start}, list_transform({array.sql}, lambda clary_e: {pair}))"
+    step = f"struct_pack(s := {wider}, e := CAST(NULL AS {kind}))"
+    found = f"struct_extract(list_reduce({pairs}, lambda {state}, {added}: {step}), 's')"
+    return Typed(f"CASE WHEN {array.sql} IS NOT NULL THEN {found} END", array.type)
 
 
 def _sequence(translator: ExpressionTranslator, node: tree.Call) -> Typed:

@@ -10,13 +10,13 @@ import zlib
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit
 
+from clary.sql import tree
 from clary.sql.errors import SqlError, refusal
 from clary.sql.signatures import read_table
 from clary.sql.typed import Typed, coerce
 from clary.sql.types import INTEGER, UNKNOWN, VARCHAR, Type, array_of, common_type
 
 if TYPE_CHECKING:
-    from clary.sql import tree
     from clary.sql.expressions import ExpressionTranslator
 
 SCALARS = read_table(
@@ -167,9 +167,14 @@ MACROS = {
 
 def _concat(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     """Strings, binaries, or arrays and elements."""
+    if node.operator and _is_chain(node):
+        return _concat_chain(translator, node)
+    return _concat_values([translator.translate(one) for one in node.arguments], node)
+
+
+def _concat_values(values: list[Typed], node: tree.Call) -> Typed:
     from clary.sql.calls import unexpected
 
-    values = [translator.translate(one) for one in node.arguments]
     kinds = {one.type.name for one in values} - {"unknown"}
     problem = unexpected(
         node,
@@ -194,6 +199,34 @@ def _concat(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     if kinds == {"char"} and len(values) == 2:
         wanted = Type("char", (values[0].type.sizes[0] + values[1].type.sizes[0],))
     return Typed(f"({' || '.join(coerce(one, VARCHAR) for one in values)})", wanted)
+
+
+def _is_chain(node: tree.Call) -> bool:
+    first = node.arguments[0]
+    return isinstance(first, tree.Call) and first.operator
+
+
+def _concat_chain(translator: ExpressionTranslator, node: tree.Call) -> Typed:
+    """a || b || c || ... of strings as a tree of little depth: DuckDB is slow with deep ones."""
+    operands: list[tree.Expression] = []
+    left: tree.Expression = node
+    while isinstance(left, tree.Call) and left.operator:
+        operands.append(left.arguments[1])
+        left = left.arguments[0]
+    values = [translator.translate(one) for one in (left, *reversed(operands))]
+    if any(one.type.name not in ("varchar", "unknown") for one in values):
+        found = values[0]
+        for one in values[1:]:
+            found = _concat_values([found, one], node)
+        return found
+    return Typed(_joined([coerce(one, VARCHAR) for one in values]), VARCHAR)
+
+
+def _joined(texts: list[str]) -> str:
+    if len(texts) == 1:
+        return texts[0]
+    middle = len(texts) // 2
+    return f"({_joined(texts[:middle])} || {_joined(texts[middle:])})"
 
 
 def _concat_arrays(values: list[Typed], problem: SqlError, node: tree.Call) -> Typed:
