@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from clary.sql import tree
-from clary.sql.casts import string_of
+from clary.sql.casts import cast
 from clary.sql.contract import Catalog, Column, ExternalFunction, TableUse, Translation
 from clary.sql.errors import START, Place, SqlError
 from clary.sql.expressions import Session
 from clary.sql.parse import QueryParser
 from clary.sql.queries import QueryTranslator, Shape
 from clary.sql.typed import Typed, select, text
-from clary.sql.types import quote
+from clary.sql.types import VARCHAR, Type, quote
 
 _DEEPEST = 6000  # frames of Python; a level of nesting takes about ten
 _AS_TEXT = ("timestamp with time zone", "interval day to second", "interval year to month")
@@ -92,12 +93,19 @@ def _parameter(written: str) -> tree.Expression:
     return found
 
 
+def _written(one: Type) -> Type:
+    """The type with text for each part that DuckDB can't hold as Trino does."""
+    if one.name in _AS_TEXT:
+        return VARCHAR
+    return replace(one, children=tuple(map(_written, one.children)))
+
+
 def _with_texts(shape: Shape) -> str:
     """The query, with what DuckDB can't hold as Trino does written out."""
-    if not any(one.type.name in _AS_TEXT for one in shape.fields):
+    if all(_written(one.type) == one.type for one in shape.fields):
         return shape.sql
     items = []
     for one in shape.fields:
-        shown = string_of(Typed(one.sql, one.type), START) if one.type.name in _AS_TEXT else one.sql
+        shown = cast(Typed(one.sql, one.type), _written(one.type), START, safe=False).sql
         items.append(f"{shown} AS {quote(one.sql.partition('.')[2].strip(chr(34)).replace(chr(34) * 2, chr(34)))}")
     return select(", ".join(items), shape.source())

@@ -149,13 +149,13 @@ def _moment(value: str, place: Place, problem: SqlError) -> Typed:
 
 def check_zone(zone: str, place: Place) -> str:
     """The zone as Trino prints it: a region, UTC or an offset."""
-    from zoneinfo import available_timezones
+    import pytz  # its list of zones comes with it, whatever the system has
 
     if zone.upper() in ("UTC", "Z", "GMT", "UT", "+00:00", "-00:00"):
         return "UTC"
     if re.fullmatch(r"[+-]\d\d:\d\d", zone):
         return zone
-    for known in available_timezones():
+    for known in pytz.all_timezones:
         if known.lower() == zone.lower():
             return known
     raise SqlError("INVALID_LITERAL", f"'{zone}' is not a valid time zone", place)

@@ -55,6 +55,8 @@ def evaluate(connection, query, catalog=None):
 def shown(value, kind):
     if value is None:
         return "null"
+    if isinstance(value, str):
+        return value
     if kind.name == "array":
         return f"[{', '.join(shown(one, kind.children[0]) for one in value)}]"
     if kind.name == "map":
