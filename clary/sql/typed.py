@@ -149,7 +149,7 @@ def _moment(value: str, place: Place, problem: SqlError) -> Typed:
 
 def check_zone(zone: str, place: Place) -> str:
     """The zone as Trino prints it: a region, UTC or an offset."""
-    import pytz  # its list of zones comes with it, whatever the system has
+    import pytz  # type: ignore[import-untyped]  # its list of zones comes with it, whatever the system has
 
     if zone.upper() in ("UTC", "Z", "GMT", "UT", "+00:00", "-00:00"):
         return "UTC"
@@ -157,7 +157,7 @@ def check_zone(zone: str, place: Place) -> str:
         return zone
     for known in pytz.all_timezones:
         if known.lower() == zone.lower():
-            return known
+            return str(known)
     raise SqlError("INVALID_LITERAL", f"'{zone}' is not a valid time zone", place)
 
 
