@@ -29,8 +29,14 @@ class Attached:
         self._name = f"clary_{name}"
         self._kind = found["kind"]
         _load(connection, _EXTENSIONS[self._kind])
-        target = literal(_target(found, places))
-        statement = f"ATTACH {target} AS {quote(self._name)} (TYPE {_TYPES[self._kind]}, READ_ONLY)"
+        statement = (
+            f"ATTACH {literal(_target(found, places))} AS {quote(self._name)} (TYPE {_TYPES[self._kind]}, READ_ONLY"
+        )
+        if self._kind != "sqlite":
+            secret = quote(f"{self._name}_login")
+            connection.execute(f"CREATE TEMPORARY SECRET {secret} ({_login(found, places)})")
+            statement += f", SECRET {secret}"
+        statement += ")"
         try:
             connection.execute(statement)
         except _errors() as problem:
@@ -76,24 +82,23 @@ def _load(connection: duckdb.DuckDBPyConnection, extension: str) -> None:
 
 
 def _target(found: dict[str, str], places: Places) -> str:
-    """What ATTACH takes: by the socket on which the server passes on what is said, or the staged file."""
+    """What ATTACH takes beside a secret: the staged file of a SQLite database."""
     if found["kind"] == "sqlite":
         return str(Path(places.staged, found["staged"]))
+    return "sslmode=disable" if found["kind"] == "postgresql" else ""
+
+
+def _login(found: dict[str, str], places: Places) -> str:
+    """What CREATE SECRET takes: the socket on which the server passes on what is said, user, password and database."""
     url = urlsplit(found["url"])
-    parts = {
-        "user": unquote(url.username or ""),
-        "password": unquote(url.password or ""),
-        ("dbname" if found["kind"] == "postgresql" else "database"): unquote(url.path.lstrip("/")),
-    }
+    parts = {"USER": unquote(url.username or ""), "PASSWORD": unquote(url.password or "")}
+    parts["DATABASE"] = unquote(url.path.lstrip("/"))
     if found["kind"] == "postgresql":
-        parts |= {"host": places.sockets, "port": found["socket"].rpartition(".")[2], "sslmode": "disable"}
+        parts |= {"HOST": places.sockets, "PORT": found["socket"].rpartition(".")[2]}
     else:
-        parts |= {"host": "localhost", "socket": f"{places.sockets}/{found['socket']}"}
-    return " ".join(f"{name}={_quoted(value)}" for name, value in parts.items() if value)
-
-
-def _quoted(value: str) -> str:
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'" if not value.isalnum() else value
+        parts |= {"HOST": "localhost", "SOCKET": f"{places.sockets}/{found['socket']}"}
+    options = [f"{name} {literal(value)}" for name, value in parts.items() if value]
+    return ", ".join([f"TYPE {_TYPES[found['kind']]}", *options])
 
 
 def _trino(kind: str) -> str:
