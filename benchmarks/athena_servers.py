@@ -93,7 +93,7 @@ class Athena:
             found = self._athena.get_query_execution(QueryExecutionId=started["QueryExecutionId"])["QueryExecution"]
             if found["Status"]["State"] not in ("QUEUED", "RUNNING"):
                 break
-            time.sleep(0.005)
+            time.sleep(0.02)
         if found["Status"]["State"] != "SUCCEEDED":
             raise SystemExit(f"{statement}: {found['Status']}")
         return found
