@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _SHARE = 0.7  # of the memory, for DuckDB's own: Python, Arrow and what DuckDB doesn't count need the rest
 _SPILL = "spill"
-_NAMED = re.compile(r"\b([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+: .*?)(?:\. Detail: Python exception|\Z)", re.DOTALL)
+_NAMED = re.compile(r"\b([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+: .*?)(?:\. Detail: Python exception|\s+At:\n|\Z)", re.DOTALL)
 _MEMORY = "EXCEEDED_LOCAL_MEMORY_LIMIT: Query exhausted resources at this scale factor"
 _TOO_DEEP = "STACK_OVERFLOW: statement is too large: it, or the type of a column, is nested too deep"
 _KINDS = {

@@ -124,6 +124,18 @@ def make_sqlite(path):
     database.close()
 
 
+def test_the_reason_of_a_failed_function_is_told_and_nothing_of_where_it_was_called(lake):
+    declared = "USING EXTERNAL FUNCTION f(a varchar) RETURNS varchar LAMBDA 'mine' "
+    lake.functions["mine"] = lambda payload: "nonsense"
+    problem = lake.problem(declared + "SELECT f('x')")
+    assert problem.startswith("GENERIC_USER_ERROR: f by the Lambda function mine: its answer is no")
+    assert "At:" not in problem
+    lake.functions["mine"] = answering(lambda text: text.upper(), [])
+    assert lake.rows(declared + "SELECT f(a) FROM (VALUES 'x', 'y') t(a) ORDER BY 1") == [("X",), ("Y",)]
+    unknown = "USING EXTERNAL FUNCTION f(a nothing) RETURNS int LAMBDA 'mine' SELECT f('x')"
+    assert lake.problem(unknown) == "TYPE_NOT_FOUND: 'nothing' is not a type that Clary knows"
+
+
 def test_a_sqlite_catalog_is_joined_with_the_lake(lake):
     make_sqlite(lake.folder / "people.db")
     (lake.folder / "staged").mkdir()
