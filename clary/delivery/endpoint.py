@@ -82,7 +82,7 @@ def post_request(host: Host, plan: Plan, identity: str, path: Path) -> None:
     try:
         told = msgspec.json.decode(answer.body)
         matches = told["requestId"] == identity and isinstance(told["timestamp"], int)
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError):
         matches = False
     if not matches:
         message = f"The answer must be JSON with the request's requestId and a timestamp, not {shown}"

@@ -115,7 +115,7 @@ def _error_message(answer: Answer) -> str:
     try:
         found = msgspec.json.decode(answer.payload)
         return str(found["errorMessage"])
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError):
         return f"The function ended with an error: {answer.error}"
 
 
@@ -128,7 +128,7 @@ def _read_answer(
         rows = answer["records"]
         if not isinstance(rows, list):
             raise TypeError
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (ValueError, RecursionError, KeyError, TypeError):
         message = 'The function must answer with a JSON object that has a list "records"'
         return [], _all_failed(records, "Lambda.FailedResponseFormat", message, attempts)
     by_id: dict[str, list[dict[str, Any]]] = {}

@@ -150,7 +150,7 @@ def _perform(handler: Callable[[Any, Context], Any], head: dict[str, Any], paylo
     try:
         try:
             event = json.loads(payload)
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             raise Fault("Runtime.UnmarshalError", f"Unable to unmarshal input: {problem}") from None
         answer = _encode(handler(event, Context(head)))
         kind = "answer"

@@ -6,7 +6,6 @@ The wire is that of the Athena Query Federation SDK's UserDefinedFunctionHandler
 from __future__ import annotations
 
 import base64
-import binascii
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +97,7 @@ class _Caller:
             batch = pa.ipc.read_record_batch(base64.b64decode(records["records"], validate=True), schema)
             (column,) = batch.columns
             column = column.cast(self._output.field(0).type)
-        except (msgspec.DecodeError, KeyError, TypeError, ValueError, binascii.Error, OSError) as problem:
+        except (KeyError, TypeError, ValueError, RecursionError, OSError) as problem:
             raise self._problem(f"its answer is no UserDefinedFunctionResponse ({problem})") from None
         if len(column) != rows:
             raise self._problem(f"it answered {len(column)} rows to {rows}")

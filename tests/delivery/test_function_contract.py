@@ -110,7 +110,9 @@ def test_a_record_that_is_answered_twice_fails():
     assert (delivered, failed) == ([b"B"], [(b"a", "Lambda.DuplicatedRecordId", 1)])
 
 
-@pytest.mark.parametrize("payload", [b"nonsense", b"null", b"[]", b'{"records": 1}', b"{}"])
+@pytest.mark.parametrize(
+    "payload", [b"nonsense", b"null", b"[]", b'{"records": 1}', b"{}", b'"\xff"', pytest.param(b"[" * 5000, id="deep")]
+)
 def test_an_answer_of_another_form_fails_all(payload):
     delivered, failed, _ = transform(lambda event: Answer(payload, ""), [b"a", b"b"])
     assert delivered == []

@@ -75,7 +75,7 @@ def connect(connection_type: str, text: str) -> dict[str, str]:
         )
     try:
         said = msgspec.json.decode(text, type=dict[str, str])
-    except msgspec.DecodeError as problem:
+    except (ValueError, RecursionError) as problem:
         raise InvalidRequestException(f"connection-properties is not a JSON object of strings: {problem}") from None
     if "SecretArn" in said or "secret_name" in said:
         raise InvalidRequestException(

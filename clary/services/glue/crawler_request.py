@@ -128,7 +128,7 @@ def parse_configuration(text: str) -> Configuration:
         return Configuration()
     try:
         document = msgspec.json.decode(text)
-    except msgspec.DecodeError as problem:
+    except (ValueError, RecursionError) as problem:
         raise InvalidInputException(f"Configuration is no JSON: {problem}") from None
     reader = _Reader(document, "Configuration")
     if reader.take("Version") not in (1, 1.0):

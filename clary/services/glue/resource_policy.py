@@ -29,7 +29,7 @@ def put_resource_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     text = request["PolicyInJson"]
     try:
         document = msgspec.json.decode(text)
-    except msgspec.DecodeError as problem:
+    except (ValueError, RecursionError) as problem:
         raise InvalidInputException(f"PolicyInJson is not valid JSON: {problem}") from None
     if not isinstance(document, dict) or not document.get("Statement"):
         raise InvalidInputException("PolicyInJson must be a JSON object with a Statement.")

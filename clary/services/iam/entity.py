@@ -75,7 +75,7 @@ def checked_document(document: str) -> str:
     """The policy document, if it is a JSON object with statements."""
     try:
         policy = msgspec.json.decode(document)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise MalformedPolicyDocument(f"Syntax errors in policy: {error}") from None
     if not isinstance(policy, dict) or not isinstance(policy.get("Statement"), list | dict):
         raise MalformedPolicyDocument("Syntax errors in policy: a policy is an object with a Statement.")

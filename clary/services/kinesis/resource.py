@@ -16,7 +16,7 @@ def put_resource_policy(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Keep a policy."""
     try:
         document = msgspec.json.decode(request["Policy"])
-    except msgspec.DecodeError as problem:
+    except (ValueError, RecursionError) as problem:
         raise InvalidArgumentException(f"Policy is not valid JSON: {problem}") from None
     if not isinstance(document, dict) or "Statement" not in document:
         raise InvalidArgumentException("Policy must be a JSON object with a Statement.")

@@ -40,7 +40,7 @@ def fits(patterns: list[Pattern], record: dict[str, Any]) -> bool:
 def _parse(text: str) -> Pattern:
     try:
         pattern = msgspec.json.decode(text, type=dict[str, Any])
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except (ValueError, RecursionError):
         raise _invalid(text, "it is not a JSON object") from None
     _check(pattern, text)
     return pattern

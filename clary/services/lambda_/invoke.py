@@ -69,5 +69,5 @@ def _client_context(text: str) -> str:
         found = base64.b64decode(text, validate=True)
         msgspec.json.decode(found, type=dict[str, Any])
         return found.decode()
-    except (ValueError, msgspec.MsgspecError):
+    except (ValueError, RecursionError):
         raise InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.") from None

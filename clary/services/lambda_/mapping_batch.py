@@ -211,7 +211,7 @@ def _handled(body: dict[str, Any], records: list[Found], outcome: Outcome) -> in
         return len(records)
     try:
         answer = msgspec.json.decode(outcome.payload)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return 0
     if answer is None or answer in ("", {}, []):
         return len(records)

@@ -225,7 +225,7 @@ def _filtered(record: Found) -> dict[str, Any]:
     }
     try:
         found["data"] = msgspec.json.decode(record.Data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         try:
             found["data"] = bytes(record.Data).decode()
         except UnicodeDecodeError:

@@ -43,5 +43,5 @@ def check_payload(payload: bytes, most: int) -> None:
     try:
         payload.decode()
         msgspec.json.decode(payload, type=msgspec.Raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+    except (ValueError, RecursionError) as problem:
         raise InvalidRequestContentException(f"Could not parse request body into json: {problem}") from None

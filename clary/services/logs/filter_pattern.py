@@ -66,7 +66,7 @@ def _json_match(text: str) -> Match:
     def matches(message: str) -> bool:
         try:
             document = msgspec.json.decode(message)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             return False
         return isinstance(document, dict | list) and condition(document)
 

@@ -151,7 +151,7 @@ def _checked(text: str, bucket: str) -> dict[str, Any]:
     """The policy's document; raises with the first thing that is wrong with it."""
     try:
         document = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict) or not text.startswith("{"):
         raise MalformedPolicy("Policies must be valid JSON and the first byte must be '{'")

@@ -72,7 +72,7 @@ def put_model_package_group_policy(call: Call, request: dict[str, Any]) -> dict[
     """Keep a resource policy with the group."""
     try:
         msgspec.json.decode(request["ResourcePolicy"], type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise ValidationException(f"ResourcePolicy is not a JSON object: {error}") from None
     key = resources.key_of(call, MODEL_PACKAGE_GROUP, request["ModelPackageGroupName"])
     policy = request["ResourcePolicy"]

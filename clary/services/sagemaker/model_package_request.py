@@ -100,7 +100,7 @@ def check_contents(call: Call, request: dict[str, Any]) -> None:
     content = request.get("ModelCard", {}).get("ModelCardContent", "{}")
     try:
         msgspec.json.decode(content, type=dict[str, Any])
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise ValidationException(f"ModelCard.ModelCardContent is not a JSON object: {error}") from None
 
 

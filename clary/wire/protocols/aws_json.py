@@ -29,7 +29,7 @@ def decode_object(content: bytes) -> dict[str, Any]:
         return {}
     try:
         document = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise SerializationException(f"The body is not valid JSON: {error}") from None
     if type(document) is not dict:
         raise SerializationException("The body must be a JSON object")
@@ -56,7 +56,7 @@ class AwsJson(Codec):
         if b"\\" not in content or not LINE_BREAK.search(content):
             try:
                 return as_dict(self._decoder.decode(content or b"{}"))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            except (ValueError, RecursionError):
                 pass  # a ValidationError too: the slow way finds out what it is, or that it is right after all
         return super().read(request, labels)
 

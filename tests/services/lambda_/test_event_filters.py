@@ -55,7 +55,16 @@ def test_all_members_must_fit_or_one_of_several():
 
 
 @pytest.mark.parametrize(
-    "pattern", ["[]", "{", '{"a": 1}', '{"a": []}', '{"a": [{"numeric": ["!", 1]}]}', '{"a": [{"prefix": 1}]}']
+    "pattern",
+    [
+        "[]",
+        "{",
+        pytest.param("[" * 5000, id="deep"),
+        '{"a": 1}',
+        '{"a": []}',
+        '{"a": [{"numeric": ["!", 1]}]}',
+        '{"a": [{"prefix": 1}]}',
+    ],
 )
 def test_what_is_no_pattern_is_refused(pattern):
     with pytest.raises(InvalidParameterValueException, match="Invalid filter pattern definition"):

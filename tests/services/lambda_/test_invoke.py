@@ -146,6 +146,7 @@ def test_payloads_that_are_refused(make_function, refused, client):
     code, message = refused("invoke", FunctionName=function.name, Payload=b"{")
     assert code == "InvalidRequestContentException"
     assert message.startswith("Could not parse request body into json: ")
+    assert refused("invoke", FunctionName=function.name, Payload=b"[" * 5000)[0] == "InvalidRequestContentException"
     code, message = refused("invoke", FunctionName=function.name, Payload=b'"%s"' % (b"x" * 6_291_456))
     assert (code, message) == (
         "RequestTooLargeException",

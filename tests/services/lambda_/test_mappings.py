@@ -265,7 +265,7 @@ def test_filters_let_through_what_fits(make_feed):
     pattern = {"data": {"kind": ["a", {"prefix": "b"}], "size": [{"numeric": [">", 1, "<=", 5]}]}}
     feed = make_feed(FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]})
     rows = [("a", 2), ("bb", 5), ("c", 3), ("a", 1), ("a", 6)]
-    feed.put(*(json.dumps({"kind": kind, "size": size}) for kind, size in rows), "no json")
+    feed.put(*(json.dumps({"kind": kind, "size": size}) for kind, size in rows), "no json", "[" * 5000)
     feed.connect()
     found = [json.loads(row) for row in feed.received(2)]
     assert found == [{"kind": "a", "size": 2}, {"kind": "bb", "size": 5}]

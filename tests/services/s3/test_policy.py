@@ -57,6 +57,7 @@ def test_what_is_public_is_kept_where_it_may_be(s3, bucket, refused, parts, publ
         ("", "valid JSON"),
         ("[]", "first byte"),
         ("{", "valid JSON"),
+        pytest.param("[" * 5000, "valid JSON", id="deep"),
         ("{}", "Missing required field Statement"),
         ({"Version": "2020-01-01", "Statement": []}, "valid version string"),
         ({"Statement": []}, "empty"),
