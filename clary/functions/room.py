@@ -76,7 +76,7 @@ class Functions:
         self._tidier.start()
 
     def invoke(self, spec: FunctionSpec, event: Event) -> Outcome:
-        """Have an event handled, by a warm worker if one is free; raises Throttled, Closing."""
+        """Have an event handled, by a warm worker if one is free; raises Throttled, Closing, SandboxError."""
         self._enter(spec.arn)
         try:
             return self._perform(spec, event)

@@ -92,8 +92,12 @@ class Worker:
     def start(self) -> Message:
         """Start the process; returns its first message, which tells whether the handler was found.
 
-        Raises WorkerEnded, TimeoutError.
+        Raises WorkerEnded, TimeoutError, SandboxError where the kernel refuses sandboxes.
         """
+        if not (self._ground.settings.allow_unsandboxed or self._ground.warm.namespaces):
+            raise SandboxError(
+                "The kernel refuses namespaces, so functions are not run (the setting allow_unsandboxed allows it)."
+            )
         self.started = True
         until = time.monotonic() + _INIT_SECONDS + self.spec.timeout
         self.output.say(self._first_line())

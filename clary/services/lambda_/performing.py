@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from clary.functions import Closing, Event, Outcome, Throttled
+from clary.sandbox import SandboxError
 from clary.services.lambda_ import measurements
 from clary.services.lambda_.errors import (
     InvalidRequestContentException,
@@ -30,6 +31,8 @@ def perform(rooms: Rooms, name: Name, configuration: Configuration, event: Event
     except Throttled as throttled:
         measurements.throttled(rooms, name)
         raise TooManyRequestsException(throttled.reason) from None
+    except SandboxError as problem:
+        raise ServiceException(str(problem)) from None
     except Closing:
         raise ServiceException("The server ended while the function ran.") from None
     measurements.invoked(rooms, name, outcome)

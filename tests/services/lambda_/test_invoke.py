@@ -6,6 +6,7 @@ import re
 import time
 from pathlib import Path
 
+from clary.sandbox import WarmParent
 from clary.services.lambda_ import store_measurements
 
 
@@ -210,6 +211,13 @@ def test_output_without_end_ends_with_the_timeout(make_function):
     tail = base64.b64decode(answer["LogResult"]).decode()
     assert "Task timed out after 1.00 seconds" in tail
     assert "REPORT RequestId" in tail
+
+
+def test_nothing_runs_where_the_kernel_refuses_namespaces(make_function, refused, monkeypatch):
+    function = make_function()
+    monkeypatch.setattr(WarmParent, "namespaces", False)
+    code, message = refused("invoke", FunctionName=function.name)
+    assert (code, "The kernel refuses namespaces" in message) == ("ServiceException", True)
 
 
 def test_the_sandbox_hides_the_host_and_keeps_tmp(make_function, server):
