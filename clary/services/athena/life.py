@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from clary.errors import ClientError
 from clary.jobs.host import Scope
 from clary.queries import Outcome, QuerySpec, Target
-from clary.services.athena import executions, metrics, reuse, views, writes
+from clary.services.athena import executions, history, metrics, reuse, views, writes
 from clary.services.athena.commit import begin_commit, finish_commit, statistics_of
 from clary.services.athena.definitions import DEFINITIONS, define
 from clary.services.athena.kinds import KINDS, VIEW_DESCRIBED
@@ -180,7 +180,7 @@ def _set_running(rooms: Rooms, key: Key) -> None:
 
 
 def recover(rooms: Rooms) -> None:
-    """At a server's start: finish commits, run queries again, and say of definitions that nobody knows."""
+    """At a server's start: finish commits, run queries again, say of definitions that nobody knows, forget."""
     left = [record for record in rooms.records.every(executions.KIND) if record.status not in executions.ENDED]
     rooms.queries.recover(keep=[record.key.name for record in left if "Commit" in record.body])
     for record in left:
@@ -192,6 +192,7 @@ def recover(rooms: Rooms) -> None:
             executions.fail(rooms, record.key, _KILLED, error_of("", SYSTEM))
         else:
             begin(rooms, record)
+    rooms.background.run("athena-history", lambda: history.forget_daily(rooms))
 
 
 def _is_definition(record: Record) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from clary.errors import ClientError
 from clary.jobs.host import Scope
-from clary.services.athena import prepared_statements, session, workgroups
+from clary.services.athena import catalogs, prepared_statements, session, workgroups
 from clary.services.athena.define_tables import VIEW, check_statement
 from clary.services.athena.errors import InvalidRequestException, ResourceNotFoundException, refuse
 from clary.services.athena.kinds import KINDS, VIEW_DESCRIBED, Kind
@@ -22,6 +22,7 @@ _NO_LOCATION = (
 )
 _DEFAULT_DATABASE = "default"
 _REUSE_MINUTES = 60
+_READING = (tree.Query, tree.Unload, tree.Prepare, tree.Deallocate)
 _COLUMNS = (tree.CreateExternalTable, tree.AddColumns, tree.ReplaceColumns, tree.ChangeColumn)
 
 
@@ -43,8 +44,9 @@ def plan(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     results = result_configuration(call, request, workgroup["Configuration"])
     text = request["QueryString"].strip().rstrip(";").rstrip()
     said = read(call, scope, workgroup["Name"], text, request.get("ExecutionParameters") or [])
-    kind = kind_of(call, scope, request, said.statement)
     context = request.get("QueryExecutionContext") or {}
+    _check_context(call, scope, context, said.statement)
+    kind = kind_of(call, scope, request, said.statement)
     return {
         "Query": text,
         "Text": said.text,
@@ -104,6 +106,16 @@ def read(call: Call, scope: Scope, workgroup: str, text: str, values: list[str])
             f"NOT_SUPPORTED: {type(statement).__name__.upper()} is not supported by Clary.", "NOT_SUPPORTED"
         )
     return Said(text, statement, values)
+
+
+def _check_context(call: Call, scope: Scope, context: dict[str, Any], statement: tree.Statement) -> None:
+    """Refuse to define or write in a catalog that can only be read; one that isn't there stands for AwsDataCatalog."""
+    found = catalogs.find_catalog(call.rooms, scope, context.get("Catalog") or catalogs.DEFAULT)
+    if found and found["Type"] != "GLUE" and not isinstance(statement, _READING):
+        raise InvalidRequestException(
+            f"{KINDS[type(statement)].name} is not supported by Clary in catalog {found['Name']}, which is read only.",
+            "NOT_SUPPORTED",
+        )
 
 
 def kind_of(call: Call, scope: Scope, request: dict[str, Any], statement: tree.Statement) -> Kind:

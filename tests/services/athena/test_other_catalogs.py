@@ -32,6 +32,13 @@ def test_another_database_is_joined_with_the_lake(lake, people):
     assert lake.rows(statement) == [["belt", "name"], ["1", "Ada"], ["2", None]]
     context = {"Catalog": people, "Database": "main"}
     assert lake.rows("SELECT count(*) AS n FROM owners", QueryExecutionContext=context) == [["n"], ["2"]]
+    assert "SHOW_TABLES is not supported by Clary in catalog" in lake.refuse(
+        "SHOW TABLES", QueryExecutionContext=context
+    )
+    made = lake.refuse("CREATE TABLE t AS SELECT 1 AS n", QueryExecutionContext=context)
+    assert "CREATE_TABLE_AS_SELECT is not supported" in made
+    missing = {"Catalog": "NoSuchCatalog", "Database": lake.database}
+    assert lake.rows("SHOW TABLES", QueryExecutionContext=missing) == [["belts"]]  # as at AWS
     assert "TABLE_NOT_FOUND" in lake.fail(f'SELECT * FROM "{people}".main.nobody')
     assert f"Unsupported DDL in catalog {people}" in lake.fail(f"DROP TABLE `{people}`.main.owners")
     with pytest.raises(lake.athena.exceptions.InvalidRequestException, match="query its information_schema"):

@@ -4,6 +4,9 @@ import uuid
 
 import pytest
 
+from clary.jobs.host import Scope
+from clary.services.athena import executions, history
+
 VALUES = "SELECT * FROM (VALUES (1, 'a'), (2, NULL), (3, ''), (4, 'q\"\nz')) AS t(n, s) ORDER BY n"
 UPDATE_COLUMN = [("rows", "bigint")]
 
@@ -315,3 +318,13 @@ def test_functions_by_lambda(lake, aws):
     statement = "USING EXTERNAL FUNCTION twice(n integer) RETURNS integer LAMBDA 'nobody' SELECT twice(21) AS n"
     assert lake.refuse(statement.replace("RETURNS integer", "")).startswith("line 1:43: mismatched input 'LAMBDA'")
     assert "nobody" in lake.fail(statement)  # tests/queries has one that answers
+
+
+def test_old_executions_are_forgotten(server, lake):
+    rooms = server.house.rooms
+    old, young = lake.run("SHOW TABLES"), lake.run("SHOW TABLES", ClientRequestToken=uuid.uuid4().hex)
+    key = executions.key_of(Scope("000000000000", "us-east-1"), old)
+    rooms.records.change(key, lambda record: record.body["Status"].update(CompletionDateTime=1.0))
+    history.forget_old(rooms)
+    assert rooms.records.get(key) is None
+    assert lake.execution(young)["Status"]["State"] == "SUCCEEDED"
