@@ -22,7 +22,7 @@ from clary.services.athena.define_partitions import partition_input, path_of
 from clary.services.athena.kinds import ROWS
 from clary.services.athena.result_files import put_manifest, put_metadata
 from clary.services.athena.result_location import split_location
-from clary.services.athena.session import StatementFailed, error_of, find_table
+from clary.services.athena.session import StatementFailed, check_names, error_of, find_table
 from clary.services.athena.writes import Writing, table_input
 from clary.services.glue import inside as glue
 from clary.services.s3 import inside as objects
@@ -70,6 +70,7 @@ def begin_commit(rooms: Rooms, key: Key, writing: Writing, outcome: Outcome) -> 
         statistics=statistics_of(outcome),
     )
     if writing.kind == "create_table":
+        check_names(outcome.columns)
         journal.table_input = table_input(writing, key.name, outcome.columns, rooms.clock.now())
     homes = _homes(rooms, scope, writing, journal, outcome)
     for written in outcome.written:

@@ -68,7 +68,7 @@ def _scope(call: Call, request: dict[str, Any]) -> Scope:
         raise InvalidRequestException(f"Catalog {name} was not found", "DATACATALOG_NOT_FOUND")
     if found["Type"] != "GLUE":
         raise InvalidRequestException(
-            f"The metadata of catalog {name} is not supported by Clary: query its information_schema.", "NOT_SUPPORTED"
+            f"The metadata of catalog {name} is not supported by Clary, which can query its tables.", "NOT_SUPPORTED"
         )
     return scope
 

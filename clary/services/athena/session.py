@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clary.errors import ClientError, ServiceError
@@ -119,6 +120,13 @@ def require_table(rooms: Rooms, session: Session, name: Name) -> dict[str, Any]:
     if found is None:
         raise no_table(database, table)
     return found
+
+
+def check_names(columns: Sequence[Sequence[str]]) -> None:
+    """Refuse columns that their query gives no name: they are called _col0, _col1 ... by their places."""
+    for number, (name, _) in enumerate(columns):
+        if name == f"_col{number}":
+            raise StatementFailed(f"MISSING_COLUMN_NAME: line 1:1: Column name not specified at position {number + 1}")
 
 
 def input_of(table: dict[str, Any]) -> dict[str, Any]:

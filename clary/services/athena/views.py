@@ -11,7 +11,7 @@ import msgspec
 from clary.errors import ServiceError
 from clary.services.athena import session as words
 from clary.services.athena.define_tables import VIEW
-from clary.services.athena.session import CATALOG, Session, StatementFailed, find_table
+from clary.services.athena.session import CATALOG, Session, StatementFailed, check_names, find_table
 from clary.services.glue import inside as glue
 from clary.sql.statements.tree import CreateView, DropView, Name, ShowCreateView
 
@@ -82,10 +82,9 @@ def check_view(rooms: Rooms, session: Session, statement: CreateView) -> None:
 
 def keep_view(rooms: Rooms, session: Session, statement: CreateView, columns: Sequence[Sequence[str]]) -> None:
     """Make or replace a view of a query that has these columns."""
+    check_names(columns)
     names = [name for name, _ in columns]
-    for number, name in enumerate(names, 1):
-        if not name:
-            raise StatementFailed(f"MISSING_COLUMN_NAME: line 1:1: Column name not specified at position {number}")
+    for name in names:
         if names.count(name) > 1:
             raise StatementFailed(f"DUPLICATE_COLUMN_NAME: line 1:1: Column name '{name}' specified more than once")
     check_view(rooms, session, statement)

@@ -233,6 +233,8 @@ def test_tables_that_cannot_be_made(lake, athena):
     assert "compression BZIP2 is not one of format ORC" in lake.fail(
         "CREATE TABLE u WITH (format = 'ORC', write_compression = 'BZIP2') AS SELECT 1 AS n"
     )
+    unnamed = "MISSING_COLUMN_NAME: line 1:1: Column name not specified at position 2"
+    assert lake.fail("CREATE TABLE u AS SELECT 1 AS n, 2") == lake.fail("CREATE VIEW u AS SELECT 1 AS n, 2") == unnamed
     assert "SCHEMA_NOT_FOUND" in lake.fail("CREATE TABLE nowhere.u AS SELECT 1 AS n")
     group = f"forced-{uuid.uuid4()}"
     athena.create_work_group(
