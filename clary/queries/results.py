@@ -44,10 +44,8 @@ def shown(value: str, kind: Type, depth: int = 0) -> str:
     match kind.name:
         case "varchar" | "char" | "json":
             return value
-        case "timestamp with time zone" | "interval day to second" | "interval year to month" if not depth:
+        case "timestamp with time zone" | "interval day to second" | "interval year to month":
             return value  # they come as texts
-        case "timestamp with time zone":
-            return f"{_moment(value, kind)} || ' UTC'"
         case "real" | "double":
             return f"clary_double_text({value})"
         case "decimal":

@@ -75,6 +75,9 @@ def _aggregate(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     if node.ignore_nulls:
         raise refusal(f"{node.name} with IGNORE NULLS", node.place)
     if node.window is not None:
+        if node.distinct or node.order:
+            what = "DISTINCT in window function parameters" if node.distinct else "Window function with ORDER BY"
+            raise SqlError("NOT_SUPPORTED", f"{what} is not supported", node.place)
         arguments = [translator.translate(one) for one in node.arguments]
         condition = translator.condition(node.condition, "FILTER") if node.condition else ""
         order = sort_keys(translator, node.order)

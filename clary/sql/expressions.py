@@ -373,6 +373,8 @@ class ExpressionTranslator:
         if not isinstance(node, tree.Lambda) or len(node.names) != len(arguments):
             message = f"Expected a lambda that takes {len(arguments)} argument(s)"
             raise SqlError("TYPE_MISMATCH", message, node.place)
+        if contains(node.body, (tree.Exists, tree.InQuery, tree.Scalar, tree.Quantified)):
+            raise SqlError("NOT_SUPPORTED", "Lambda expression cannot contain subqueries", node.place)
         self.lambdas.append(dict(zip(node.names, arguments, strict=True)))
         try:
             return self.translate(node.body)

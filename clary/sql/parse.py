@@ -192,7 +192,7 @@ class QueryParser(ExpressionParser):
             self.expect_sign("(")
             columns = [] if self.token.upper == ")" else self.read_expressions()
             self.expect_sign(")")
-            return tree.Grouping(kind, [[one] for one in columns])
+            return tree.Grouping(kind, [one.items if isinstance(one, tree.Row) else [one] for one in columns])
         if self.token.upper == "GROUPING" and self.peek().upper == "SETS":
             self.advance()
             self.advance()

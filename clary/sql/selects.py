@@ -108,7 +108,7 @@ class SelectTranslator:
             if group.kind == "":
                 elements.append(texts[0] or "GROUPING SETS (())")
             else:
-                inner = [f"({one})" for one in texts] if group.kind == "GROUPING SETS" else texts
+                inner = [f"({one})" for one in texts]
                 elements.append(f"{group.kind} ({', '.join(inner)})")
         expressions.groups = frozenset(known)
         expressions.composed_groups = any(not isinstance(one, tree.Name) for one in known.values())

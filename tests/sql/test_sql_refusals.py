@@ -67,6 +67,11 @@ FAILURES = [
     ("SELECT n FROM shop QUALIFY n = 1", "SYNTAX_ERROR: line 1:28: mismatched input 'n'"),
     ("SELECT * EXCLUDE (n) FROM shop", "SYNTAX_ERROR: line 1:10: mismatched input 'EXCLUDE'"),
     ("SELECT n FROM shop LIMIT 1 OFFSET 1", "SYNTAX_ERROR: line 1:28: mismatched input 'OFFSET'"),
+    ("SELECT count(DISTINCT n) OVER () FROM shop", "NOT_SUPPORTED: line 1:8: DISTINCT in window function parameters"),
+    ("SELECT array_agg(n ORDER BY n) OVER () FROM shop", "NOT_SUPPORTED: line 1:8: Window function with ORDER BY"),
+    ("SELECT transform(tags, t -> (SELECT 1)) FROM shop", "NOT_SUPPORTED: line 1:24: Lambda expression cannot contain"),
+    ("SELECT (n, part) IN (SELECT n, part FROM shop)", "COLUMN_NOT_FOUND: line 1:9: Column 'n'"),
+    ("SELECT 1 WHERE (1, 2) IN (SELECT 1, 2)", "NOT_SUPPORTED: line 1:23: Comparing rows with the rows of a query"),
     ("SELECT ?", "INVALID_PARAMETER_USAGE: line 1:1: Incorrect number of parameters: expected 1 but found 0"),
 ]
 
