@@ -168,6 +168,10 @@ def desk(tmp_path):
         transforms=NotedTransforms(),
         streams=None,
         functions=None,
+        catalog=None,
+        queries=None,
+        delivery=None,
+        crawls=None,
         background=NotedBackground(),
     )
     desk = Desk(rooms)
