@@ -9,7 +9,7 @@ from clary.queries.errors import QueryError
 from clary.tables.hive_types import parse_hive_type
 from clary.tables.serde import ReadColumn, Scan, TableFile
 from clary.tables.serde_avro import scan_avro
-from clary.tables.serde_delimited import scan_csv, scan_delimited, scan_regex
+from clary.tables.serde_delimited import scan_csv, scan_delimited, scan_grok, scan_regex
 from clary.tables.serde_json import scan_json
 from clary.tables.serde_orc import scan_orc
 from clary.tables.serde_parquet import scan_parquet
@@ -29,6 +29,7 @@ _READERS = {
     "org.apache.hadoop.hive.serde2.JsonSerDe": scan_json,
     "org.apache.hadoop.hive.serde2.RegexSerDe": scan_regex,
     "org.apache.hadoop.hive.contrib.serde2.RegexSerDe": scan_regex,
+    "com.amazonaws.glue.serde.GrokSerDe": scan_grok,
     "org.apache.hadoop.hive.ql.io.orc.OrcSerde": scan_orc,
 }
 _PARQUET = ("org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe", "parquet.hive.serde.ParquetHiveSerDe")

@@ -95,9 +95,19 @@ class _Expansion:
             raise ClientError(f"There is no grok pattern {name!r}")
         if kind is not None and kind not in _TYPES:
             raise ClientError(f"%{{{name}:{field}:{kind}}}: {kind!r} is none of {', '.join(sorted(_TYPES))}")
-        if field is not None and all(column.name != field.lower() for column in self.columns):
+        if field is None:
+            return f"(?:{self.expand(self._known[name], depth + 1)})"
+        names = [column.name for column in self.columns]
+        if field.lower() not in names:
+            names.append(field.lower())
             self.columns.append(Column(field.lower(), HiveType(_TYPES[kind]) if kind else STRING))
-        return f"(?:{self.expand(self._known[name], depth + 1)})"
+        group = group_of(names.index(field.lower()))
+        return f"(?P<{group}>{self.expand(self._known[name], depth + 1)})"
+
+
+def group_of(position: int) -> str:
+    """The name of the group that has the text of a column."""
+    return f"column_{position}"
 
 
 def match_share(grok: Grok, lines: Sequence[str]) -> float:

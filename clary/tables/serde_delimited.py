@@ -1,4 +1,4 @@
-"""Text files of columns: LazySimpleSerDe, MultiDelimitSerDe, OpenCSVSerde and RegexSerDe."""
+"""Text files of columns: LazySimpleSerDe, MultiDelimitSerDe, OpenCSVSerde, RegexSerDe and GrokSerDe."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from clary.errors import ClientError
 from clary.tables.duck_types import quote
 from clary.tables.lines import Parse, line_stream
 from clary.tables.serde import BadDataError, ReadColumn, Relation, Scan, TableFile
@@ -34,6 +35,8 @@ def scan_delimited(
     delimiters = Delimiters([field, collection, _sign(parameters.get("mapkey.delim", "\x03")), *"\x04\x05\x06\x07\x08"])
     null = parameters.get("serialization.null.format", "\\N")
     escape = _sign(parameters.get("escape.delim", ""))
+    if not field:
+        raise BadDataError("HIVE_INVALID_METADATA: field.delim must not be empty")
 
     def read(value: str, column: ReadColumn) -> str:
         return delimited(value, column.type, delimiters, null)
@@ -102,21 +105,58 @@ def scan_regex(
     except re.error as problem:
         raise BadDataError(f"HIVE_INVALID_METADATA: input.regex {text!r} is not understood: {problem}") from None
 
+    def groups(line: str) -> Sequence[str | None] | None:
+        match = pattern.fullmatch(line)
+        return match.groups() if match else None
+
+    return _scan_matches(connection, name, files, columns, parameters, groups)
+
+
+def scan_grok(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    files: Sequence[TableFile],
+    columns: Sequence[ReadColumn],
+    parameters: Mapping[str, str],
+) -> Scan:
+    """Columns are the fields of the grok pattern `input.format`, in its order."""
+    from clary.tables.grok import MATCH_SECONDS, compile_grok, group_of
+
+    try:
+        grok = compile_grok(parameters.get("input.format", ""), parameters.get("input.grokCustomPatterns", ""))
+    except ClientError as problem:
+        raise BadDataError(f"HIVE_INVALID_METADATA: {problem}") from None
+    names = [group_of(position) for position in range(len(grok.columns))]
+
+    def groups(line: str) -> Sequence[str | None] | None:
+        try:
+            match = grok.compiled.fullmatch(line, timeout=MATCH_SECONDS)
+        except TimeoutError:
+            raise BadDataError(
+                f"HIVE_CURSOR_ERROR: The grok pattern took longer than {MATCH_SECONDS} s for a line: {line[:100]}"
+            ) from None
+        return [match[name] for name in names] if match else None
+
+    return _scan_matches(connection, name, files, columns, parameters, groups)
+
+
+def _scan_matches(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    files: Sequence[TableFile],
+    columns: Sequence[ReadColumn],
+    parameters: Mapping[str, str],
+    groups: Callable[[str], Sequence[str | None] | None],
+) -> Scan:
     def parse(lines: pa.StringArray) -> pa.Array:
         import pyarrow as pa
 
-        matches = map(pattern.fullmatch, lines.to_pylist())
-        return pa.array([match.groups() if match else None for match in matches], pa.list_(pa.string()))
+        return pa.array(map(groups, lines.to_pylist()), pa.list_(pa.string()))
 
-    return _scan(
-        connection,
-        name,
-        files,
-        columns,
-        parameters,
-        parse,
-        lambda value, column: delimited(value, column.type, Delimiters("\x01\x02\x03"), ""),
-    )
+    def read(value: str, column: ReadColumn) -> str:
+        return delimited(value, column.type, Delimiters("\x01\x02\x03"), "")
+
+    return _scan(connection, name, files, columns, parameters, parse, read)
 
 
 def _scan(

@@ -19,6 +19,7 @@ SERDES = {
     "text": "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe",
     "csv": "org.apache.hadoop.hive.serde2.OpenCSVSerde",
     "json": "org.openx.data.jsonserde.JsonSerDe",
+    "grok": "com.amazonaws.glue.serde.GrokSerDe",
     "regex": "org.apache.hadoop.hive.serde2.RegexSerDe",
 }
 

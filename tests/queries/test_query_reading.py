@@ -237,6 +237,21 @@ def test_regex_takes_groups(lake):
     assert lake.rows("select host, status from t") == [("a", "200"), (None, None)]
 
 
+def test_grok_takes_the_fields_of_its_pattern(lake):
+    pattern = "%{IPORHOST:host} %{VERB:verb} %{NUMBER:status:int}(?: %{NUMBER:bytes:long})?"
+    serde = {"input.format": pattern, "input.grokCustomPatterns": "VERB (GET|PUT)"}
+    lake.add_table("t", "host string, verb string, status int, bytes bigint", "grok", **serde)
+    lake.put("t/1", b"10.0.0.1 GET 200 17\n10.0.0.2 PUT 404\nnonsense\n")
+    assert lake.rows("select host, verb, status, bytes from t") == [
+        ("10.0.0.1", "GET", "200", "17"),
+        ("10.0.0.2", "PUT", "404", None),
+        (None, None, None, None),
+    ]
+    lake.add_table("u", "host string", "grok", **{"input.format": "%{NOWHERE:host}"})
+    lake.put("u/1", b"x\n")
+    assert lake.problem("select host from u") == "HIVE_INVALID_METADATA: There is no grok pattern 'NOWHERE'"
+
+
 def test_a_table_without_files_is_empty(lake):
     lake.add_table("t", "a int", "parquet", keys="p string")
     assert lake.rows("select count(*) from t") == [("0",)]
