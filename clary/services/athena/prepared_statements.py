@@ -146,7 +146,8 @@ def _described(record: Record) -> dict[str, Any]:
 
 
 def _key(scope: Scope, workgroup: str, name: str) -> Key:
-    return Key(KIND, scope.account, scope.region, f"{workgroup}/{name}")
+    # EXECUTE minds no case, as no name of a statement does.
+    return Key(KIND, scope.account, scope.region, f"{workgroup}/{name.lower()}")
 
 
 def _not_found(name: str) -> ResourceNotFoundException:

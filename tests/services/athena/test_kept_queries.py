@@ -49,6 +49,7 @@ def test_prepared_statements(lake, athena, group, refused):
     found = athena.get_prepared_statement(WorkGroup=group, StatementName="one")["PreparedStatement"]
     assert (found["QueryStatement"], found["Description"]) == ("SELECT ? + 2", "d")
     lake.run("PREPARE two FROM SELECT ?", WorkGroup=group)
+    assert lake.rows('EXECUTE "Two" USING 7', WorkGroup=group)[1] == ["7"]
     listed = athena.list_prepared_statements(WorkGroup=group)["PreparedStatements"]
     assert [row["StatementName"] for row in listed] == ["one", "two"]
     lake.run("DEALLOCATE PREPARE two", WorkGroup=group)

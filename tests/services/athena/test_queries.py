@@ -293,6 +293,11 @@ def test_rows_are_unloaded(lake):
     assert lake.read(f"s3://{lake.bucket}/{key}") == b'{"n":1,"p":"b"}\n'
     assert lake.read(execution["Statistics"]["DataManifestLocation"]).decode() == f"s3://{lake.bucket}/{key}\n"
     assert lake.fail(statement).startswith("HIVE_PATH_ALREADY_EXISTS")
+    lake.run(
+        f"UNLOAD (SELECT 1 AS n, 'b' AS p) TO 's3://{lake.bucket}/parts/' "
+        "WITH (format = 'PARQUET', partitioned_by = ARRAY['p'])"
+    )
+    assert [key.rpartition("/")[0] for key in lake.keys("parts/")] == ["parts/p=b"]
     assert "needs the property format" in lake.fail(f"UNLOAD (SELECT 1 AS n) TO 's3://{lake.bucket}/other/'")
 
 
