@@ -61,7 +61,9 @@ def _failing(rooms: Rooms, record: Record, outcome: Outcome | None = None) -> It
 
 def _define(rooms: Rooms, record: Record, session: Session, statement: tree.Statement) -> None:
     _set_running(rooms, record.key)
+    begun = rooms.clock.now()
     lines = define(rooms, session, statement)
+    milliseconds = int((rooms.clock.now() - begun) * 1000)
     kind = KINDS[type(statement)]
     if record.body["SubstatementType"] == VIEW_DESCRIBED.name:
         kind = VIEW_DESCRIBED
@@ -71,7 +73,7 @@ def _define(rooms: Rooms, record: Record, session: Session, statement: tree.Stat
     result: dict[str, Any] = {"Columns": kind.columns, "Lines": True}
     if kind.counts:
         result["UpdateCount"] = 0
-    statistics = {**record.body["Statistics"], "DataScannedInBytes": 0, "EngineExecutionTimeInMillis": 0}
+    statistics = {**record.body["Statistics"], "DataScannedInBytes": 0, "EngineExecutionTimeInMillis": milliseconds}
     executions.succeed(rooms, record.key, {**result, "Statistics": statistics})
     metrics.publish(rooms, record.key)
 
