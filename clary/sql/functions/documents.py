@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import lru_cache
+from json.decoder import scanstring  # type: ignore[attr-defined]
 from typing import TYPE_CHECKING, Any
 
 from clary.sql.errors import SqlError, refusal
@@ -36,6 +37,12 @@ SCALARS = read_table("""
 """)
 
 MACROS = {
+    # DuckDB's own reading where it is surely Trino's: numbers with a fraction stay as written, NaN is no JSON.
+    "clary_json_scalar_or(s, path, slow, missing)": r"""CASE
+        WHEN NOT json_valid(s) OR regexp_matches(s, '(?i)(^|[:,\[\s])-?(nan|inf)') THEN slow
+        WHEN json_type(s, path) IN ('VARCHAR', 'UBIGINT', 'BOOLEAN') THEN json_extract_string(s, path)
+        WHEN json_type(s, path) IN ('OBJECT', 'ARRAY', 'NULL') THEN NULL
+        WHEN json_type(s, path) IS NULL THEN missing ELSE slow END""",
     "clary_json_string(s)": "CAST(to_json(s) AS VARCHAR)",
     "clary_json_double(x)": """CASE WHEN isfinite(x) THEN clary_double_text(x) ELSE
         '"' || clary_double_text(x) || '"' END""",
@@ -59,6 +66,13 @@ def _path(translator: ExpressionTranslator, node: tree.Call) -> Typed:
         steps(values[1].constant)
     except SqlError as problem:
         raise SqlError(problem.code, f"Invalid JSON path: '{values[1].constant}'", node.arguments[1].place) from None
+    quick = quick_path(values[1].constant) if node.name == "json_extract_scalar" else ""
+    if quick:
+        slow = f"clary_json_extract_scalar({values[0].sql}, {text(values[1].constant)})"
+        # An index names the key of an object, too.
+        missing = slow if "[" in quick else "NULL"
+        sql = f"clary_json_scalar_or({values[0].sql}, {text(quick)}, {slow}, {missing})"
+        return Typed(sql, VARCHAR)
     name = {"json_extract": "clary_json_extract", "json_extract_scalar": "clary_json_extract_scalar"}
     sql = f"{name.get(node.name, 'clary_json_size')}({values[0].sql}, {text(values[1].constant)})"
     return Typed(sql, {"json_extract": JSON, "json_extract_scalar": VARCHAR}.get(node.name, Type("bigint")))
@@ -81,6 +95,17 @@ def _refuse_constant(name: str) -> Any:
 
 
 _decoder = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_refuse_constant)
+
+
+def _firsts(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; of keys that stand twice the first counts, as for who reads no further."""
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else dict(reversed(pairs))
+
+
+_whole = json.JSONDecoder(
+    parse_int=Number, parse_float=Number, parse_constant=_refuse_constant, object_pairs_hook=_firsts
+)
 
 
 def read(value: str) -> Any:
@@ -159,11 +184,15 @@ def steps(path: str) -> tuple[str, ...]:
 _MISSING = object()
 
 
+_BLANKS = re.compile(r"[ \t\n\r]*")
+
+
 def _at(value: str, path: str) -> Any:
+    """What stands at a path. As in Trino the text is read up to there: what follows may be broken off."""
     try:
-        found = read(value)
+        found = _whole.decode(value)
     except (ValueError, RecursionError):
-        return _MISSING
+        return _at_beginning(value, path)
     for step in steps(path):
         if isinstance(found, list) and step.isdecimal() and int(step) < len(found):
             found = found[int(step)]
@@ -171,6 +200,57 @@ def _at(value: str, path: str) -> Any:
             found = found[step]
         else:
             return _MISSING
+    return found
+
+
+def _at_beginning(value: str, path: str) -> Any:
+    try:
+        at = _skip(value, 0)
+        for step in steps(path):
+            at = _member(value, at, step)
+            if at < 0:
+                return _MISSING
+        return _decoder.raw_decode(value, at)[0]
+    except (ValueError, IndexError, RecursionError):
+        return _MISSING
+
+
+def _member(value: str, at: int, step: str) -> int:
+    """Where the value of a key, or the element of an index, begins; -1 where the object or array has none such."""
+    opening, number = value[at], 0
+    if opening not in "{[" or (opening == "[" and not step.isdecimal()):
+        return -1
+    at = _skip(value, at + 1)
+    while value[at] not in "}]":
+        if opening == "{":
+            if value[at] != '"':
+                raise ValueError(value)
+            key, at = scanstring(value, at + 1)
+            at = _skip(value, at)
+            if value[at] != ":":
+                raise ValueError(value)
+            at = _skip(value, at + 1)
+        if (key == step) if opening == "{" else (number == int(step)):
+            return at
+        at = _skip(value, _decoder.raw_decode(value, at)[1])
+        if value[at] == ",":
+            at, number = _skip(value, at + 1), number + 1
+        elif value[at] not in "}]":
+            raise ValueError(value)
+    return -1
+
+
+def _skip(value: str, at: int) -> int:
+    return _BLANKS.match(value, at).end()  # type: ignore[union-attr]
+
+
+def quick_path(path: str) -> str:
+    """A JSON path as DuckDB writes it; empty where it might read it otherwise."""
+    found = "$"
+    for step in steps(path):
+        if '"' in step or "\\" in step or "*" in step:
+            return ""
+        found += f"[{step}]" if step.isdecimal() else f'."{step}"'
     return found
 
 
