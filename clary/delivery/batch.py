@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,15 +35,17 @@ class Batch:
         self._partitioner = Partitioner(plan) if plan.partitioned else None
         self._make: Callable[[Path], ColumnSink] | None = None
         self._extension = ""
+        self._pool: ThreadPoolExecutor | None = None
         if plan.conversion:
             reader: JsonReader = make_reader(plan.conversion, host.columns(plan.scope, plan.conversion))
-            self._make = partial(ColumnSink, conversion=plan.conversion, reader=reader)
+            self._pool = ThreadPoolExecutor(1, "delivery-columns")
+            self._make = partial(ColumnSink, conversion=plan.conversion, reader=reader, pool=self._pool)
             self._extension = _EXTENSIONS[plan.conversion.output]
 
     def take(self, records: Sequence[Record]) -> None:
         """Let records pass all stages."""
         if self._plan.backup:
-            self._outputs.data(self._plan.backup, records)
+            self._outputs.data("backup", self._plan.backup, records)
         if self._plan.split:
             records, failed = split_records(records, self._plan.split)
             self._fail_processing(failed)
@@ -59,8 +62,13 @@ class Batch:
             transformed, failed = self._transformer.finish()
             self._fail_processing(failed, lambda_=True)
             self._write(transformed)
-        self._fail_conversion(self._outputs.close())
+        self._fail_conversion(self._outputs.drain())
         return self._outputs.finish()
+
+    def close(self) -> None:
+        """Let the files and threads go, whether or not it was finished."""
+        if self._pool:
+            self._pool.shutdown()
 
     def _write(self, records: Sequence[Record]) -> None:
         if not records:
@@ -71,9 +79,9 @@ class Batch:
         groups, failed = self._partitioner.group(records)
         self._fail_processing(failed)
         for keys, group in groups.items():
-            self._write_group(group, keys=self._partitioner.values(keys))
+            self._write_group(group, self._partitioner.values(keys))
 
-    def _write_group(self, records: Sequence[Record], **keys: object) -> None:
+    def _write_group(self, records: Sequence[Record], keys: Mapping[str, Mapping[str, str]] | None = None) -> None:
         if self._plan.delimiter:
             records = end_records(records, self._plan.delimiter)
         if self._plan.endpoint:
@@ -81,8 +89,7 @@ class Batch:
             if not self._plan.endpoint.all_data:
                 return
         place, extension = self._plan.place, self._extension
-        failed = self._outputs.data(place, records, self._make, extension=extension, **keys)  # type: ignore[arg-type]
-        self._fail_conversion(failed)
+        self._fail_conversion(self._outputs.data("data", place, records, self._make, extension=extension, keys=keys))
 
     def _fail_processing(self, failed: Iterable[Failed], *, lambda_: bool = False) -> None:
         more = {"lambdaArn": self._plan.function.arn} if lambda_ and self._plan.function else {}

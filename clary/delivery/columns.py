@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Executor, Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,32 +33,39 @@ def make_reader(conversion: Conversion, columns: Sequence[tuple[str, str]]) -> J
 
 
 class ColumnSink:
-    """A Parquet or ORC file of records, which are read block by block."""
+    """A Parquet or ORC file of records, which are read block by block on the pool's thread, while others come."""
 
-    def __init__(self, path: Path, conversion: Conversion, reader: JsonReader) -> None:
+    def __init__(self, path: Path, conversion: Conversion, reader: JsonReader, pool: Executor) -> None:
         from clary.tables.columnar import ColumnFile
 
-        self._reader = reader
+        self._reader, self._pool = reader, pool
         self._file = ColumnFile(path, reader.schema, conversion.output, conversion.options)
         self._held: list[Sequence[Record]] = []
         self._size = 0
+        self._converting: Future[list[Failed]] | None = None
 
     def take(self, records: Sequence[Record]) -> list[Failed]:
-        """Hold records until there are enough for a block; those of it that don't fit come back."""
+        """Hold records until there are enough for a block; those of the block before it that don't fit come back."""
         self._held.append(records)
         self._size += sum(map(len, data_of(records)))
-        return self._convert() if self._size >= _BLOCK else []
+        return self._begin() if self._size >= _BLOCK else []
 
-    def close(self) -> list[Failed]:
-        """Write what is held."""
-        failed = self._convert()
+    def drain(self) -> list[Failed]:
+        """Write what is held; what of all that did not come back before doesn't fit."""
+        return self._begin() + self._begin()
+
+    def close(self) -> None:
+        """End the file."""
         self._file.close()
+
+    def _begin(self) -> list[Failed]:
+        """Begin to convert what is held once what is being converted is: of that comes back what doesn't fit."""
+        failed = self._converting.result() if self._converting else []
+        held, self._held, self._size = self._held, [], 0
+        self._converting = self._pool.submit(self._convert, held) if held else None
         return failed
 
-    def _convert(self) -> list[Failed]:
-        held, self._held, self._size = self._held, [], 0
-        if not held:
-            return []
+    def _convert(self, held: list[Sequence[Record]]) -> list[Failed]:
         table, refused = self._reader.read([data for records in held for data in data_of(records)])
         self._file.write(table)
         if not refused:

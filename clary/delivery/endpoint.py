@@ -36,7 +36,7 @@ class RequestFile:
         self._file = open_compressed(path, "GZIP" if endpoint.gzip else "UNCOMPRESSED", path.name)
         head = {"requestId": identity, "timestamp": int(clock.now() * 1000)}
         self._file.write(msgspec.json.encode(head)[:-1] + b',"records":[')
-        self._empty, self._closed = True, False
+        self._empty = True
 
     def take(self, records: Sequence[Record]) -> list[Failed]:
         """Add them."""
@@ -45,13 +45,14 @@ class RequestFile:
         self._empty = False
         return []
 
-    def close(self) -> list[Failed]:
-        """End the body."""
-        if not self._closed:
-            self._closed = True
-            self._file.write(b"]}")
-            self._file.close()
+    def drain(self) -> list[Failed]:
+        """Nothing is held back."""
         return []
+
+    def close(self) -> None:
+        """End the body."""
+        self._file.write(b"]}")
+        self._file.close()
 
 
 def post_request(host: Host, plan: Plan, identity: str, path: Path) -> None:

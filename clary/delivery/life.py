@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -118,13 +119,12 @@ class Life:
         """Write a batch's files, and note durably what they are: from then on a restart delivers these very files."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(mode=0o700, parents=True)
-        plan = self.plan
-        batch = Batch(plan, self._host, self._clock, self._folder, self._tell)
-        position = dict(self._state.position)
-        for piece in self.source.read(position, plan.size):
-            batch.take(piece.records)
-            position |= piece.position
-        outputs = batch.finish()
+        plan, position = self.plan, dict(self._state.position)
+        with closing(Batch(plan, self._host, self._clock, self._folder, self._tell)) as batch:
+            for piece in self.source.read(position, plan.size):
+                batch.take(piece.records)
+                position |= piece.position
+            outputs = batch.finish()
         if self._gone:
             raise InterruptedError("The server is ending.")  # a function that was cut off has failed no record
         self._store(State(dict(self._state.position), outputs, self._clock.now(), position))
@@ -162,7 +162,7 @@ class Life:
         """The objects of errors that a request's records become, unless it is still time to try it again."""
         endpoint = self.plan.endpoint
         assert endpoint
-        if not problem.final and self._clock.now() < self._state.begun + endpoint.seconds:
+        if self._gone or (not problem.final and self._clock.now() < self._state.begun + endpoint.seconds):
             raise problem
         self._tell(problem.code, problem.message)
         shutil.rmtree(self._folder / FAILED, ignore_errors=True)

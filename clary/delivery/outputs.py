@@ -37,8 +37,11 @@ class Sink(Protocol):
     def take(self, records: Sequence[Record]) -> list[Failed]:
         """Write records; those that can't be written come back."""
 
-    def close(self) -> list[Failed]:
-        """Write what is still held back."""
+    def drain(self) -> list[Failed]:
+        """Write what is still held back; what of it can't be written comes back."""
+
+    def close(self) -> None:
+        """End the file."""
 
 
 class Outputs:
@@ -51,6 +54,7 @@ class Outputs:
 
     def data(
         self,
+        kind: str,
         place: Place,
         records: Sequence[Record],
         make: Callable[[Path], Sink] | None = None,
@@ -59,7 +63,7 @@ class Outputs:
         extension: str = "",
     ) -> list[Failed]:
         """Add records to the object of a place and of partition keys; `make` opens a file that is not plain bytes."""
-        name = (place, *(tuple(sorted(values.items())) for _, values in sorted((keys or {}).items())))
+        name = (kind, *(tuple(sorted(values.items())) for _, values in sorted((keys or {}).items())))
         growing = self._open.get(name)
         if growing is None:
             ending = place.extension or extension or EXTENSIONS[place.compression]
@@ -82,21 +86,21 @@ class Outputs:
         records = [Record(document + b"\n", arrival) for arrival, document in documents]
         if not records:
             return
-        growing = self._open.get((place, kind))
+        growing = self._open.get((kind,))
         if growing is None:
             prefix = complete_error(place.prefix, place.error_prefix)
             key = self._key(place, prefix, records[0].arrival, EXTENSIONS[place.compression], error_type=kind)
-            growing = self._begin((place, kind), place, key, records, None)
+            growing = self._begin((kind,), place, key, records, None)
         growing.take(records)
 
-    def close(self) -> list[Failed]:
-        """Write what files still hold back; what can't be written comes back, and may be given to `errors`."""
-        return [failed for growing in list(self._open.values()) for failed in growing.close()]
+    def drain(self) -> list[Failed]:
+        """Write what files still hold back; what can't be written comes back, to be given to `errors`."""
+        return [failed for growing in self._open.values() for failed in growing.drain()]
 
     def finish(self) -> list[Output]:
         """All files, closed and on disk; those that hold no record are left out."""
-        self.close()
         for growing in self._open.values():
+            growing.sink.close()
             _sync(growing.path)
         _sync(self._folder)
         return [
@@ -155,8 +159,8 @@ class _Growing:
     def output(self, root: Path) -> Output:
         return Output(str(self.path.relative_to(root)), self.bucket, self.key, self.records, self.oldest)
 
-    def close(self) -> list[Failed]:
-        failed = self.sink.close()
+    def drain(self) -> list[Failed]:
+        failed = self.sink.drain()
         self.records -= len(failed)
         return failed
 
@@ -166,19 +170,19 @@ class PlainFile:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._closed = False
 
     def take(self, records: Sequence[Record]) -> list[Failed]:
         """Append them."""
         self._file.write(b"".join(data_of(records)))
         return []
 
-    def close(self) -> list[Failed]:
+    def drain(self) -> list[Failed]:
         """Nothing is held back."""
-        if not self._closed:
-            self._closed = True
-            self._file.close()
         return []
+
+    def close(self) -> None:
+        """End the file."""
+        self._file.close()
 
 
 def document_of(

@@ -23,7 +23,6 @@ class ColumnFile:
         self._writer = (_open_parquet if kind == "parquet" else _open_orc)(path, schema, options)
         self._is_parquet, self._schema = kind == "parquet", schema
         self._held: list[pa.Table] = []
-        self._closed = False
 
     def write(self, table: pa.Table) -> None:
         """Add rows."""
@@ -33,12 +32,10 @@ class ColumnFile:
 
     def close(self) -> None:
         """Write what is held back, and the file's end."""
-        if not self._closed:
-            self._closed = True
-            self._flush()
-            if not self._is_parquet:
-                self._writer.write(self._schema.empty_table())  # a file that got no table would have no columns
-            self._writer.close()
+        self._flush()
+        if not self._is_parquet:
+            self._writer.write(self._schema.empty_table())  # a file that got no table would have no columns
+        self._writer.close()
 
     def _flush(self) -> None:
         import pyarrow as pa

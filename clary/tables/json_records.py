@@ -29,7 +29,7 @@ _SAMPLES = 20
 _KEY = re.compile(rb'"([^"\\]*)"[ \t\r\n]*:')
 _ESCAPED_KEY = re.compile(rb'\\[^"]{0,200}"[ \t\r\n]*:')
 _CONSTANT = re.compile(rb"[:\[,][ \t\r\n]*-?(?:NaN|Inf)")
-_OPEN, _CLOSE = b"{}"
+_OPEN, _LINE = b"{\n"
 
 
 class Refused(NamedTuple):
@@ -187,17 +187,15 @@ def _parse_json(text: bytes, schema: pa.Schema, longest: int, *, ignore: bool) -
 
 def _join_objects(records: Sequence[bytes | memoryview]) -> bytes | None:
     """The records on lines, if each begins and ends as an object does: then no two of them can be taken for one."""
-    count = len(records)
     if not all(records):
         return None
-    text = b"\n".join(records)
-    if text.count(b"\n") == count - 1 == text.count(b"}\n{") and text[0] == _OPEN and text[-1] == _CLOSE:
-        return text
-    lines = b"".join(records)  # perhaps each ends its line
-    if lines.count(b"\n") == count == lines.count(b"}\n{") + 1 and lines[0] == _OPEN and lines.endswith(b"}\n"):
-        return lines
+    lines = records[0][-1] == _LINE  # then perhaps each ends its line
+    text = b"".join(records) if lines else b"\n".join(records)
+    between = len(records) - 1
+    if text.count(b"}\n{") == between == text.count(b"\n") - lines and text[0] == _OPEN:
+        return text if text.endswith(b"}\n" if lines else b"}") else None
     stripped = [bytes(record).strip(b" \t\r\n") for record in records]
-    return text if all(one.startswith(b"{") and one.endswith(b"}") for one in stripped) else None
+    return b"\n".join(records) if all(one[:1] == b"{" and one[-1:] == b"}" for one in stripped) else None
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -1,13 +1,16 @@
 """Deliveries to a place that fails or dies when a test wants: nothing is lost, and nothing doubled by a restart."""
 
+import base64
 import errno
+import io
 import json
 
 import msgspec
+import pyarrow.parquet as pq
 import pytest
 
 from clary.clock import MovedClock
-from clary.delivery import Deliveries, Plan
+from clary.delivery import Deliveries, Plan, columns, source
 from clary.delivery.host import Column, Host
 from clary.delivery.plan import Conversion, Place, Split
 from clary.delivery.records import Record
@@ -124,6 +127,22 @@ def test_a_death_between_objects_doubles_none_of_them(make, puts):
     assert backup == b'{"n":1}{"n":"x"}{"n":2}'
     [failed] = [body for (_, key), body in house.objects.items() if "failed" in key]
     assert json.loads(failed)["ErrorMessage"].startswith("Data does not match the schema")
+
+
+def test_all_blocks_of_a_batch_tell_what_does_not_fit(make, monkeypatch):
+    monkeypatch.setattr(columns, "_BLOCK", 100)
+    house = make(conversion=Conversion(database="d", table="t"), backup=Place(bucket="lake", prefix="p/"))
+    for number in range(60):
+        house.put(b'{"n":%d}' % number, b'{"n":"%d wrong"}' % number)
+    monkeypatch.setattr(source, "_CHUNK", 100)
+    house.pass_time()
+    bodies = {key: body for (_, key), body in house.objects.items()}
+    assert len(bodies) == 3
+    [failed] = [body for key, body in bodies.items() if "format-conversion-failed" in key]
+    numbers = [int(base64.b64decode(json.loads(line)["rawData"])[6:].split()[0]) for line in failed.splitlines()]
+    assert numbers == list(range(60))
+    [rows] = [body for key, body in bodies.items() if key.endswith(".parquet")]
+    assert pq.read_table(io.BytesIO(rows)).column("n").to_pylist() == list(range(60))
 
 
 def test_a_full_disk_and_a_failing_place_are_tried_again(make):
