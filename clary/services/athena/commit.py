@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from clary.tables.partition_paths import NULL
 if TYPE_CHECKING:
     from clary.wire import Rooms
 
+_AT_ONCE = 4  # files that are made objects
 _UPDATES = {"create_table": "CREATE TABLE", "insert": "INSERT", "unload": "UNLOAD"}
 
 
@@ -94,8 +96,7 @@ def finish_commit(rooms: Rooms, key: Key) -> None:
         return
     journal = msgspec.convert(record.body["Commit"], Journal)
     try:
-        for file in journal.files:
-            objects.put_object_file(rooms, file.bucket, file.key, Path(file.path))
+        _put_files(rooms, journal.files)
         _change_catalog(rooms, Scope(key.account, key.region), journal)
     except (ServiceError, StatementFailed, OSError) as problem:
         _take_back(rooms, journal)
@@ -170,6 +171,17 @@ def _change_catalog(rooms: Rooms, scope: Scope, journal: Journal) -> None:
 def _is_ours(rooms: Rooms, scope: Scope, journal: Journal) -> bool:
     found = find_table(rooms, scope, journal.database, journal.table)
     return bool(found) and (found or {}).get("Parameters", {}).get("trino_query_id") == journal.id
+
+
+def _put_files(rooms: Rooms, files: list[File]) -> None:
+    """Some at once: one is hashed while another is synced."""
+
+    def put(file: File) -> None:
+        objects.put_object_file(rooms, file.bucket, file.key, Path(file.path))
+
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="commit") as pool:
+        for _ in pool.map(put, files):
+            pass
 
 
 def _take_back(rooms: Rooms, journal: Journal) -> None:
