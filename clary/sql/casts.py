@@ -120,7 +120,9 @@ class _Caster:
         written = f"DECIMAL({precision}, {scale})"
         if kind in _STRINGS:
             matched = f"CASE WHEN regexp_full_match({self.x}, '{_NUMBER}') THEN {self.attempt()} END"
-            return self.checked(matched, f"'Cannot cast VARCHAR ''' || {self.x} || ''' to {written}'")
+            numeric = f"regexp_full_match({self.x}, '{_NUMBER}')"
+            why = f"CASE WHEN {numeric} THEN 'Value too large.' ELSE 'Value is not a number.' END"
+            return self.checked(matched, f"'Cannot cast VARCHAR ''' || {self.x} || ''' to {written}. ' || {why}")
         shown = f"'Cannot cast {self.have.name.upper()} ''' || {self.x} || ''' to {written}'"
         if kind in _APPROXIMATE:
             return self.checked(self.attempt(f"round({self.x}, {scale})"), shown)
@@ -178,6 +180,9 @@ class _Caster:
         if self.have.name == "timestamp with time zone":
             return cast_to(to_local(self.value, self.place), self.wanted)
         return self.x if self.have.name == "time" and self.have.sizes <= self.wanted.sizes else None
+
+    def to_varbinary(self) -> str | None:
+        return f"encode({self.x})" if self.have.name == "varchar" else None
 
     def to_uuid(self) -> str | None:
         pattern = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"

@@ -153,12 +153,12 @@ def check_zone(zone: str, place: Place) -> str:
 
     if zone.upper() in ("UTC", "Z", "GMT", "UT", "+00:00", "-00:00"):
         return "UTC"
-    if re.fullmatch(r"[+-]\d\d:\d\d", zone):
-        return zone
+    if re.fullmatch(r"[+-]\d\d(?::?[0-5]\d)?", zone) and abs(int(zone[:3])) <= 14:
+        return f"{zone[:3]}:{zone[3:].strip(':') or '00'}"
     for known in pytz.all_timezones:
         if known.lower() == zone.lower():
             return str(known)
-    raise SqlError("INVALID_LITERAL", f"'{zone}' is not a valid time zone", place)
+    raise SqlError("INVALID_FUNCTION_ARGUMENT", f"'{zone}' is not a valid time zone", place)
 
 
 def _offset_minutes(zone: str) -> int:
