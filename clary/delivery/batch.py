@@ -66,9 +66,11 @@ class Batch:
         return self._outputs.finish()
 
     def close(self) -> None:
-        """Let the files and threads go, whether or not it was finished."""
+        """Let the files, threads and processes go, whether or not it was finished."""
         if self._pool:
             self._pool.shutdown()
+        if self._partitioner:
+            self._partitioner.close()
 
     def _write(self, records: Sequence[Record]) -> None:
         if not records:

@@ -8,6 +8,7 @@ from typing import Any
 
 from clary.delivery.plan import Plan
 from clary.delivery.prefix import keys_of
+from clary.delivery.query import Query, Result
 from clary.delivery.records import Failed, Record
 
 QUERY, FUNCTION = "partitionKeyFromQuery", "partitionKeyFromLambda"
@@ -23,21 +24,18 @@ class Partitioner:
 
     def __init__(self, plan: Plan) -> None:
         self._wanted = keys_of(plan.place.prefix, QUERY), keys_of(plan.place.prefix, FUNCTION)
-        self._program: Any = None
-        if plan.query:
-            import jq
-
-            self._program = jq.compile(plan.query)
+        self._query = Query(plan.query) if plan.query else None
         self._seen: set[Keys] = set()
 
     def group(self, records: Sequence[Record]) -> tuple[dict[Keys, list[Record]], list[Failed]]:
         """The records of each partition, and those that belong to none."""
         groups: dict[Keys, list[Record]] = {}
         failed: list[Failed] = []
-        for record in records:
+        results = self._run(records)
+        for record, result in zip(records, results, strict=True):
             try:
-                keys = self._of_query(record), self._of_function(record)
-            except (ValueError, RecursionError) as problem:
+                keys = self._of_query(result), self._of_function(record)
+            except ValueError as problem:
                 failed.append(Failed(record, _CODE, str(problem)))
                 continue
             if keys not in self._seen and len(self._seen) >= MOST_PARTITIONS:
@@ -55,19 +53,40 @@ class Partitioner:
             for namespace, wanted, found in zip((QUERY, FUNCTION), self._wanted, keys, strict=True)
         }
 
-    def _of_query(self, record: Record) -> tuple[str, ...]:
-        if self._program is None:
+    def close(self) -> None:
+        """Let the query's process go."""
+        if self._query:
+            self._query.close()
+
+    def _run(self, records: Sequence[Record]) -> list[Result]:
+        """What the query makes of each record."""
+        if self._query is None:
+            return [Result()] * len(records)
+        problems = [_problem(record.data) for record in records]
+        texts = [str(record.data, "utf-8") for record, problem in zip(records, problems, strict=True) if not problem]
+        found = iter(self._query.first(texts))
+        return [Result(problem=problem) if problem else next(found) for problem in problems]
+
+    def _of_query(self, result: Result) -> tuple[str, ...]:
+        if self._query is None:
             return ()
-        text = str(record.data, "utf-8")
-        if not isinstance(json.loads(text), dict):
-            raise ValueError("The record is no JSON object")
-        found = self._program.input_text(text).first()
-        if not isinstance(found, dict):
+        if result.problem:
+            raise ValueError(result.problem)
+        if not isinstance(result.value, dict):
             raise ValueError("The query makes no object")
-        return tuple(_key(found.get(name), name) for name in self._wanted[0])
+        return tuple(_key(result.value.get(name), name) for name in self._wanted[0])
 
     def _of_function(self, record: Record) -> tuple[str, ...]:
         return tuple(_key((record.keys or {}).get(name), name) for name in self._wanted[1])
+
+
+def _problem(data: bytes | memoryview) -> str:
+    """Why a record can't be asked, "" where it can."""
+    try:
+        found = json.loads(str(data, "utf-8"))
+    except (ValueError, RecursionError) as problem:
+        return str(problem)
+    return "" if isinstance(found, dict) else "The record is no JSON object"
 
 
 def _key(value: Any, name: str) -> str:

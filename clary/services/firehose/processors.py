@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from clary.delivery.plan import MIB, Function, Split
+from clary.delivery.query import Query
 from clary.names import parse_arn
 from clary.services.firehose.errors import InvalidArgumentException
 
@@ -107,10 +109,9 @@ def _read_query(given: dict[str, str]) -> tuple[str, ...]:
     engine = given.get("JsonParsingEngine", "JQ-1.6")
     if engine != "JQ-1.6":
         raise InvalidArgumentException(f"JsonParsingEngine must be JQ-1.6, not {engine}.")
-    import jq
-
     try:
-        jq.compile(text)
+        with closing(Query(text)) as query:
+            query.check()
     except ValueError as problem:
         raise InvalidArgumentException(f"MetadataExtractionQuery {text} is not a jq query: {problem}") from None
     keys = tuple(dict.fromkeys(_QUERY_KEY.findall(text)))
