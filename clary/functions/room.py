@@ -4,12 +4,10 @@ import fcntl
 import itertools
 import os
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 from clary.clock import Clock
@@ -20,7 +18,7 @@ from clary.functions.performance import perform
 from clary.functions.queue import Queue
 from clary.functions.spec import Event, FunctionHost, FunctionSpec, Outcome
 from clary.functions.worker import Ground, Worker
-from clary.sandbox import WarmParent
+from clary.sandbox import WarmParent, fresh_folders
 from clary.store.records import Key
 from clary.streams.tally import Tally
 
@@ -60,7 +58,8 @@ class Functions:
         self.readers: dict[Key, Callable[[], None]] = {}
         """What wakes a reader, by where it is kept how far it has read."""
         workers = folder / "workers"
-        self._sockets = _fresh_folders(workers)
+        self._sockets = fresh_folders(workers)
+        self._sockets.chmod(0o755)  # the sandbox's user has to come to the sockets
         self._lock_file = os.open(self._sockets, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(self._lock_file, fcntl.LOCK_SH)  # systemd's cleaning of /tmp spares locked folders
         self._ground = Ground(settings, clock, host, warm, self.archives, self.logbook, workers, self._sockets)
@@ -209,16 +208,3 @@ class Functions:
 def _is_by(one: str, other: str) -> bool:
     """Whether two functions have the same region and account."""
     return one.split(":")[3:5] == other.split(":")[3:5]
-
-
-def _fresh_folders(folder: Path) -> Path:
-    """Empty the workers' folder; returns a short one for sockets, whose paths may have 107 characters."""
-    link = folder / "sockets"
-    with suppress(OSError):
-        shutil.rmtree(link.readlink(), ignore_errors=True)  # a killed server's
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    sockets = Path(tempfile.mkdtemp(prefix="clary-"))
-    sockets.chmod(0o755)
-    link.symlink_to(sockets)
-    return sockets

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from clary.sandbox import Program, SandboxError, namespaces_available, run
+from clary.sandbox import Program, namespaces_available, run_or_tell
 
 
 def main(argument: dict[str, Any]) -> int:
@@ -15,12 +15,7 @@ def main(argument: dict[str, Any]) -> int:
         program.arguments = [_outside(program, path) for path in program.arguments]
         program.environment = {name: _outside(program, value) for name, value in program.environment.items()}
         program.command = [_outside(program, part) for part in program.command]
-    try:
-        return run(program)
-    except SandboxError as error:
-        with Path(program.output).open("a") as output:
-            output.write(f"The function's sandbox could not be started: {error}\n")
-        return 1
+    return run_or_tell(program, "The function's sandbox")
 
 
 def _outside(program: Program, path: str) -> str:

@@ -6,7 +6,6 @@ import fcntl
 import itertools
 import os
 import shutil
-import tempfile
 import threading
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -27,7 +26,7 @@ from clary.hosting.rollout import PLAIN, Rollout
 from clary.hosting.spec import EndpointSpec
 from clary.hosting.worker import Ground
 from clary.jobs.host import Host
-from clary.sandbox import WarmParent
+from clary.sandbox import WarmParent, fresh_folders
 
 _FLUSH_SECONDS = 1.0
 _CLOSE_SECONDS = 15.0
@@ -41,7 +40,7 @@ class Hosting:
         self._ground = Ground(host, warm, clock, settings, self._measurements.readings)
         self._clock = clock
         self._folder = folder
-        self._sockets = _fresh_folders(folder)
+        self._sockets = fresh_folders(folder)
         self._lock = os.open(self._sockets, os.O_RDONLY | os.O_CLOEXEC)
         fcntl.flock(self._lock, fcntl.LOCK_SH)  # systemd's cleaning of /tmp spares locked folders
         self._endpoints: dict[str, Endpoint] = {}
@@ -181,15 +180,3 @@ async def _end_tasks() -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _fresh_folders(folder: Path) -> Path:
-    """Empty the room's folder; returns a short one for sockets, whose paths may have 107 characters."""
-    link = folder / "sockets"
-    with suppress(OSError):
-        shutil.rmtree(link.readlink(), ignore_errors=True)  # a killed server's
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    sockets = Path(tempfile.mkdtemp(prefix="clary-"))
-    link.symlink_to(sockets)
-    return sockets

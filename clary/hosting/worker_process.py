@@ -1,11 +1,10 @@
 """The fork of the warm parent that becomes a worker's sandbox."""
 
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from clary.sandbox import Program, SandboxError, namespaces_available, run
+from clary.sandbox import Program, namespaces_available, run_or_tell
 
 
 def main(argument: dict[str, Any]) -> int:
@@ -13,9 +12,4 @@ def main(argument: dict[str, Any]) -> int:
     program = msgspec.convert(argument["program"], Program)
     if not namespaces_available():
         program.environment["CLARY_SOCKET"] = argument["socket"]
-    try:
-        return run(program)
-    except SandboxError as error:
-        with Path(program.output).open("a") as output:
-            output.write(f"The container could not be started: {error}\n")
-        return 1
+    return run_or_tell(program, "The container")

@@ -2,8 +2,9 @@
 
 from clary.sandbox.available import namespaces_available
 from clary.sandbox.kernel import is_running, start_time
-from clary.sandbox.process import Running, run, start
+from clary.sandbox.process import Running, run, run_or_tell, start
 from clary.sandbox.program import Mount, Program, SandboxError
+from clary.sandbox.sockets import fresh_folders
 from clary.sandbox.warm import WarmParent
 
 __all__ = [
@@ -12,9 +13,11 @@ __all__ = [
     "Running",
     "SandboxError",
     "WarmParent",
+    "fresh_folders",
     "is_running",
     "namespaces_available",
     "run",
+    "run_or_tell",
     "start",
     "start_time",
 ]

@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 
 from clary.sandbox import kernel, stages
 from clary.sandbox.available import namespaces_available
@@ -84,6 +85,16 @@ def run(program: Program) -> int:
     if problem:
         raise SandboxError(problem)
     return status
+
+
+def run_or_tell(program: Program, what: str) -> int:
+    """The same for a fork of the warm parent: that `what` can't be started its output says, and 1 is the status."""
+    try:
+        return run(program)
+    except SandboxError as error:
+        with Path(program.output).open("a") as output:
+            output.write(f"{what} could not be started: {error}\n")
+        return 1
 
 
 def _is_sandboxed(program: Program) -> bool:

@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from clary.sandbox import Mount, Program, SandboxError, WarmParent, namespaces_available, run
+from clary.sandbox import Mount, Program, SandboxError, WarmParent, namespaces_available, run_or_tell
 from clary.sandbox.kernel import is_running
 from clary.tables.classify_file import Classifier
 from clary.tables.infer_messages import SOCKET, Bytes, Found, Look, Message, Read, Setup, receive, send
@@ -169,9 +169,4 @@ def become(argument: dict[str, Any]) -> int:
         memory_bytes=_MEMORY,
         threads=1,
     )
-    try:
-        return run(program)
-    except SandboxError as error:
-        with Path(program.output).open("a") as output:
-            output.write(f"The process that looks at files could not be started: {error}\n")
-        return 1
+    return run_or_tell(program, "The process that looks at files")
