@@ -20,6 +20,7 @@ from clary.services.lambda_.function_record import configuration_of
 from clary.services.lambda_.naming import LATEST, Name
 from clary.services.lambda_.performing import perform
 from clary.store.records import Key
+from clary.wire.timestamps import iso8601
 
 if TYPE_CHECKING:
     from clary.store.records import Record
@@ -127,7 +128,7 @@ def _document(rooms: Rooms, record: Record, done: Attempt, condition: str) -> di
     name = Name(key.account, key.region, body["Function"], body["Qualifier"] or LATEST)
     document: dict[str, Any] = {
         "version": "1.0",
-        "timestamp": destination.timestamp(rooms.clock.now()),
+        "timestamp": iso8601(rooms.clock.now(), milliseconds=True),
         "requestContext": {
             "requestId": key.name,
             "functionArn": name.qualified_arn,

@@ -61,8 +61,3 @@ def send(rooms: Rooms, arn: str, place: Place, document: dict[str, Any]) -> None
     else:
         name = parse_name(place.account, place.region, arn)
         asynchronous.enqueue(rooms, name, Event(rooms.clock.uuid(), content, name.qualified_arn))
-
-
-def timestamp(now: float) -> str:
-    """`2023-11-14T22:13:20.000Z`."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
-import time
 from typing import TYPE_CHECKING, Any
 
 from clary.functions import FunctionSpec
 from clary.services.lambda_.errors import PreconditionFailedException, ResourceNotFoundException
 from clary.services.lambda_.naming import LATEST, Name, parse_name
 from clary.store.records import Key, Query, Record
+from clary.wire.timestamps import iso8601
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -108,18 +108,21 @@ def configuration_of(rooms: Rooms, name: Name, *, by_weight: bool = False) -> Co
     return {**found, "FunctionArn": name.qualified_arn}
 
 
-def check_revision(configuration: dict[str, Any], request: dict[str, Any]) -> None:
-    """Refuse a change that was made with another revision in mind."""
-    if request.get("RevisionId") and request["RevisionId"] != configuration["RevisionId"]:
+def check_revision(
+    kept: dict[str, Any] | None, request: dict[str, Any], operation: str = "GetFunction/GetAlias"
+) -> None:
+    """Refuse a change that was made with another revision in mind than what is kept, if anything is."""
+    asked = request.get("RevisionId")
+    if asked and (kept is None or asked != kept["RevisionId"]):
         raise PreconditionFailedException(
             "The Revision Id provided does not match the latest Revision Id. "
-            "Call the GetFunction/GetAlias API to retrieve the latest Revision Id"
+            f"Call the {operation} API to retrieve the latest Revision Id"
         )
 
 
 def last_modified(now: float) -> str:
     """`2023-11-14T22:13:20.000+0000`."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}+0000"
+    return iso8601(now, milliseconds=True).replace("Z", "+0000")
 
 
 def spec_of(name: Name, configuration: Configuration) -> FunctionSpec:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from clary.services.lambda_ import destination
 from clary.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
 from clary.services.lambda_.function_record import below, configuration_of, every_part, name_of, require
+from clary.services.lambda_.listing import page_of
 from clary.services.lambda_.naming import LATEST, Name
 from clary.wire import Call, operation
 
@@ -77,14 +78,12 @@ def delete_function_event_invoke_config(call: Call, request: dict[str, Any]) -> 
 
 @operation
 def list_function_event_invoke_configs(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """What is set for a function and its versions and aliases."""
+    """One page of what is set for a function and its versions and aliases."""
     name = name_of(call, request)._replace(qualifier="")
     require(call.rooms, name)
-    if request.get("Marker"):
-        raise InvalidParameterValueException("Marker is invalid.")
     qualifiers = [record.key.name.partition(":")[2] for record in every_part(call.rooms, CONFIG_KIND, name)]
     found = [_described(call, name._replace(qualifier=qualifier)) for qualifier in qualifiers]
-    return {"FunctionEventInvokeConfigs": found}
+    return page_of(request, "FunctionEventInvokeConfigs", found)
 
 
 def _checked(call: Call, request: dict[str, Any]) -> Name:

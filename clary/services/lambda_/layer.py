@@ -10,7 +10,7 @@ from clary.names import make_arn, parse_arn
 from clary.services.lambda_ import code, policy
 from clary.services.lambda_.code import LAYER_VERSION_KIND
 from clary.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException, not_done
-from clary.services.lambda_.function_record import every_below, last_modified
+from clary.services.lambda_.function_record import check_revision, every_below, last_modified
 from clary.services.lambda_.listing import page_of
 from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.store.records import Draft, Key, Record, RecordExists
@@ -94,7 +94,7 @@ def add_layer_version_permission(call: Call, request: dict[str, Any]) -> dict[st
     revision = call.rooms.clock.uuid()
 
     def update(record: Record) -> None:
-        policy.check_revision(record.body.get("Policy"), request, "GetLayerPolicy")
+        check_revision(record.body.get("Policy"), request, "GetLayerPolicy")
         record.body["Policy"] = policy.add(record.body.get("Policy"), statement, revision)
 
     call.rooms.records.change(_version_key(call, request), update)
@@ -114,7 +114,7 @@ def remove_layer_version_permission(call: Call, request: dict[str, Any]) -> dict
     revision = call.rooms.clock.uuid()
 
     def update(record: Record) -> None:
-        policy.check_revision(record.body.get("Policy"), request, "GetLayerPolicy")
+        check_revision(record.body.get("Policy"), request, "GetLayerPolicy")
         record.body["Policy"] = policy.remove(record.body.get("Policy"), request["StatementId"], revision)
 
     call.rooms.records.change(_version_key(call, request), update)

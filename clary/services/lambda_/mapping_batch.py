@@ -19,6 +19,7 @@ from clary.services.lambda_.errors import (
 from clary.services.lambda_.function_record import Configuration, configuration_of
 from clary.services.lambda_.mapping_record import function_of
 from clary.services.lambda_.performing import MOST_BYTES, check_payload, perform
+from clary.wire.timestamps import iso8601
 
 if TYPE_CHECKING:
     from clary.services.kinesis.get_records import Found
@@ -151,11 +152,11 @@ class Batch:
         if attempt.outcome:
             context = {"statusCode": 200, "executedVersion": attempt.version}
             document["responseContext"] = {**context, "functionError": attempt.outcome.error or None}
-        arrivals = [destination.timestamp(records[at].ApproximateArrivalTimestamp) for at in (0, -1)]
+        arrivals = [iso8601(records[at].ApproximateArrivalTimestamp, milliseconds=True) for at in (0, -1)]
         return {
             **document,
             "version": "1.0",
-            "timestamp": destination.timestamp(self.rooms.clock.now()),
+            "timestamp": iso8601(self.rooms.clock.now(), milliseconds=True),
             "KinesisBatchInfo": {
                 "shardId": self.shard,
                 "startSequenceNumber": records[0].SequenceNumber,

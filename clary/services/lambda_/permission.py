@@ -6,7 +6,15 @@ from typing import Any
 
 from clary.services.lambda_ import policy
 from clary.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException, not_done
-from clary.services.lambda_.function_record import change, configuration_of, find_alias, function_key, name_of, require
+from clary.services.lambda_.function_record import (
+    change,
+    check_revision,
+    configuration_of,
+    find_alias,
+    function_key,
+    name_of,
+    require,
+)
 from clary.services.lambda_.naming import LATEST, Name
 from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.wire import Call, operation
@@ -39,7 +47,7 @@ def add_permission(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
     def update(body: dict[str, Any]) -> None:
         found = body["Policies"].get(name.qualifier)
-        policy.check_revision(found, request, "GetPolicy")
+        check_revision(found, request, "GetPolicy")
         body["Policies"][name.qualifier] = policy.add(found, statement, revision)
 
     change(call.rooms, name, update)
@@ -64,7 +72,7 @@ def remove_permission(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
     def update(body: dict[str, Any]) -> None:
         found = body["Policies"].get(name.qualifier)
-        policy.check_revision(found, request, "GetPolicy")
+        check_revision(found, request, "GetPolicy")
         left = policy.remove(found, request["StatementId"], revision)
         if left:
             body["Policies"][name.qualifier] = left

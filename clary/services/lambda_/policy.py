@@ -8,7 +8,6 @@ import msgspec
 
 from clary.services.lambda_.errors import (
     InvalidParameterValueException,
-    PreconditionFailedException,
     ResourceConflictException,
     ResourceNotFoundException,
 )
@@ -30,16 +29,6 @@ def principal_of(text: str) -> Any:
     raise InvalidParameterValueException(
         "The provided principal was invalid. Please check the principal and try again."
     )
-
-
-def check_revision(policy: Policy | None, request: dict[str, Any], operation: str) -> None:
-    """Refuse a change that was made with another revision in mind."""
-    asked = request.get("RevisionId")
-    if asked and (policy is None or asked != policy["RevisionId"]):
-        raise PreconditionFailedException(
-            "The Revision Id provided does not match the latest Revision Id. "
-            f"Call the {operation} API to retrieve the latest Revision Id"
-        )
 
 
 def add(policy: Policy | None, statement: dict[str, Any], revision: str) -> Policy:

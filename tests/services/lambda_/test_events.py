@@ -131,6 +131,13 @@ def test_settings_of_events_are_put_changed_listed_and_deleted(make_function, cl
     assert (changed["MaximumEventAgeInSeconds"], changed["MaximumRetryAttempts"]) == (60, 1)
     (listed,) = client.list_function_event_invoke_configs(**name)["FunctionEventInvokeConfigs"]
     assert listed["MaximumRetryAttempts"] == 1
+    client.publish_version(**name)
+    client.put_function_event_invoke_config(**name, Qualifier="1", MaximumRetryAttempts=0)
+    pages = [client.list_function_event_invoke_configs(**name, MaxItems=1)]
+    pages.append(client.list_function_event_invoke_configs(**name, MaxItems=1, Marker=pages[0]["NextMarker"]))
+    rows = [row for page in pages for row in page["FunctionEventInvokeConfigs"]]
+    assert sorted(row["MaximumRetryAttempts"] for row in rows) == [0, 1]
+    assert "NextMarker" not in pages[1]
     for arn, told in (
         (function.arn, "You can't specify the function as a destination for itself."),
         (function.arn + "x", f"The destination ARN {function.arn}x is invalid."),
