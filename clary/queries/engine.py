@@ -38,9 +38,8 @@ _KINDS = {
 }
 
 
-def run(spec: QuerySpec, front: Front, places: Places) -> Outcome:
+def run(spec: QuerySpec, front: Front, places: Places, connection: duckdb.DuckDBPyConnection) -> Outcome:
     """Run the query in this folder; whatever is wrong with it or its data is told in the outcome."""
-    connection = connect(spec)
     run = Run(spec, front, places, connection)
     try:
         return run.outcome()
@@ -55,7 +54,6 @@ def run(spec: QuerySpec, front: Front, places: Places) -> Outcome:
     except RecursionError:
         return run.failed(_TOO_DEEP)
     finally:
-        connection.close()
         shutil.rmtree(_SPILL, ignore_errors=True)
 
 

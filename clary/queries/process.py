@@ -1,5 +1,6 @@
 """The fork of the warm parent that becomes a query's sandbox."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import msgspec
 
 from clary.queries.places import INSIDE, Places
 from clary.sandbox import Mount, Program, SandboxError, namespaces_available, run
+from clary.sandbox.compiled import VARIABLE
 
 ENTRY = "clary.queries.worker:main"
 
@@ -32,6 +34,7 @@ def main(argument: dict[str, Any]) -> int:
         processes=argument["processes"],
         threads=argument["threads"],
     )
+    os.environ.pop(VARIABLE, None)  # a query runs no compiled kernels, and needs no copy of them
     try:
         return run(program)
     except SandboxError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from clary.queries.engine import run
+from clary.queries.engine import connect, run
 from clary.queries.front import Front
 from clary.queries.places import SOCKET, Places
 from clary.queries.spec import QuerySpec
@@ -33,5 +33,6 @@ def main(arguments: list[str]) -> int:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(f"{places.sockets}/{SOCKET}")
         front = Front(connection)
-        front.report(run(spec, front, places))
+        with connect(spec) as engine:  # closed when the outcome is told: nobody waits for that
+            front.report(run(spec, front, places, engine))
     return 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from clary.queries import QuerySpec, Target
-from clary.queries.engine import run
+from clary.queries.engine import connect, run
 from clary.queries.places import Places
 
 SERDES = {
@@ -123,7 +123,8 @@ class Lake:
         fields = {"database": "db", "submitted": 1_700_000_000.0, **fields}
         spec = QuerySpec(id=f"query-{self._runs}", scope=("0" * 12, "us-east-1"), query=query, target=target, **fields)
         try:
-            return run(spec, Asked(self), Places(str(work), str(self.folder / "staged"), ""))
+            with connect(spec) as connection:
+                return run(spec, Asked(self), Places(str(work), str(self.folder / "staged"), ""), connection)
         finally:
             os.chdir(here)
 
