@@ -73,7 +73,7 @@ class Lake:
             return
         table = self._table(use.catalog, use.database, use.name)
         assert table is not None
-        keys = [(key["Name"].lower(), parse_hive_type(key.get("Type", "string"))) for key in partition_keys(table)]
+        keys = key_columns(table)
         parts = find_parts(self._connection, self._front, self._spec, table, keys, use.filter)
         selects = []
         for group in _alike(parts, table):
@@ -178,21 +178,21 @@ class Lake:
 
 def typed_columns(table: dict[str, Any]) -> list[tuple[str, HiveType]]:
     """All columns of a Glue table, partition keys last."""
-    return data_columns(table) + [
-        (key["Name"].lower(), parse_hive_type(key.get("Type", "string"))) for key in partition_keys(table)
-    ]
+    return data_columns(table) + key_columns(table)
 
 
 def data_columns(table: dict[str, Any]) -> list[tuple[str, HiveType]]:
     """Those that lie in the files."""
-    columns = table.get("StorageDescriptor", {}).get("Columns", [])
-    return [(column["Name"].lower(), parse_hive_type(column.get("Type", "string"))) for column in columns]
+    return _typed(table.get("StorageDescriptor", {}).get("Columns"))
 
 
-def partition_keys(table: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those that the folders tell."""
-    keys: list[dict[str, Any]] = table.get("PartitionKeys") or []
-    return keys
+def key_columns(table: dict[str, Any]) -> list[tuple[str, HiveType]]:
+    """The partition keys, which the folders tell."""
+    return _typed(table.get("PartitionKeys"))
+
+
+def _typed(columns: list[dict[str, Any]] | None) -> list[tuple[str, HiveType]]:
+    return [(column["Name"].lower(), parse_hive_type(column.get("Type", "string"))) for column in columns or []]
 
 
 def split_location(location: str) -> tuple[str, str]:

@@ -27,7 +27,7 @@ from clary.sandbox import SandboxError, WarmParent, is_running
 
 _FORK = "clary.queries.process:main"
 _NOTE = "process.json"
-_PROCESSES = 256  # threads of DuckDB's and Arrow's
+_PROCESSES = 4096  # threads of DuckDB and Arrow; where the server is no root, all of its user count
 _END_SECONDS = 10.0
 _PORTS = {"postgresql": 5432, "mysql": 3306}
 
