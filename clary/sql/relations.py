@@ -230,7 +230,7 @@ def _columns(found: Relation, used: UsedTable, full: tuple[str, str, str]) -> li
         sql = f"{quote(used.alias)}.{quote(column.name)}"
         if kind.name == "char":
             sql = f"rpad({sql}, {kind.sizes[0]}, ' ')"
-        fields.append(Field(column.name, kind, sql, full, table=used))
+        fields.append(Field(column.name.lower(), kind, sql, full, table=used))
     path = Field("$path", VARCHAR, f'{quote(used.alias)}."$path"', full, table=used, hidden=True)
     return [*fields, path]
 

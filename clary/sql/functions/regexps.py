@@ -89,7 +89,11 @@ def _like(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     shared, _, _ = _pattern(node.arguments[1], pattern)
     # Java's $ also stands before a newline that ends the string.
     ended = re.sub(r"(\\.|\[(?:\\.|[^\]])*\])|\$", lambda match: match.group(1) or r"(?:\n?\z)", shared)
-    return Typed(f"regexp_matches({value.sql}, {text(ended if '(?m' not in shared else shared)})", BOOLEAN)
+    found = f"regexp_matches({value.sql}, {text(shared)})"
+    if ended == shared or "(?m" in shared:
+        return Typed(found, BOOLEAN)
+    at_newline = f"suffix({value.sql}, chr(10)) AND regexp_matches({value.sql}, {text(ended)})"
+    return Typed(f"({found} OR ({at_newline}))", BOOLEAN)
 
 
 def _group(node: tree.Call, compiled: re.Pattern[str] | None, at: int) -> int:
