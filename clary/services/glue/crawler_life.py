@@ -128,9 +128,9 @@ def _summarize(changes: Changes) -> str:
     summary: dict[str, Any] = {}
     for kind, rows in (("TABLE", changes.tables), ("PARTITION", changes.partitions)):
         for change, names in rows.items():
-            row = {"Count": names if isinstance(names, int) else len(names)}
+            row: dict[str, Any] = {"Count": names if isinstance(names, int) else len(names)}
             if not isinstance(names, int):
-                row["Details"] = {"names": names}  # type: ignore[assignment]
+                row["Details"] = {"names": names}
             summary.setdefault(kind, {})[change] = row
     text = msgspec.json.encode(summary).decode()
     if len(text) > _LONGEST_SUMMARY:

@@ -11,33 +11,20 @@ import msgspec
 
 from clary.errors import ClientError
 from clary.services.glue.crawler_files import Place
+from clary.tables import hive_formats
 from clary.tables.hive_types import HiveType, parse_hive_type
 from clary.tables.infer_schema import Schema
 from clary.tables.infer_tables import File, Table, merge_schemas
 from clary.tables.infer_types import Column, from_struct, settle, to_struct
 
-_HIVE = "org.apache.hadoop.hive"
-_TEXT = ("org.apache.hadoop.mapred.TextInputFormat", f"{_HIVE}.ql.io.HiveIgnoreKeyTextOutputFormat")
-_LIBRARIES = {
-    "LazySimpleSerDe": (*_TEXT, f"{_HIVE}.serde2.lazy.LazySimpleSerDe"),
-    "OpenCSVSerDe": (*_TEXT, f"{_HIVE}.serde2.OpenCSVSerde"),
-    "JsonSerDe": (*_TEXT, "org.openx.data.jsonserde.JsonSerDe"),
-    "GrokSerDe": (*_TEXT, "com.amazonaws.glue.serde.GrokSerDe"),
-    "ParquetHiveSerDe": (
-        f"{_HIVE}.ql.io.parquet.MapredParquetInputFormat",
-        f"{_HIVE}.ql.io.parquet.MapredParquetOutputFormat",
-        f"{_HIVE}.ql.io.parquet.serde.ParquetHiveSerDe",
-    ),
-    "OrcSerde": (
-        f"{_HIVE}.ql.io.orc.OrcInputFormat",
-        f"{_HIVE}.ql.io.orc.OrcOutputFormat",
-        f"{_HIVE}.ql.io.orc.OrcSerde",
-    ),
-    "AvroSerDe": (
-        f"{_HIVE}.ql.io.avro.AvroContainerInputFormat",
-        f"{_HIVE}.ql.io.avro.AvroContainerOutputFormat",
-        f"{_HIVE}.serde2.avro.AvroSerDe",
-    ),
+_FORMATS = {
+    "LazySimpleSerDe": hive_formats.DELIMITED,
+    "OpenCSVSerDe": hive_formats.QUOTED_CSV,
+    "JsonSerDe": hive_formats.OPENX_JSON,
+    "GrokSerDe": hive_formats.GROK,
+    "ParquetHiveSerDe": hive_formats.PARQUET,
+    "OrcSerde": hive_formats.ORC,
+    "AvroSerDe": hive_formats.AVRO,
 }
 _LONGEST_NAME = 128
 _LONGEST_TYPE = 131_072
@@ -199,16 +186,16 @@ def _write_type(kind: HiveType) -> str:
 
 def _storage(location: str, schema: Schema, parameters: dict[str, str], taken: set[str]) -> dict[str, Any]:
     """The storage descriptor; a column that is a partition key, too, is left to the key."""
-    reader, writer, library = _LIBRARIES[schema.library]
+    form = _FORMATS[schema.library]
     columns = [{"Name": name, "Type": _write_type(kind)} for name, kind in schema.columns if name not in taken]
     return {
         "Columns": columns,
         "Location": location,
-        "InputFormat": reader,
-        "OutputFormat": writer,
+        "InputFormat": form.input,
+        "OutputFormat": form.output,
         "Compressed": schema.compression != "none",
         "NumberOfBuckets": -1,
-        "SerdeInfo": {"SerializationLibrary": library, "Parameters": dict(schema.serde)},
+        "SerdeInfo": {"SerializationLibrary": form.serde, "Parameters": dict(schema.serde)},
         "BucketColumns": [],
         "SortColumns": [],
         "Parameters": parameters,
