@@ -185,6 +185,16 @@ class Records:
         last = rows[query.limit - 1]._mapping
         return Page(records, seal([last[column] for column in columns], *binding))
 
+    def walk(self, kind: str, account: str, region: str, query: Query | None = None) -> Iterator[Record]:
+        """All records that match from the query's token on, read by pages: what changes meanwhile may be among them."""
+        query = msgspec.structs.replace(query or Query(limit=1000))
+        while True:
+            page = self.find(kind, account, region, query)
+            yield from page.records
+            if not page.next_token:
+                return
+            query.token = page.next_token
+
     def every(self, kind: str) -> Iterator[Record]:
         """All records of a kind, of all accounts and regions, oldest first: for a server's start."""
         statement = sa.select(_table).where(_table.c.kind == kind).order_by(_table.c.created, _table.c.name)

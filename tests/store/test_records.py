@@ -113,13 +113,8 @@ def test_pages_join_to_the_whole_in_every_order(
         clock.move(number % 4)  # some share their time of creation
     whole = find(records, order_by=order_by, descending=descending)
     query = Query(order_by=order_by, descending=descending, limit=5)
-    seen: list[Record] = []
-    while True:
-        page = records.find("model", "000000000000", "us-east-1", query)
-        seen += page.records
-        if not page.next_token:
-            break
-        query.token = page.next_token
+    seen = list(records.walk("model", "000000000000", "us-east-1", query))
+    assert query.token == ""
     assert [record.key.name for record in seen] == whole
     values = [(getattr(record, order_by, record.key.name), record.key.name) for record in seen]
     assert values == sorted(values, reverse=descending)

@@ -58,14 +58,8 @@ def current(rooms: Rooms, key: Key) -> Record | None:
 
 def every(rooms: Rooms, account: str, region: str) -> list[Record]:
     """All alarms of an account and region, each as of now, by name."""
-    found, token = [], ""
-    while True:
-        query = Query(order_by="name", descending=False, limit=_PAGE, token=token)
-        page = rooms.records.find(KIND, account, region, query)
-        found += [evaluate(rooms, record) for record in page.records]
-        token = page.next_token
-        if not token:
-            return found
+    query = Query(order_by="name", descending=False, limit=_PAGE)
+    return [evaluate(rooms, record) for record in rooms.records.walk(KIND, account, region, query)]
 
 
 def evaluate(rooms: Rooms, record: Record, *, first: bool = False) -> Record:

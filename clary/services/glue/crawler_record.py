@@ -68,12 +68,7 @@ def log_stream(name: str) -> str:
 def walk(rooms: Rooms, scope: Scope, kind: str, *, prefix: str = "", descending: bool = False) -> Iterator[Record]:
     """All records of a kind, by name."""
     query = Query(name_prefix=prefix, order_by="name", descending=descending, limit=_PAGE)
-    while True:
-        page = rooms.records.find(kind, *scope, query)
-        yield from page.records
-        if not page.next_token:
-            return
-        query.token = page.next_token
+    return rooms.records.walk(kind, *scope, query)
 
 
 def crawl_key(crawler: Key, started: float, crawl_id: str) -> Key:

@@ -6,7 +6,7 @@ from clary.access.identities import new_id
 from clary.names import parse_arn
 from clary.services.iam.entity import POLICY, ROLE, USER, arn_of, checked_document, encoded, key_of, page
 from clary.services.iam.errors import DeleteConflict, EntityAlreadyExists, LimitExceeded, NoSuchEntity
-from clary.store.records import Query, Record, RecordExists
+from clary.store.records import Record, RecordExists
 from clary.wire import Call, operation
 
 VERSIONS_PER_POLICY = 5
@@ -169,13 +169,7 @@ def _shown(call: Call, record: Record) -> dict[str, Any]:
 
 
 def _attachments(call: Call, arn: str) -> int:
-    count = 0
-    for kind in (ROLE, USER):
-        token = ""
-        while True:
-            found = call.rooms.records.find(f"iam/{kind.word}", call.account, "", Query(limit=1000, token=token))
-            count += sum(arn in record.body["Attached"] for record in found.records)
-            token = found.next_token
-            if not token:
-                break
-    return count
+    found = (
+        record for kind in (ROLE, USER) for record in call.rooms.records.walk(f"iam/{kind.word}", call.account, "")
+    )
+    return sum(arn in record.body["Attached"] for record in found)

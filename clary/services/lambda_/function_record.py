@@ -66,12 +66,7 @@ def every_part(rooms: Rooms, kind: str, name: Name) -> Iterator[Record]:
 def every_below(rooms: Rooms, key: Key) -> Iterator[Record]:
     """All records of a kind, account and region whose names begin with that of the key, by name."""
     query = Query(name_prefix=key.name, order_by="name", descending=False, limit=1000)
-    while True:
-        page = rooms.records.find(key.kind, key.account, key.region, query)
-        yield from page.records
-        if not page.next_token:
-            return
-        query.token = page.next_token
+    return rooms.records.walk(key.kind, key.account, key.region, query)
 
 
 def find_alias(rooms: Rooms, name: Name) -> Record | None:

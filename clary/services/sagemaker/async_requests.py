@@ -91,12 +91,7 @@ def drop(rooms: Rooms, endpoint: Key) -> None:
 def _waiting(rooms: Rooms, endpoint: Key) -> Iterator[Ticket]:
     """All requests of an endpoint, in the order in which they came."""
     query = Query(name_prefix=f"{endpoint.name}/", order_by="name", descending=False, limit=_PAGE)
-    while True:
-        page = rooms.records.find(KIND, endpoint.account, endpoint.region, query)
-        yield from map(_to_ticket, page.records)
-        if not page.next_token:
-            return
-        query.token = page.next_token
+    return map(_to_ticket, rooms.records.walk(KIND, endpoint.account, endpoint.region, query))
 
 
 def _to_ticket(record: Record) -> Ticket:

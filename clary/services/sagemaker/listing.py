@@ -40,13 +40,7 @@ def page(call: Call, kind: Kind, request: dict[str, Any], **wanted: Any) -> Page
 
 def every(call: Call, kind: Kind, **where: str) -> Iterator[Record]:
     """All records of a kind in the account and region; `where` compares members of the body."""
-    token = ""
-    while True:
-        query = Query(limit=1000, token=token, where=where)
-        records, token = call.rooms.records.find(record_kind(kind), call.account, call.region, query)
-        yield from records
-        if not token:
-            return
+    return call.rooms.records.walk(record_kind(kind), call.account, call.region, Query(limit=1000, where=where))
 
 
 def cut(rows: Sequence[Row], request: dict[str, Any], limit: int = DEFAULT_PAGE) -> tuple[Sequence[Row], str | None]:

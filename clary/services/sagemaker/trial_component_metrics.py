@@ -97,10 +97,5 @@ def forget(rooms: Rooms, key: Key) -> None:
 
 
 def _batches(rooms: Rooms, key: Key) -> Iterator[Record]:
-    token = ""
-    while True:
-        query = Query(name_prefix=f"{key.name}/", descending=False, limit=1000, token=token)
-        records, token = rooms.records.find(_BATCHES, key.account, key.region, query)
-        yield from records
-        if not token:
-            return
+    query = Query(name_prefix=f"{key.name}/", descending=False, limit=1000)
+    return rooms.records.walk(_BATCHES, key.account, key.region, query)
