@@ -158,6 +158,8 @@ def worded(problem: duckdb.Error, names: dict[str, str]) -> str:
     named = _NAMED.search(text)
     if named:
         return named[1].strip()
+    if "s3://" in text or "arrow_scan" in text:  # it was reading a table's file
+        return f"HIVE_CURSOR_ERROR: {text.partition('Error: ')[2] or text}"
     kind = next((name for error, name in _KINDS.items() if isinstance(problem, error)), "GENERIC_USER_ERROR")
     text = text.partition("\n\nLINE ")[0]
     return f"{kind}: {text.partition('Error: ')[2] or text}"

@@ -15,7 +15,17 @@ _TAIL = 1 << 14
 
 
 def column_bytes(path: str, numbers: set[int]) -> int:
-    """The stored bytes of the top-level columns of those numbers, with all that is nested in them."""
+    """The stored bytes of the top-level columns of those numbers, with all that is nested in them.
+
+    ValueError for a file whose footers make no sense.
+    """
+    try:
+        return _column_bytes(path, numbers)
+    except (IndexError, KeyError, TypeError, RuntimeError, OverflowError, MemoryError, zlib.error) as problem:
+        raise ValueError(f"its footers make no sense: {problem!r}") from None
+
+
+def _column_bytes(path: str, numbers: set[int]) -> int:
     with Path(path).open("rb") as file:
         end = file.seek(0, 2)
         length = _read(file, end - 1, 1)[0]
@@ -44,8 +54,9 @@ def _subtrees(types: list[list[tuple[int, int | bytes]]], numbers: set[int]) -> 
     found: set[int] = set()
     while pending:
         column = pending.pop()
-        found.add(column)
-        pending += children[column]
+        if column not in found:
+            found.add(column)
+            pending += children[column]
     return found
 
 
@@ -69,7 +80,8 @@ def _read(file: BinaryIO, at: int, length: int) -> bytes:
 
 def _fields(data: int | bytes) -> Iterator[tuple[int, int | bytes]]:
     """The numbers and values of a protobuf message."""
-    assert isinstance(data, bytes)
+    if not isinstance(data, bytes):
+        raise TypeError("a number where a message should be")
     at = 0
     while at < len(data):
         tag, at = _varint(data, at)

@@ -30,7 +30,7 @@ def scan_orc(
         schema, rows = _read_schema(file)
         if rows:
             groups.setdefault(str(schema), (schema, []))[1].append(file)
-            scanned += column_bytes(file.path, _numbers(schema, columns, by_position=by_position))
+            scanned += _column_bytes(file, _numbers(schema, columns, by_position=by_position))
     relations = []
     for number, (schema, group) in enumerate(groups.values()):
         connection.register(f"{name}_{number}", _dataset(schema, group))
@@ -47,6 +47,13 @@ def _read_schema(file: TableFile) -> tuple[pa.Schema, int]:
         opened = orc.ORCFile(file.path)
         return opened.schema.remove_metadata(), opened.nrows
     except (pa.ArrowException, OSError) as problem:
+        raise BadDataError(f"HIVE_BAD_DATA: Not a valid ORC file: {file.name}: {problem}") from None
+
+
+def _column_bytes(file: TableFile, numbers: set[int]) -> int:
+    try:
+        return column_bytes(file.path, numbers)
+    except ValueError as problem:
         raise BadDataError(f"HIVE_BAD_DATA: Not a valid ORC file: {file.name}: {problem}") from None
 
 

@@ -1,6 +1,7 @@
 """Queries in processes of their own: what they may use, how they end, what is left of them."""
 
 import os
+import random
 import signal
 import sqlite3
 import threading
@@ -9,8 +10,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from lake_house import Lake
+from pyarrow import orc
 
 from clary.clock import Clock
 from clary.config import Settings
@@ -141,6 +145,24 @@ def test_what_the_server_refuses_is_told(room):
     assert (outcome.error_kind, outcome.message) == (
         "USER", "HIVE_CANNOT_OPEN_SPLIT: Error opening Hive split: The specified key does not exist."
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["parquet", "orc"])
+def test_files_whose_footers_lie_fail_the_query_and_name_the_file(room, form):
+    chance = random.Random(5)
+    table = pa.table({"a": list(range(2000)), "b": [str(number) * 3 for number in range(2000)]})
+    write = {"parquet": pq.write_table, "orc": orc.write_table}[form]
+    write(table, str(room.folder.parent / "whole"))
+    whole = (room.folder.parent / "whole").read_bytes()
+    room.lake.add_table("t", "a bigint, b string", form)
+    for _ in range(6):
+        broken = bytearray(whole)
+        for _ in range(20):
+            broken[chance.randrange(max(0, len(whole) - 700), len(whole))] = chance.randrange(256)
+        room.lake.put("t/1", bytes(broken))
+        outcome = room.run("select sum(a), max(b) from t", seconds=30)
+        assert outcome.ok or outcome.message.startswith(("HIVE_BAD_DATA", "HIVE_CURSOR_ERROR")), outcome.message
+        assert outcome.ok or "s3://lake/t/1" in outcome.message or form == "orc"
 
 
 def test_a_sqlite_database_among_the_objects_is_a_catalog(room):
