@@ -107,7 +107,7 @@ def labelled_rows(count=200, width=3):
     return "".join(f"{int(row[0] > 0)},{','.join(map(str, row))}\n" for row in features).encode()
 
 
-def wait_until(seen, what, seconds=60.0):
+def wait_until(seen, what="it has not come about", seconds=60.0):
     """Look until it is so; what it returned."""
     limit = time.monotonic() + seconds
     while not (found := seen()):

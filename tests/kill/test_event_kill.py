@@ -12,21 +12,12 @@ import time
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.kill.killed_server import Server
 from tests.main_job import wait_until
 
 KILLS, SEED = int(os.environ.get("KILLS", "3")), 5
 GROUP = {"logGroupName": "/aws/events/s3", "logStreamName": "events"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120 + 20 * KILLS)]
-
-
-@pytest.fixture
-def server(tmp_path):
-    (tmp_path / "data").mkdir(mode=0o700)
-    server = Server(tmp_path)
-    yield server
-    server.close()
 
 
 class Writer(threading.Thread):

@@ -21,7 +21,7 @@ from clary.services.glue.crawler_request import check_crawler
 from clary.services.glue.crawler_schedule import set_schedule, watch
 from clary.services.glue.errors import AlreadyExistsException, InvalidInputException
 from clary.services.glue.request import page_of, scope_of
-from clary.services.glue.tags import TAGGED, drop_tags, set_tags
+from clary.services.glue.tags import TAGGED, check_tags, drop_tags, set_tags
 from clary.store.records import Record, RecordExists
 from clary.wire import Call, Rooms, operation
 
@@ -40,6 +40,7 @@ def create_crawler(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         "CatalogId": call.account,
     }
     _check_classifiers(call.rooms, scope, body["Classifiers"])
+    check_tags(request.get("Tags") or {})
     set_schedule(body, request.get("Schedule", ""), now)
     try:
         call.rooms.records.create(key_of(scope, request["Name"]), body, status=READY)

@@ -59,14 +59,19 @@ def set_tags(tree: Tree, scope: Scope, kind: str, name: str, tags: Mapping[str, 
     """Give a resource more tags; refused when they become too many or a key is AWS's own."""
     if not tags:
         return
-    if any(key.lower().startswith("aws:") for key in tags):
-        raise InvalidInputException("Tag keys must not begin with aws:, which is reserved.")
+    check_tags(tags)
     root = tree.make_root(*scope)
     node = tree.get(root, KIND, f"{kind}/{name}") or tree.add(root, KIND, f"{kind}/{name}", {})
     node.body = {**node.body, **tags}
     if len(node.body) > _MOST:
         raise InvalidInputException(f"{kind} {name} would have {len(node.body)} tags: {_MOST} are the most.")
     tree.store(node)
+
+
+def check_tags(tags: Mapping[str, str]) -> None:
+    """Refuse keys that are AWS's own."""
+    if any(key.lower().startswith("aws:") for key in tags):
+        raise InvalidInputException("Tag keys must not begin with aws:, which is reserved.")
 
 
 def drop_tags(tree: Tree, scope: Scope, kind: str, name: str) -> None:

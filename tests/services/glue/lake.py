@@ -1,7 +1,8 @@
 """A bucket and a database, as a test of crawlers uses them."""
 
 import json
-import time
+
+from tests.main_job import wait_until
 
 
 class Lake:
@@ -37,11 +38,11 @@ class Lake:
         return self.wait()
 
     def wait(self):
-        end = time.monotonic() + 60
-        while (crawler := self.glue.get_crawler(Name=self.name)["Crawler"])["State"] != "READY":
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        return crawler.get("LastCrawl", {})
+        def ready():
+            crawler = self.glue.get_crawler(Name=self.name)["Crawler"]
+            return crawler if crawler["State"] == "READY" else None
+
+        return wait_until(ready, f"{self.name} still runs").get("LastCrawl", {})
 
     def tables(self):
         """`{name: columns}`."""

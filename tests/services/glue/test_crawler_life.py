@@ -64,6 +64,14 @@ def test_a_crawler_lives_and_goes(lake, refused):
     assert refused("get_crawler", Name=lake.name) == missing
 
 
+def test_a_crawler_whose_tags_are_refused_is_not_made(lake, refused):
+    target = {"S3Targets": [{"Path": f"s3://{lake.bucket}/"}]}
+    request = {"Name": lake.name, "Role": "crawler", "DatabaseName": lake.database, "Targets": target}
+    told = refused("create_crawler", **request, Tags={"aws:mine": "x"})
+    assert told == ("InvalidInputException", "Tag keys must not begin with aws:, which is reserved.")
+    assert refused("get_crawler", Name=lake.name)[0] == "EntityNotFoundException"
+
+
 def test_one_crawl_at_a_time(lake, refused, gate, server):
     lake.put_all({"t/a.json": '{"a":1}'})
     lake.create("t/")

@@ -2,7 +2,6 @@
 
 import io
 import textwrap
-import time
 import zipfile
 
 ROLE = "arn:aws:iam::000000000000:role/ClaryExecutionRole"
@@ -16,13 +15,3 @@ def zipped(source=ECHO, **files):
         for name, content in {"index.py": source, **files}.items():
             archive.writestr(name, textwrap.dedent(content) if isinstance(content, str) else content)
     return buffer.getvalue()
-
-
-def wait_for(look, seconds=30):
-    """What a look finds in the end."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if found := look():
-            return found
-        time.sleep(0.02)
-    raise AssertionError(f"it has not come: {look()}")

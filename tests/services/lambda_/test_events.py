@@ -4,9 +4,9 @@ import json
 from itertools import count
 
 import pytest
-from function_helpers import wait_for
 
 from clary.services.lambda_ import asynchronous, inside
+from tests.main_job import wait_until
 
 _names = count()
 
@@ -36,7 +36,7 @@ def test_an_event_is_handled_later(make_function, aws, bucket):
     function = make_function(WRITER, Timeout=30)
     answer = function.invoke({"bucket": bucket}, InvocationType="Event")
     assert (answer["StatusCode"], answer["Payload"]) == (202, None)
-    found = wait_for(lambda: objects(aws, bucket))
+    found = wait_until(lambda: objects(aws, bucket))
     request = answer["ResponseMetadata"]["RequestId"]
     assert found == {request: {"event": {"bucket": bucket}, "id": request}}
 
@@ -60,7 +60,7 @@ def test_what_a_put_object_notifies_invokes_the_function(make_function, aws, buc
         Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [rule]}
     )
     s3.put_object(Bucket=bucket, Key="in/a.txt", Body=b"belt")
-    keys = wait_for(lambda: s3.list_objects_v2(Bucket=bucket, Prefix="out/").get("Contents"))
+    keys = wait_until(lambda: s3.list_objects_v2(Bucket=bucket, Prefix="out/").get("Contents"))
     assert s3.get_object(Bucket=bucket, Key=keys[0]["Key"])["Body"].read() == b"BELT"
 
 
@@ -71,7 +71,7 @@ def test_a_failing_event_is_tried_three_times_and_told_to_a_bucket(make_function
     request = function.invoke({"a": 1}, InvocationType="Event")["ResponseMetadata"]["RequestId"]
     rooms = server.house.rooms
     key = asynchronous.Key(asynchronous.EVENT_KIND, "000000000000", "us-east-1", request)
-    first = wait_for(lambda: (found := rooms.records.get(key)) and found.body["Failures"] == 1 and found)
+    first = wait_until(lambda: (found := rooms.records.get(key)) and found.body["Failures"] == 1 and found)
     assert first.body["Due"] - first.modified == pytest.approx(60, abs=1)
     assert asynchronous.attempt(rooms, key) - rooms.clock.now() == pytest.approx(120, abs=1)
     assert asynchronous.attempt(rooms, key) is None
@@ -112,7 +112,7 @@ def test_a_success_is_told_to_another_function(make_function, client, aws, bucke
     target = {"OnSuccess": {"Destination": listener.arn}}
     client.put_function_event_invoke_config(FunctionName=function.name, DestinationConfig=target)
     function.invoke({"bucket": bucket}, InvocationType="Event")
-    told = wait_for(lambda: objects(aws, bucket))["told"]
+    told = wait_until(lambda: objects(aws, bucket))["told"]
     assert told["requestContext"]["condition"] == "Success"
     assert (told["responsePayload"], told["responseContext"]["statusCode"]) == ([1, 2], 200)
 

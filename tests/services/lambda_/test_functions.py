@@ -11,9 +11,10 @@ import urllib.request
 import zipfile
 
 import pytest
-from function_helpers import ROLE, wait_for, zipped
+from function_helpers import ROLE, zipped
 
 from clary.store.pages import seal
+from tests.main_job import wait_until
 
 
 def test_a_function_is_told_as_it_was_created(make_function, client):
@@ -336,7 +337,7 @@ def test_what_is_above_the_reserve_is_throttled(make_function, client, server):
     client.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=1)
     first = threading.Thread(target=function.invoke, args=(1,))
     first.start()
-    wait_for(lambda: server.house.rooms.functions.running(function.arn))
+    wait_until(lambda: server.house.rooms.functions.running(function.arn))
     with pytest.raises(client.exceptions.TooManyRequestsException):
         function.invoke(0)
     first.join()

@@ -6,12 +6,12 @@ import json
 import time
 
 import pytest
-from function_helpers import wait_for
 
 from clary.services.kinesis.get_records import Found
 from clary.services.lambda_ import mapping_reader
 from clary.services.lambda_.mapping_batch import Batch, Segment
 from clary.services.lambda_.mapping_record import mapping_key
+from tests.main_job import wait_until
 
 _names = itertools.count()
 
@@ -64,7 +64,7 @@ class Feed:
 
     def received(self, count):
         """All data, once there are so many."""
-        return wait_for(lambda: len(found := list(itertools.chain(*self.batches()))) >= count and found)
+        return wait_until(lambda: len(found := list(itertools.chain(*self.batches()))) >= count and found)
 
     def state(self):
         return self.client.get_event_source_mapping(UUID=self.uuid)
@@ -114,7 +114,7 @@ def test_records_reach_the_function_in_order_in_lambdas_event(make_feed, client)
     }
     feed.put("later")
     assert feed.received(11)[-1] == "later"
-    wait_for(lambda: feed.state()["LastProcessingResult"] == "OK")
+    wait_until(lambda: feed.state()["LastProcessingResult"] == "OK")
     assert feed.state()["State"] == "Enabled"
 
 
@@ -160,7 +160,7 @@ def test_a_disabled_mapping_reads_on_where_it_was(make_feed, client, server):
     assert feed.received(1) == ["a"]
     assert client.update_event_source_mapping(UUID=feed.uuid, Enabled=False)["State"] == "Disabling"
     key = mapping_key("000000000000", "us-east-1", feed.uuid)
-    wait_for(lambda: not any(feed.uuid in name.name for name in server.house.rooms.functions.readers))
+    wait_until(lambda: not any(feed.uuid in name.name for name in server.house.rooms.functions.readers))
     feed.put("b")
     assert mapping_reader.look(server.house.rooms, key) is None
     assert feed.state()["State"] == "Disabled"
@@ -191,7 +191,7 @@ def test_a_failing_batch_is_tried_again_and_then_told_to_a_bucket(make_feed, aws
     feed = make_feed(environment={"BAD": "2"}, MaximumRetryAttempts=1, DestinationConfig=target)
     feed.put(1, 2, 3)
     feed.connect()
-    (row,) = wait_for(lambda: aws("s3").list_objects_v2(Bucket=bucket).get("Contents"))
+    (row,) = wait_until(lambda: aws("s3").list_objects_v2(Bucket=bucket).get("Contents"))
     assert row["Key"].startswith(f"aws/lambda/{feed.uuid}/shardId-000000000000/20")
     told = json.loads(aws("s3").get_object(Bucket=bucket, Key=row["Key"])["Body"].read())
     assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
@@ -233,7 +233,7 @@ def test_bisecting_isolates_the_bad_record(make_feed):
     feed = make_feed(environment={"BAD": "5"}, MaximumRetryAttempts=1, BisectBatchOnFunctionError=True)
     feed.put(*range(8))
     feed.connect()
-    wait_for(lambda: feed.batches().count(["5"]) == 2 and feed.batches()[-1] == ["6", "7"])
+    wait_until(lambda: feed.batches().count(["5"]) == 2 and feed.batches()[-1] == ["6", "7"])
     assert feed.batches() == [
         [str(number) for number in range(8)],
         ["0", "1", "2", "3"],
@@ -256,7 +256,7 @@ def test_a_function_reports_where_it_failed(make_feed):
     feed.connect()
     feed.put(4)
     feed.received(7)
-    wait_for(lambda: feed.batches()[-1][-1] == "4")
+    wait_until(lambda: feed.batches()[-1][-1] == "4")
     assert feed.batches()[0][:3] == ["0", "1", "2"]
     assert feed.batches()[1][0] == "2"  # what came before was handled
 
