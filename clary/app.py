@@ -186,7 +186,7 @@ class House:
             start(self.rooms)
 
     def _clear_out(self) -> None:
-        self.rooms.deliveries.close()
+        self.rooms.events.close()
         for end in ENDS:
             end(self.rooms)
         self.rooms.background.close()

@@ -51,7 +51,7 @@ class Rooms:
     functions: "Functions"
     crawls: "Crawls"
     background: Background = field(default_factory=Background)
-    deliveries: Background = field(default_factory=lambda: Background("deliveries"))
+    events: Background = field(default_factory=lambda: Background("events"))
 
 
 @dataclass(slots=True)

@@ -28,8 +28,8 @@ _GIVEN_UP = 24 * 3600.0  # what nobody took for a day is dropped, and said in th
 def watch(rooms: Rooms) -> None:
     """Deliver what the last server left, and from now on whatever comes."""
     deliver = functools.partial(_deliver, rooms)
-    rooms.objects.outbox.ring = functools.partial(rooms.deliveries.run, _NAME, deliver)
-    rooms.deliveries.run(_NAME, deliver)
+    rooms.objects.outbox.ring = functools.partial(rooms.events.run, _NAME, deliver)
+    rooms.events.run(_NAME, deliver)
 
 
 def running(rooms: Rooms) -> dict[str, int]:
@@ -57,10 +57,10 @@ def deliver_due(rooms: Rooms) -> int:
 
 def _deliver(rooms: Rooms) -> None:
     if deliver_due(rooms) == _BATCH:
-        rooms.deliveries.run(_NAME, functools.partial(_deliver, rooms))
+        rooms.events.run(_NAME, functools.partial(_deliver, rooms))
     elif (due := rooms.objects.outbox.next_due()) is not None:
         wait = max(due - rooms.clock.now(), 0.01)
-        rooms.deliveries.run_later(_NAME, functools.partial(_deliver, rooms), wait)
+        rooms.events.run_later(_NAME, functools.partial(_deliver, rooms), wait)
 
 
 def _deliver_one(rooms: Rooms, letter: Posted) -> float | None:
