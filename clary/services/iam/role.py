@@ -1,10 +1,11 @@
 """Roles. The default role exists from the start."""
 
 import json
+import logging
 from typing import Any
 
 from clary.access.identities import new_id, unique_id
-from clary.names import DEFAULT_ROLE
+from clary.names import DEFAULT_ROLE, parse_arn
 from clary.services.iam.entity import (
     ROLE,
     arn_of,
@@ -20,6 +21,8 @@ from clary.services.iam.entity import (
 from clary.services.iam.errors import DeleteConflict, EntityAlreadyExists, ValidationError
 from clary.store.records import Record, RecordExists
 from clary.wire import Call, Rooms, operation
+
+log = logging.getLogger("clary.iam")
 
 TRUST = {
     "Version": "2012-10-17",
@@ -45,6 +48,16 @@ def ensure_default_role(rooms: Rooms) -> None:
 def find_role(rooms: Rooms, account: str, name: str) -> Record | None:
     """The role's record, for other services."""
     return rooms.records.get(key_of(ROLE, account, name))
+
+
+def is_refused(rooms: Rooms, operation: str, arn: str) -> bool:
+    """Whether `strict_roles` asks for a role that exists, and this one doesn't; without, that is noted in the log."""
+    parts = parse_arn(arn)
+    if parts and find_role(rooms, parts.account, parts.resource.rsplit("/", 1)[-1]):
+        return False
+    if not rooms.settings.strict_roles:
+        log.info("%s: %s is not a role that exists; accepted because strict_roles is off", operation, arn)
+    return rooms.settings.strict_roles
 
 
 @operation

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from clary.services.iam.role import is_refused
 from clary.services.lambda_.errors import InvalidParameterValueException, invalid, not_done
-from clary.services.sagemaker import roles
-from clary.services.sagemaker.not_done import NotDone, refuse
+from clary.wire.not_done import NotDone, refuse
 
 if TYPE_CHECKING:
     from clary.wire import Call
@@ -58,7 +58,7 @@ def check(call: Call, request: dict[str, Any]) -> None:
     refuse(request, _NOT_DONE, not_done)
     if "Runtime" in request:
         _check_runtime(request["Runtime"])
-    if "Role" in request and roles.is_refused(call, request["Role"]):
+    if "Role" in request and is_refused(call.rooms, call.operation, request["Role"]):
         raise InvalidParameterValueException("The role defined for the function cannot be assumed by Lambda.")
     if request.get("Architectures", [ARCHITECTURE]) != [ARCHITECTURE]:
         raise InvalidParameterValueException(

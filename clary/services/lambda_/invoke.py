@@ -17,8 +17,8 @@ from clary.services.lambda_.errors import (
 )
 from clary.services.lambda_.function_record import configuration_of, name_of
 from clary.services.lambda_.performing import MOST_BYTES, MOST_EVENT_BYTES, check_payload, perform
-from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.wire import Call, Reply, operation
+from clary.wire.not_done import NotDone, refuse
 
 _CONTEXT_BYTES = 3583
 _NOT_DONE = (

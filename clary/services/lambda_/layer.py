@@ -12,9 +12,9 @@ from clary.services.lambda_.code import LAYER_VERSION_KIND
 from clary.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException, not_done
 from clary.services.lambda_.function_record import check_revision, every_below, last_modified
 from clary.services.lambda_.listing import page_of
-from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.store.records import Draft, Key, Record, RecordExists
 from clary.wire import Call, operation
+from clary.wire.not_done import NotDone, refuse
 
 LAYER_KIND = "lambda-layer"
 _NOT_DONE = (NotDone("Content.S3ObjectVersion", "a version of an object"),)

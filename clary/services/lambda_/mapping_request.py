@@ -16,7 +16,7 @@ from clary.services.lambda_.errors import (
 )
 from clary.services.lambda_.function_record import configuration_of
 from clary.services.lambda_.naming import Name, parse_name
-from clary.services.sagemaker.not_done import NotDone, refuse
+from clary.wire.not_done import NotDone, refuse
 
 if TYPE_CHECKING:
     from clary.wire import Call

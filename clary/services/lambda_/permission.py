@@ -16,8 +16,8 @@ from clary.services.lambda_.function_record import (
     require,
 )
 from clary.services.lambda_.naming import LATEST, Name
-from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.wire import Call, operation
+from clary.wire.not_done import NotDone, refuse
 
 _NOT_DONE = (
     NotDone("FunctionUrlAuthType", "function URLs"),

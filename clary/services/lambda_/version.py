@@ -17,9 +17,9 @@ from clary.services.lambda_.function_record import (
     require,
 )
 from clary.services.lambda_.naming import Name
-from clary.services.sagemaker.not_done import NotDone, refuse
 from clary.store.records import Draft
 from clary.wire import Call, operation
+from clary.wire.not_done import NotDone, refuse
 
 _NOT_DONE = (NotDone("PublishTo", "a version for a capacity provider"),)
 _UNCOMPARED = ("FunctionArn", "Version", "RevisionId", "LastModified")

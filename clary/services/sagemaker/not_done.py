@@ -1,45 +1,15 @@
-"""Members that ask for what Clary doesn't do yet. What asks for nothing is accepted; the rest is refused by name."""
+"""Members that ask SageMaker for what Clary doesn't do yet."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from clary.services.sagemaker.errors import not_yet
+from clary.wire import not_done
+from clary.wire.not_done import NotDone
+
+__all__ = ["NotDone", "refuse"]
 
 
-class NotDone(NamedTuple):
-    """A member (a dotted path; lists on the way are walked) and what it would ask for."""
-
-    path: str
-    what: str
-    harmless: tuple[Any, ...] = ()
-    """Values that ask for nothing, beside false, 0 and empty ones."""
-
-
-def refuse(
-    request: Mapping[str, Any], rows: Sequence[NotDone], error: Callable[[str, str], Exception] = not_yet
-) -> None:
-    """Raise an error, by default ValidationException, for the first member that asks for something that is not done."""
-    for row in rows:
-        for name, value in _values(request, row.path.split("."), ""):
-            if value not in row.harmless and not asks_for_nothing(value):
-                raise error(name, row.what)
-
-
-def asks_for_nothing(value: Any) -> bool:
-    """Whether a value is false, 0 or empty, through and through."""
-    if isinstance(value, Mapping):
-        return all(asks_for_nothing(part) for part in value.values())
-    if isinstance(value, list | tuple):
-        return all(asks_for_nothing(part) for part in value)
-    return not value
-
-
-def _values(value: Any, path: list[str], name: str) -> list[tuple[str, Any]]:
-    """Every value that a path leads to, with the name of its place: `Containers[1].Mode`."""
-    if not path:
-        return [(name, value)]
-    if isinstance(value, list):
-        return [found for index, part in enumerate(value) for found in _values(part, path, f"{name}[{index}]")]
-    if not isinstance(value, Mapping) or path[0] not in value:
-        return []
-    return _values(value[path[0]], path[1:], f"{name}.{path[0]}".lstrip("."))
+def refuse(request: Mapping[str, Any], rows: Sequence[NotDone]) -> None:
+    """Raise ValidationException for the first member that asks for something that is not done."""
+    not_done.refuse(request, rows, not_yet)

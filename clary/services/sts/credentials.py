@@ -1,15 +1,12 @@
 """GetCallerIdentity, AssumeRole, GetSessionToken."""
 
-import logging
 from typing import Any
 
 from clary.access.identities import TemporaryKeys, unique_id
 from clary.errors import ServiceError
 from clary.names import make_arn, parse_arn
-from clary.services.iam.role import find_role
+from clary.services.iam.role import find_role, is_refused
 from clary.wire import Call, operation
-
-log = logging.getLogger("clary.sts")
 
 # What narrows a session needs policies to be evaluated, which Clary doesn't do yet: better refused than ignored.
 UNSUPPORTED = ("Policy", "PolicyArns", "SerialNumber", "TokenCode", "Tags", "TransitiveTagKeys", "ProvidedContexts")
@@ -45,11 +42,9 @@ def assume_role(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         raise ValidationError(f"{role_arn} is invalid")
     name = arn.resource.rsplit("/", 1)[-1]
     role = find_role(call.rooms, arn.account, name)
-    if role is None:
-        if call.rooms.settings.strict_roles:
-            message = f"User: {call.identity.arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
-            raise AccessDenied(message)
-        log.info("AssumeRole: %s is not a role that exists; accepted because strict_roles is off", role_arn)
+    if role is None and is_refused(call.rooms, call.operation, role_arn):
+        message = f"User: {call.identity.arn} is not authorized to perform: sts:AssumeRole on resource: {role_arn}"
+        raise AccessDenied(message)
     user = {
         "AssumedRoleId": f"{role.body['RoleId'] if role else unique_id('AROA', name)}:{session}",
         "Arn": make_arn("sts", "", arn.account, f"assumed-role/{name}/{session}"),
