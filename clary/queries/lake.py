@@ -60,8 +60,10 @@ class Lake:
         if table is None:
             return None
         columns = [Column(name, hive_to_trino(kind)) for name, kind in typed_columns(table)]
-        view = _view_text(table) if table.get("TableType") == "VIRTUAL_VIEW" else ""
-        return SqlRelation(columns, view)
+        if table.get("TableType") != "VIRTUAL_VIEW":
+            return SqlRelation(columns)
+        self.used.append((catalog or self._spec.catalog, database, name))
+        return SqlRelation(columns, _view_text(table))
 
     def open(self, use: TableUse) -> None:
         """Make a view by the name of the table's alias, over the files that the query has to read."""

@@ -84,6 +84,8 @@ class RelationTranslator:
         try:
             shape = self.queries.of_view(full).query(parse_query(found.view, START), None)
         except SqlError as problem:
+            if problem.code == "VIEW_IS_RECURSIVE":
+                raise
             message = f"Failed analyzing stored view '{'.'.join(full)}': {problem}"
             raise SqlError("VIEW_IS_INVALID", message, node.place) from None
         if len(shape.fields) != len(found.columns):

@@ -119,9 +119,9 @@ class Projection:
             raise self._problem(f"projection.{key}.interval{'' if unit else '.unit'} makes no sense")
         first, last = (self._date(key, form, text) for text in texts)
         found: dict[str, None] = {}
-        for moment in _steps(first, last, step, unit):
+        for count, moment in enumerate(_steps(first, last, step, unit)):
             found[_format(moment, form)] = None
-            if len(found) > _MOST:
+            if count > _MOST:
                 raise self._problem(f"projection.{key}.range has more than {_MOST} values")
         return list(found)
 

@@ -109,6 +109,16 @@ def test_injected_values_come_from_the_query(lake):
         ({"n__type": "integer", "n__range": "1"}, "projection.n.range must have two values, not '1'"),
         ({"n__type": "integer", "n__range": "1,x"}, "projection.n.range must be a number, not 'x'"),
         ({"n__type": "integer", "n__range": "1,99999999999"}, "projection.n.range has more than 1000000 values"),
+        (
+            {
+                "n__type": "date",
+                "n__range": "0001-01-01,9999-12-31",
+                "n__format": "yyyy-MM-dd",
+                "n__interval": "1",
+                "n__interval__unit": "SECONDS",
+            },
+            "projection.n.range has more than 1000000 values",
+        ),
         ({"n__type": "list"}, "the type of 'n' is 'list', not enum, integer, date or injected"),
         ({"n__type": "date", "n__range": "x,NOW", "n__format": "yyyy"}, "'x' is no date of the format 'yyyy'"),
     ],

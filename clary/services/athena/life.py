@@ -139,7 +139,7 @@ def _end_query(
             if begin_commit(rooms, record.key, writing, outcome):
                 finish_commit(rooms, record.key)
         elif isinstance(statement, tree.CreateView):
-            views.keep_view(rooms, session, statement, outcome.columns)
+            views.keep_view(rooms, session, statement, outcome)
             put_lines(rooms, record.body, "", KINDS[tree.CreateView].content_type)
             executions.succeed(rooms, record.key, {"Columns": [], "Lines": True, **_with_statistics(record, outcome)})
         else:

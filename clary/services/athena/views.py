@@ -16,6 +16,7 @@ from clary.services.glue import inside as glue
 from clary.sql.statements.tree import CreateView, DropView, Name, ShowCreateView
 
 if TYPE_CHECKING:
+    from clary.queries import Outcome
     from clary.wire import Rooms
 
 _BEGIN, _END = "/* Presto View: ", " */"
@@ -39,7 +40,7 @@ def decode_view(table: dict[str, Any]) -> dict[str, Any]:
         if not (text.startswith(_BEGIN) and text.endswith(_END)):
             raise ValueError("it is not a Presto view")
         view: dict[str, Any] = msgspec.json.decode(base64.b64decode(text[len(_BEGIN) : -len(_END)], validate=True))
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise StatementFailed(
             f"INVALID_VIEW: View '{CATALOG}.{table['DatabaseName']}.{table['Name']}' cannot be read: {problem}"
         ) from None
@@ -80,8 +81,9 @@ def check_view(rooms: Rooms, session: Session, statement: CreateView) -> None:
         raise StatementFailed(f"TABLE_ALREADY_EXISTS: line 1:1: View already exists: '{shown}'")
 
 
-def keep_view(rooms: Rooms, session: Session, statement: CreateView, columns: Sequence[Sequence[str]]) -> None:
-    """Make or replace a view of a query that has these columns."""
+def keep_view(rooms: Rooms, session: Session, statement: CreateView, outcome: Outcome) -> None:
+    """Make or replace a view of a query of which this came out."""
+    columns = outcome.columns
     check_names(columns)
     names = [name for name, _ in columns]
     for name in names:
@@ -89,6 +91,8 @@ def keep_view(rooms: Rooms, session: Session, statement: CreateView, columns: Se
             raise StatementFailed(f"DUPLICATE_COLUMN_NAME: line 1:1: Column name '{name}' specified more than once")
     check_view(rooms, session, statement)
     database, name = session.qualify(statement.name)
+    if any((catalog.lower() or CATALOG, *rest) == (CATALOG, database, name) for catalog, *rest in outcome.tables):
+        raise StatementFailed("INVALID_VIEW: line 1:1: Statement would create a recursive view")
     input_ = view_input(name, session.database, statement.query.text, columns)
     try:
         if find_table(rooms, session.scope, database, name):

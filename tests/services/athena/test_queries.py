@@ -186,7 +186,10 @@ def test_views(lake):
     lake.run("CREATE OR REPLACE VIEW v AS SELECT n + 1 AS m FROM base")
     assert lake.rows("SELECT * FROM v") == [["m"], ["2"]]
     assert "Table already exists" in lake.fail("CREATE OR REPLACE VIEW base AS SELECT 1 AS n")
+    lake.run("CREATE VIEW over_v AS SELECT m FROM v")
+    assert "recursive view" in lake.fail("CREATE OR REPLACE VIEW v AS SELECT m FROM over_v")
     assert "TABLE_NOT_FOUND" in lake.fail("CREATE VIEW w AS SELECT * FROM nope")
+    lake.run("DROP VIEW over_v")
     lake.run("DROP VIEW v")
     assert lake.lines("SHOW VIEWS") == []
 
