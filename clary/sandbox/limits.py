@@ -17,10 +17,13 @@ _SHARE_OF_OOM = 300  # when memory ends the kernel takes a job before the server
 _pools: Any = None  # threadpoolctl's view of the loaded libraries: 20 ms, spent once before the forks
 
 
-def limit_memory(size: int) -> None:
-    """Bound the private memory of this process and of each of its children, beyond what it has now."""
+def limit_memory(size: int, *, replaced: bool = False) -> None:
+    """Bound the private memory of this process and of each of its children, beyond what it has now.
+
+    What a process has that is to be `replaced` by a program goes at that moment, so that it isn't counted.
+    """
     if size:
-        _lower(resource.RLIMIT_DATA, size + _private_memory())
+        _lower(resource.RLIMIT_DATA, size if replaced else size + _private_memory())
 
 
 def limit_processes(count: int) -> None:

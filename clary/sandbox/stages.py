@@ -185,7 +185,7 @@ def _perform(program: Program, call: Call | None, report: int, output: int) -> i
     environment = {**limits.thread_variables(program.threads), **program.environment}
     if root.has_kernels(program):
         environment[compiled.VARIABLE] = compiled.kernel_folder()
-    limits.limit_memory(program.memory_bytes)
+    limits.limit_memory(program.memory_bytes, replaced=call is None)
     if call is None:
         _execute([*program.command, *program.arguments], environment)
     os.environ.clear()
