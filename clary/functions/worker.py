@@ -35,6 +35,7 @@ _PIECE = 1 << 17
 _ENDING_SECONDS = 5.0
 _INIT_SECONDS = 10.0
 _MOST_BYTES = 7 * 1024 * 1024  # a message of a worker that speaks as ours does is smaller
+_PROCESSES = 1024  # and threads, as AWS has it
 _MIB_A_CORE = 1769  # AWS gives one core for so much memory
 
 
@@ -180,6 +181,7 @@ class Worker:
             output=str(self.output.path),
             folder=str(self._folder),
             hostname="lambda",
+            processes=_PROCESSES,
             threads=math.ceil(spec.memory_mib / _MIB_A_CORE),
             allow_unsandboxed=self._ground.settings.allow_unsandboxed,
         )

@@ -220,6 +220,25 @@ def test_nothing_runs_where_the_kernel_refuses_namespaces(make_function, refused
     assert (code, "The kernel refuses namespaces" in message) == ("ServiceException", True)
 
 
+def test_a_function_has_a_thousand_processes_and_threads_at_most(make_function):
+    function = make_function("""
+        import threading
+        def handler(event, context):
+            threading.stack_size(65536)
+            end = threading.Event()
+            try:
+                for count in range(3000):
+                    threading.Thread(target=end.wait).start()
+            except RuntimeError as problem:
+                return count, str(problem)
+            finally:
+                end.set()
+    """)
+    count, problem = function.call()
+    assert 900 < count < 1024
+    assert problem == "can't start new thread"
+
+
 def test_the_sandbox_hides_the_host_and_keeps_tmp(make_function, server):
     function = make_function("""
         import os
