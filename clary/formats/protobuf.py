@@ -36,6 +36,24 @@ def walk_fields(buffer: bytes, start: int, end: int) -> Iterator[tuple[int, int,
         yield tag, low, position
 
 
+def read_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    """The numbers and values of a message, those of fixed width left out; raises Malformed."""
+    for tag, low, high in walk_fields(message, 0, len(message)):
+        if tag & 7 == VARINT:
+            yield tag >> 3, _read_varint(message, low, high)[0]
+        elif tag & 7 == DELIMITED:
+            yield tag >> 3, message[low:high]
+
+
+def read_varints(payload: bytes) -> list[int]:
+    """The numbers of a packed field; raises Malformed."""
+    found, position = [], 0
+    while position < len(payload):
+        number, position = _read_varint(payload, position, len(payload))
+        found.append(number)
+    return found
+
+
 def _read_varint(buffer: bytes, position: int, end: int) -> tuple[int, int]:
     """A number and the position after it."""
     value = shift = 0

@@ -1,13 +1,12 @@
 """The fork of the warm parent that becomes a query's sandbox."""
 
 import os
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from clary.queries.places import INSIDE, Places
-from clary.sandbox import Mount, Program, SandboxError, namespaces_available, run
+from clary.sandbox import Mount, Program, namespaces_available, run_or_tell
 from clary.sandbox.compiled import VARIABLE
 
 ENTRY = "clary.queries.worker:main"
@@ -35,9 +34,4 @@ def main(argument: dict[str, Any]) -> int:
         threads=argument["threads"],
     )
     os.environ.pop(VARIABLE, None)  # a query runs no compiled kernels, and needs no copy of them
-    try:
-        return run(program)
-    except SandboxError as error:
-        with Path(program.output).open("a") as output:
-            output.write(f"The query's process could not be started: {error}\n")
-        return 1
+    return run_or_tell(program, "The query's process")

@@ -1,6 +1,6 @@
 """How many bytes of an ORC file its columns take: read from the footers of its stripes, which pyarrow doesn't show.
 
-Source: the ORC specification v1, "File Tail" and "Stripe Footer"; protobuf is read by hand, a few fields of it.
+Source: the ORC specification v1, "File Tail" and "Stripe Footer".
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from clary.formats.protobuf import read_fields, read_varints
 
 _NONE, _ZLIB, _SNAPPY, _LZO, _LZ4, _ZSTD = range(6)
 _TAIL = 1 << 14
@@ -61,16 +63,7 @@ def _subtrees(types: list[list[tuple[int, int | bytes]]], numbers: set[int]) -> 
 
 
 def _packed(values: list[int | bytes]) -> list[int]:
-    found: list[int] = []
-    for value in values:
-        if isinstance(value, int):
-            found.append(value)
-            continue
-        at = 0
-        while at < len(value):
-            number, at = _varint(value, at)
-            found.append(number)
-    return found
+    return [number for value in values for number in ([value] if isinstance(value, int) else read_varints(value))]
 
 
 def _read(file: BinaryIO, at: int, length: int) -> bytes:
@@ -78,33 +71,10 @@ def _read(file: BinaryIO, at: int, length: int) -> bytes:
     return file.read(length)
 
 
-def _fields(data: int | bytes) -> Iterator[tuple[int, int | bytes]]:
-    """The numbers and values of a protobuf message."""
-    if not isinstance(data, bytes):
-        raise TypeError("a number where a message should be")
-    at = 0
-    while at < len(data):
-        tag, at = _varint(data, at)
-        if tag & 7 == 0:
-            value, at = _varint(data, at)
-            yield tag >> 3, value
-        elif tag & 7 == 2:
-            length, at = _varint(data, at)
-            yield tag >> 3, data[at : at + length]
-            at += length
-        else:
-            at += 8 if tag & 7 == 1 else 4
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return value, at
-        shift += 7
+def _fields(message: int | bytes) -> Iterator[tuple[int, int | bytes]]:
+    if not isinstance(message, bytes):
+        raise TypeError(f"{message} is no message")
+    return read_fields(message)
 
 
 def _inflate(data: bytes, kind: int) -> bytes:
