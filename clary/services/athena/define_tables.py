@@ -9,7 +9,7 @@ from clary.errors import ClientError, ServiceError
 from clary.services.athena import session as words
 from clary.services.athena.result_location import split_location
 from clary.services.athena.session import Session, input_of, require_table
-from clary.services.athena.table_formats import FORMATS, LAZY_SIMPLE, STORED, TEXT, Format
+from clary.services.athena.table_formats import FORMATS, STORED
 from clary.services.glue import inside as glue
 from clary.sql.statements import StatementError
 from clary.sql.statements.tree import (
@@ -24,6 +24,7 @@ from clary.sql.statements.tree import (
     SetLocation,
     SetTableProperties,
 )
+from clary.tables.hive_formats import DELIMITED, Format
 from clary.tables.hive_types import parse_hive_type
 
 if TYPE_CHECKING:
@@ -119,9 +120,9 @@ def _check_names(statement: CreateExternalTable) -> None:
 
 def _storage(statement: CreateExternalTable) -> tuple[Format, dict[str, str]]:
     """The classes of a table's format and the parameters of its SerDe."""
-    chosen = FORMATS[STORED[statement.stored_as]] if statement.stored_as else TEXT
+    chosen = FORMATS[STORED[statement.stored_as]] if statement.stored_as else DELIMITED
     if statement.input_format:
-        chosen = Format(statement.input_format, statement.output_format, LAZY_SIMPLE)
+        chosen = Format(statement.input_format, statement.output_format, DELIMITED.serde)
     if isinstance(statement.row_format, Serde):
         chosen = chosen._replace(serde=statement.row_format.library)
         return chosen, {"serialization.format": "1", **statement.row_format.properties}

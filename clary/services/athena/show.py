@@ -10,9 +10,9 @@ from clary.services.athena.define_partitions import key_names
 from clary.services.athena.define_tables import VIEW
 from clary.services.athena.describe import describe_view, pad
 from clary.services.athena.session import Session, find_database, no_database, not_done, require_table
-from clary.services.athena.table_formats import LAZY_SIMPLE
 from clary.services.glue import inside as glue
 from clary.sql.statements.tree import ShowColumns, ShowCreateTable, ShowTableProperties, ShowTables, ShowViews
+from clary.tables.hive_formats import DELIMITED
 
 if TYPE_CHECKING:
     from clary.wire import Rooms
@@ -122,7 +122,7 @@ def _bucketing(descriptor: dict[str, Any]) -> list[str]:
 def _row_format(serde: dict[str, Any]) -> list[str]:
     parameters = dict(serde.get("Parameters") or {})
     library = serde.get("SerializationLibrary", "")
-    if library == LAZY_SIMPLE and not parameters.keys() - _DELIMITERS.keys() - {"serialization.format"}:
+    if library == DELIMITED.serde and not parameters.keys() - _DELIMITERS.keys() - {"serialization.format"}:
         said = [f"  {phrase} {quote(parameters[name])} " for name, phrase in _DELIMITERS.items() if name in parameters]
         return ["ROW FORMAT DELIMITED ", *said]
     if parameters.get("serialization.format") == "1":

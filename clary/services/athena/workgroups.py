@@ -61,12 +61,7 @@ def require_workgroup(rooms: Rooms, scope: Scope, name: str) -> Record:
 
 def records_of(rooms: Rooms, scope: Scope, kind: str, workgroup: str) -> Iterator[Record]:
     """The records of a kind that belong to a workgroup."""
-    query = Query(where={"WorkGroup": workgroup}, limit=_AT_ONCE)
-    while True:
-        records, query.token = rooms.records.find(kind, *scope, query)
-        yield from records
-        if not query.token:
-            return
+    return rooms.records.walk(kind, *scope, Query(where={"WorkGroup": workgroup}, limit=_AT_ONCE))
 
 
 def not_found() -> InvalidRequestException:

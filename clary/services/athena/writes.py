@@ -14,9 +14,10 @@ from clary.services.athena.define_partitions import key_names
 from clary.services.athena.define_tables import VIEW
 from clary.services.athena.result_location import split_location
 from clary.services.athena.session import CATALOG, Session, StatementFailed
-from clary.services.athena.table_formats import FORMATS, LAZY_SIMPLE, format_of
+from clary.services.athena.table_formats import FORMATS, format_of
 from clary.services.s3 import inside as objects
 from clary.sql.statements.tree import CreateTableAs, Insert, Name, Unload, Value
+from clary.tables.hive_formats import DELIMITED
 
 if TYPE_CHECKING:
     from clary.wire import Rooms
@@ -146,7 +147,7 @@ def table_input(writing: Writing, id_: str, columns: list[tuple[str, str]], now:
     rows = [{"Name": name, "Type": str(trino_to_hive(type_))} for name, type_ in columns]
     kept = len(rows) - len(target.partitioned_by)
     serde = {"serialization.format": "1"}
-    if chosen.serde == LAZY_SIMPLE:
+    if chosen == DELIMITED:
         serde = {"serialization.format": target.field_delimiter, "field.delim": target.field_delimiter}
     parameters = {
         "EXTERNAL": "TRUE",

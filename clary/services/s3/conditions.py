@@ -86,6 +86,12 @@ def check_delete(request: dict[str, Any], old: Object | None) -> None:
         raise PreconditionFailed("If-Match")
 
 
+def check_abort(request: dict[str, Any]) -> None:
+    """Refuse the condition that uploads in directory buckets alone can be aborted on."""
+    if "IfMatchInitiatedTime" in request:
+        _refuse_header("x-amz-if-match-initiated-time")
+
+
 def same_etag(given: str, etag: str) -> bool:
     """Whether a client means this ETag, with or without its quotes."""
     return given.strip().removeprefix("W/").strip('"') == etag

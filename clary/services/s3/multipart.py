@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from clary.errors import ServiceError
 from clary.services.s3 import checksums
 from clary.services.s3.checksums import Declared
-from clary.services.s3.conditions import same_etag
+from clary.services.s3.conditions import check_abort, same_etag
 from clary.services.s3.encryption import encryption_answer, refuse_customer_keys
 from clary.services.s3.errors import InvalidRequest, MalformedXML, NoSuchUpload
 from clary.services.s3.lifecycle import abort_members
@@ -112,6 +112,7 @@ def complete_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, 
 def abort_multipart_upload(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Drop an upload and its parts."""
     require_bucket(call, request)
+    check_abort(request)
     try:
         call.rooms.objects.uploads.abort(request["UploadId"], lambda upload: check_place(upload, request))
     except NoUpload:

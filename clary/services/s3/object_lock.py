@@ -134,6 +134,8 @@ def put_object_legal_hold(call: Call, request: dict[str, Any]) -> dict[str, Any]
 
 def lock_headers(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """The part of an object's details that the lock headers of a write ask for."""
+    if any(name.startswith("ObjectLockEventHold") and value != "OFF" for name, value in request.items()):
+        raise NotImplementedHere("event holds (x-amz-object-lock-event-hold)")
     details: dict[str, Any] = {}
     mode, until = request.get("ObjectLockMode"), request.get("ObjectLockRetainUntilDate")
     if (mode is None) != (until is None):

@@ -1,6 +1,7 @@
 """Uploads in parts, from CreateMultipartUpload to what is read of the object."""
 
 import hashlib
+from datetime import datetime
 
 import pytest
 
@@ -105,6 +106,8 @@ def test_a_completion_can_be_conditional(s3, bucket, send, complete, refused):
 
 def test_an_aborted_upload_is_gone(s3, bucket, upload, send, complete, refused):
     part = send(1, LAST)
+    on_condition = {"Bucket": bucket, "Key": "k", "UploadId": upload, "IfMatchInitiatedTime": datetime(2026, 1, 1)}
+    refused("NotImplemented", s3.abort_multipart_upload, **on_condition)
     s3.abort_multipart_upload(Bucket=bucket, Key="k", UploadId=upload)
     refused("NoSuchUpload", lambda: complete(part))
     refused("NoSuchUpload", lambda: send(2, LAST))

@@ -177,6 +177,8 @@ def test_deleting_objects_needs_between_one_and_a_thousand(s3, bucket, refused):
         ("NotImplemented", {"StorageClass": "GLACIER"}),
         ("InvalidStorageClass", {"StorageClass": "WARM"}),
         ("NotImplemented", {"WriteOffsetBytes": 5}),
+        ("NotImplemented", {"ObjectLockEventHold": "ON"}),
+        ("NotImplemented", {"ObjectLockEventHoldDurationDays": 1}),
         ("InvalidArgument", {"WebsiteRedirectLocation": "elsewhere"}),
         ("InvalidTag", {"Tagging": "a=1&a=2"}),
     ],
