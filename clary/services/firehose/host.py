@@ -12,14 +12,12 @@ from clary.delivery.plan import Conversion
 from clary.delivery.records import Record
 from clary.delivery.scope import Scope
 from clary.jobs.host import Scope as CatalogScope
-from clary.names import parse_arn
 from clary.services.firehose import measurements
 from clary.services.firehose.post import hang_up, post
 from clary.services.glue import inside as catalog
 from clary.services.kinesis import inside as kinesis
 from clary.services.lambda_ import inside as functions
 from clary.services.s3 import inside as objects
-from clary.store.records import Key
 
 _MOST_RECORDS = 10_000
 
@@ -70,10 +68,7 @@ def host(rooms: Callable[[], Rooms]) -> Host:
         return Stretch(records, found.at, found.ended)
 
     def when_changed(arn: str, shard: Shard, name: str, call: Callable[[], None]) -> None:
-        parts = parse_arn(arn)
-        assert parts
-        key = Key("kinesis-shard", parts.account, parts.region, f"{shard.stream}/{shard.number}")
-        rooms().changes.call_once(key, name, call)
+        kinesis.when_changed(rooms(), arn, shard.stream, shard.number, name, call)
 
     return Host(
         put_object=put_object,

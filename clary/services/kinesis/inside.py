@@ -10,6 +10,8 @@ from clary.services.kinesis.errors import InvalidArgumentException, ResourceNotF
 from clary.store.records import Key
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clary.services.kinesis.get_records import Stretch
     from clary.store.records import Record
     from clary.wire import Rooms
@@ -65,6 +67,16 @@ def place_of(
     """The place in a shard that TRIM_HORIZON, LATEST or AT_TIMESTAMP (epoch seconds) names."""
     position = {"Type": starting_position, "Timestamp": timestamp}
     return iterator.index_of(rooms, _require(rooms, stream_arn), shard_number, position)
+
+
+def when_changed(
+    rooms: Rooms, stream_arn: str, stream: str, shard_number: int, name: str, call: Callable[[], None]
+) -> None:
+    """Call once when entries come into a shard of the stream of that id, or it ends; `name` says whose call it is."""
+    arn = parse_arn(stream_arn)
+    assert arn
+    key = stream_record.shard_key_of(arn.account, arn.region, stream, shard_number)
+    rooms.changes.call_once(key, name, call)
 
 
 def _require(rooms: Rooms, stream_arn: str) -> Record:

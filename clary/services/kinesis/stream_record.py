@@ -81,4 +81,9 @@ def mode_of(body: dict[str, Any]) -> str:
 
 def shard_key(record: Record, number: int) -> Key:
     """What is notified of new entries of a shard."""
-    return record.key._replace(kind="kinesis-shard", name=f"{record.body['Id']}/{number}")
+    return shard_key_of(record.key.account, record.key.region, record.body["Id"], number)
+
+
+def shard_key_of(account: str, region: str, stream: str, number: int) -> Key:
+    """The same, by the stream's own id."""
+    return Key("kinesis-shard", account, region, f"{stream}/{number}")
