@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from clary.delivery.endpoint import RequestFile
 from clary.delivery.plan import Endpoint, Place, Plan
 from clary.delivery.prefix import complete, complete_error, evaluate, suffix
 from clary.delivery.records import Failed, Record, data_of
+from clary.streams.shard import sync_path
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -101,8 +101,8 @@ class Outputs:
         """All files, closed and on disk; those that hold no record are left out."""
         for growing in self._open.values():
             growing.sink.close()
-            _sync(growing.path)
-        _sync(self._folder)
+            sync_path(growing.path)
+        sync_path(self._folder)
         return [
             Output(
                 str(growing.path.relative_to(self._root)), growing.bucket, growing.key, growing.records, growing.oldest
@@ -199,11 +199,3 @@ def document_of(
         **more,
     }
     return failed.record.arrival, msgspec.json.encode(document)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

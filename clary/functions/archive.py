@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from clary.streams.shard import make_folder, sync_folder
+from clary.streams.shard import make_folder, sync_path
 
 UNZIPPED_BYTES = 262_144_000
 _CHUNK = 1 << 20
@@ -49,7 +49,7 @@ class Archives:
                 fresh.unlink()
                 raise
             fresh.rename(target)
-            sync_folder(self._kept)
+            sync_path(self._kept)
         return name
 
     def read(self, name: str) -> bytes:

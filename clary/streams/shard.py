@@ -199,7 +199,7 @@ class ShardLog:
         kept = [other for other in self._segments if other.first < segment.first]
         segment.path.unlink(missing_ok=True)  # one of this name is empty, or nothing in it was acknowledged
         self._file = os.open(segment.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-        sync_folder(self._folder)
+        sync_path(self._folder)
         self._segments, self._broken = [*kept, segment], False
 
 
@@ -208,12 +208,12 @@ def make_folder(folder: Path) -> None:
     if not folder.is_dir():
         make_folder(folder.parent)
         folder.mkdir(exist_ok=True)
-        sync_folder(folder.parent)
+        sync_path(folder.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync_path(path: Path) -> None:
+    """Make the bytes of a file, or the names in a folder, durable."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

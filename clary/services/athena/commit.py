@@ -7,8 +7,6 @@ stored nothing of the query is visible, and the query runs again.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +26,7 @@ from clary.services.athena.writes import Writing, table_input
 from clary.services.glue import inside as glue
 from clary.services.s3 import inside as objects
 from clary.store.records import Key, Record
+from clary.streams.shard import sync_path
 from clary.tables.partition_paths import NULL
 
 if TYPE_CHECKING:
@@ -81,7 +80,8 @@ def begin_commit(rooms: Rooms, key: Key, writing: Writing, outcome: Outcome) -> 
         # Of a partition the folder is known; what an UNLOAD writes has its own.
         place = name if writing.kind != "unload" else f"{folder}/{name}".lstrip("/")
         journal.files.append(File(written.path, bucket, f"{prefix}{place}"))
-    _sync(file.path for file in journal.files)
+    for file in journal.files:  # before the journal says that they are there
+        sync_path(Path(file.path))
 
     def note(record: Record) -> None:
         record.body["Commit"] = msgspec.to_builtins(journal)
@@ -187,13 +187,3 @@ def _put_files(rooms: Rooms, files: list[File]) -> None:
 def _take_back(rooms: Rooms, journal: Journal) -> None:
     for file in journal.files:
         objects.delete_object(rooms, file.bucket, file.key)
-
-
-def _sync(paths: Iterable[str]) -> None:
-    """See that the files outlive a crash of the machine before a journal says that they are there."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
