@@ -1,4 +1,4 @@
-"""One program in its own namespaces, root and limits: jobs and endpoint workers start here."""
+"""One program in its own namespaces, root and limits: jobs, queries, workers of endpoints and functions start here."""
 
 from clary.sandbox.available import namespaces_available
 from clary.sandbox.kernel import is_running, start_time
