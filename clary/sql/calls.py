@@ -10,7 +10,8 @@ from clary.sql.errors import Place, SqlError, refusal
 from clary.sql.functions import AGGREGATES, SCALARS, SPECIAL, UNSUPPORTED, WINDOWS
 from clary.sql.signatures import Signature, choose, result_type
 from clary.sql.typed import Typed, coerce
-from clary.sql.types import BIGINT, Type, parse_type, quote, turns_into
+from clary.sql.types import BIGINT, Type, parse_type, turns_into
+from clary.tables.duck_types import quote
 
 if TYPE_CHECKING:
     from clary.sql.expressions import ExpressionTranslator

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from clary.sql.errors import Place, SqlError, refusal
 from clary.sql.typed import Typed, cast_to, check_zone, coerce, from_local, text, to_local
-from clary.sql.types import JSON, TIMESTAMP, UNKNOWN, VARCHAR, WHOLE, Type, duckdb_name, field_names, quote
+from clary.sql.types import JSON, TIMESTAMP, UNKNOWN, VARCHAR, WHOLE, Type, duckdb_name, field_names
+from clary.tables.duck_types import quote
 
 _SHOUTED = {"integer": "INT"}
 _STRINGS = ("varchar", "char")

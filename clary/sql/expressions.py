@@ -14,7 +14,8 @@ from clary.sql.contract import ExternalFunction
 from clary.sql.errors import Place, SqlError, refusal
 from clary.sql.scope import Field, Scope, UsedTable, not_found
 from clary.sql.typed import NULL, Typed, can_be, check_zone, coerce, interval, literal, select, text, typed_literal
-from clary.sql.types import BOOLEAN, JSON, UNKNOWN, WHOLE, Type, array_of, common_type, field_names, quote, row_of
+from clary.sql.types import BOOLEAN, JSON, UNKNOWN, WHOLE, Type, array_of, common_type, field_names, row_of
+from clary.tables.duck_types import quote
 
 if TYPE_CHECKING:
     from clary.sql.queries import QueryTranslator

@@ -13,7 +13,8 @@ from clary.sql.relations import From
 from clary.sql.scope import Field, Scope, UsedTable
 from clary.sql.selects import SelectTranslator
 from clary.sql.typed import Typed, coerce, select
-from clary.sql.types import UNKNOWN, Type, common_type, quote
+from clary.sql.types import UNKNOWN, Type, common_type
+from clary.tables.duck_types import quote
 
 
 @dataclass(slots=True)

@@ -13,7 +13,8 @@ from clary.sql.functions import VOLATILE
 from clary.sql.operators import compare
 from clary.sql.scope import Field, Scope, UsedTable
 from clary.sql.typed import Typed, coerce, select, text
-from clary.sql.types import BIGINT, UNKNOWN, VARCHAR, Type, common_type, field_names, parse_type, quote
+from clary.sql.types import BIGINT, UNKNOWN, VARCHAR, Type, common_type, field_names, parse_type
+from clary.tables.duck_types import quote
 
 if TYPE_CHECKING:
     from clary.sql.contract import Relation

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from clary.sql.errors import Place, SqlError, refusal
-from clary.sql.types import Type, quote
+from clary.sql.types import Type
+from clary.tables.duck_types import quote
 
 
 @dataclass(slots=True, eq=False)

@@ -12,7 +12,8 @@ from clary.sql.functions import AGGREGATES
 from clary.sql.relations import From, RelationTranslator, conjunction
 from clary.sql.scope import Field, Scope
 from clary.sql.typed import Typed, text
-from clary.sql.types import field_names, quote
+from clary.sql.types import field_names
+from clary.tables.duck_types import quote
 
 if TYPE_CHECKING:
     from clary.sql.queries import QueryTranslator, Shape

@@ -16,7 +16,8 @@ from clary.sql.expressions import Session
 from clary.sql.parse import QueryParser
 from clary.sql.queries import QueryTranslator, Shape
 from clary.sql.typed import Typed, select, text
-from clary.sql.types import VARCHAR, Type, quote
+from clary.sql.types import VARCHAR, Type
+from clary.tables.duck_types import quote
 
 _DEEPEST = 6000  # frames of Python; a level of nesting takes about ten
 _AS_TEXT = ("timestamp with time zone", "interval day to second", "interval year to month")

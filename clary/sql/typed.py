@@ -26,9 +26,9 @@ from clary.sql.types import (
     decimal_of,
     duckdb_name,
     field_names,
-    quote,
     turns_into,
 )
+from clary.tables.duck_types import quote
 
 
 class Typed(NamedTuple):

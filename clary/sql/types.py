@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 
 from clary.errors import ClientError
+from clary.tables.duck_types import quote
 from clary.tables.hive_types import HiveType
 
 
@@ -201,11 +202,6 @@ _DUCKDB = {
     "interval year to month": "INTERVAL",
     "unknown": "INTEGER",
 }
-
-
-def quote(name: str) -> str:
-    """A DuckDB identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def field_names(row: Type) -> list[str]:

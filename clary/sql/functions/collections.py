@@ -21,9 +21,9 @@ from clary.sql.types import (
     common_type,
     duckdb_name,
     map_of,
-    quote,
     row_of,
 )
+from clary.tables.duck_types import quote
 
 if TYPE_CHECKING:
     from clary.sql.expressions import ExpressionTranslator
