@@ -195,7 +195,7 @@ class Life:
         code = problem.code if isinstance(problem, ServiceError) else "InternalError"
         message = str(problem) or code
         log.warning("delivery stream %s: %s: %s; tried again in %g s", self.plan.name, code, message, wait)
-        self._tell(code, f"{message} The delivery is tried again.")
+        self._tell(code, f"{message.rstrip('.')}. The delivery is tried again.")
         where = "DeliveryToHttpEndpoint" if isinstance(problem, Undelivered) else "DeliveryToS3"
         self._host.count(self.plan.scope, self.plan.name, {f"{where}.Success": (0, "Count")})
 

@@ -153,7 +153,7 @@ class Life:
         try:
             return messages.Answer(self._look_up(message))
         except ServiceError as error:
-            return messages.Answer(None, error.code, error.message)
+            return messages.Answer(None, error.code, str(error.fields.get("BucketName", error.message)))
 
     def _look_up(self, message: Any) -> Any:
         scope, desk = self._spec.scope, self._desk

@@ -283,6 +283,8 @@ def _count(properties: Mapping[str, Value], bucketed_by: list[str]) -> int:
     count = properties.get("bucket_count", 0)
     if not isinstance(count, int) or isinstance(count, bool) or count < 0:
         raise StatementFailed(f"INVALID_TABLE_PROPERTY: line 1:1: property 'bucket_count' is a number, not {count!r}")
+    if "bucket_count" in properties and not count:
+        raise StatementFailed("INVALID_TABLE_PROPERTY: line 1:1: property 'bucket_count' is at least 1, not 0")
     if bool(bucketed_by) != bool(count):
         raise StatementFailed("INVALID_TABLE_PROPERTY: bucketed_by and bucket_count must be given together")
     return count

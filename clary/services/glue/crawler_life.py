@@ -83,7 +83,8 @@ def _end(rooms: Rooms, record: Record, crawl_log: CrawlLog, changes: Changes, pr
 
 def _describe(problem: BaseException) -> str:
     if isinstance(problem, ServiceError):
-        return problem.message
+        bucket = problem.fields.get("BucketName")
+        return f"{problem.message}: {bucket}" if bucket else problem.message
     if isinstance(problem, CrawlFailed):
         return str(problem)
     log.error("a crawl failed", exc_info=problem)

@@ -239,6 +239,8 @@ def test_tables_that_cannot_be_made(lake, athena):
     unnamed = "MISSING_COLUMN_NAME: line 1:1: Column name not specified at position 2"
     assert lake.fail("CREATE TABLE u AS SELECT 1 AS n, 2") == lake.fail("CREATE VIEW u AS SELECT 1 AS n, 2") == unnamed
     assert "SCHEMA_NOT_FOUND" in lake.fail("CREATE TABLE nowhere.u AS SELECT 1 AS n")
+    buckets = "CREATE TABLE u WITH (bucketed_by = ARRAY['n'], bucket_count = 0) AS SELECT 1 AS n"
+    assert "'bucket_count' is at least 1, not 0" in lake.fail(buckets)
     group = f"forced-{uuid.uuid4()}"
     athena.create_work_group(
         Name=group, Configuration={"ResultConfiguration": {"OutputLocation": f"s3://{lake.bucket}"}}

@@ -316,6 +316,6 @@ def test_files_that_lie_or_are_cut_make_no_table_and_no_trouble(lake):
 
 def test_a_missing_bucket_or_database_fails_the_crawl(lake):
     lake.create(Targets={"S3Targets": [{"Path": "s3://no-such-bucket-of-mine/x"}]})
-    assert lake.crawl()["ErrorMessage"] == "The specified bucket does not exist"
+    assert lake.crawl()["ErrorMessage"] == "The specified bucket does not exist: no-such-bucket-of-mine"
     lake.glue.update_crawler(Name=lake.name, DatabaseName="nowhere")
     assert lake.crawl()["ErrorMessage"] == "Database nowhere not found."
