@@ -17,7 +17,7 @@ from clary.services.firehose.errors import (
 from clary.services.firehose.plan_of import plan_of
 from clary.services.firehose.tags import set_tags
 from clary.services.kinesis import inside as kinesis
-from clary.store.records import RecordExists
+from clary.store.records import Query, RecordExists
 from clary.wire import Call, operation
 
 LIMIT = 5000
@@ -137,6 +137,6 @@ def _hide_access_key(body: dict[str, Any]) -> None:
 
 def _names(call: Call) -> list[tuple[str, str]]:
     """Names and types of all delivery streams of the account and region, by name."""
-    every = call.rooms.records.every(stream_record.KIND)
-    mine = [record for record in every if record.key[1:3] == (call.account, call.region)]
-    return sorted((record.key.name, record.body["DeliveryStreamType"]) for record in mine)
+    by_name = Query(order_by="name", descending=False, limit=1000)
+    found = call.rooms.records.walk(stream_record.KIND, call.account, call.region, by_name)
+    return [(record.key.name, record.body["DeliveryStreamType"]) for record in found]

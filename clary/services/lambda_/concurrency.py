@@ -52,9 +52,7 @@ def delete_function_concurrency(call: Call, request: dict[str, Any]) -> dict[str
 def get_account_settings(call: Call, request: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
     """The limits of an account, and what it uses."""
     rows = {
-        kind: [
-            record.body for record in call.rooms.records.every(kind) if record.key[1:3] == (call.account, call.region)
-        ]
+        kind: [record.body for record in call.rooms.records.walk(kind, call.account, call.region)]
         for kind in (FUNCTION_KIND, VERSION_KIND, LAYER_VERSION_KIND)
     }
     size = sum(body["Configuration"]["CodeSize"] for kind in (FUNCTION_KIND, VERSION_KIND) for body in rows[kind])
