@@ -103,13 +103,7 @@ class Outputs:
             growing.sink.close()
             sync_path(growing.path)
         sync_path(self._folder)
-        return [
-            Output(
-                str(growing.path.relative_to(self._root)), growing.bucket, growing.key, growing.records, growing.oldest
-            )
-            for growing in self._open.values()
-            if growing.records
-        ]
+        return [growing.output(self._root) for growing in self._open.values() if growing.records]
 
     def new_file(self) -> Path:
         """The path of a file that is not there yet."""

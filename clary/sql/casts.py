@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 from clary.sql.errors import Place, SqlError, refusal
-from clary.sql.typed import Typed, cast_to, check_zone, coerce, from_local, text, to_local
+from clary.sql.typed import Typed, cast_to, check_zone, from_local, text, to_local
 from clary.sql.types import JSON, TIMESTAMP, UNKNOWN, VARCHAR, WHOLE, Type, duckdb_name, field_names
 from clary.tables.duck_types import quote
 
@@ -337,8 +337,3 @@ def json_shape(wanted: Type, place: Place) -> str:
     if wanted.name in ("timestamp with time zone", "time", "varbinary", "char", "uuid"):
         raise refusal(f"Casting json to {wanted}", place)
     return str(wanted)
-
-
-def coerced_text(value: Typed, place: Place) -> str:
-    """What concatenation and the like take: a string as it is."""
-    return coerce(value, VARCHAR) if value.type.name in ("varchar", "char", "unknown") else to_varchar(value, place)

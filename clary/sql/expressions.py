@@ -101,11 +101,6 @@ class ExpressionTranslator:
         finally:
             self.collected = before
 
-    def coerced(self, node: tree.Expression, wanted: Type) -> str | None:
-        """The expression as this type; None where Trino wants a cast."""
-        value = self.translate(node)
-        return coerce(value, wanted) if can_be(value, wanted) else None
-
     # --- names and constants ---
 
     def _name(self, node: tree.Name) -> Typed:

@@ -20,7 +20,6 @@ from clary.sql.types import (
     Type,
     common_type,
     decimal_of,
-    duckdb_name,
     field_names,
 )
 
@@ -245,8 +244,3 @@ def _compare_composed(operator: str, left: Typed, right: Typed, place: Place) ->
 
 def _depth(one: Type) -> int:
     return 1 + max((_depth(child) for child in one.children), default=0)
-
-
-def typed_null(wanted: Type) -> str:
-    """NULL of a type."""
-    return f"CAST(NULL AS {duckdb_name(wanted)})"

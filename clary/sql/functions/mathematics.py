@@ -89,7 +89,6 @@ SCALARS = read_table("""
 
 _NAN = "CAST('nan' AS DOUBLE)"
 _WITHIN = "CASE WHEN x BETWEEN -1 AND 1 THEN {}(x) WHEN x IS NOT NULL THEN " + _NAN + " END"
-_WIDE = "CAST(18446744073709551616 AS HUGEINT)"
 
 MACROS = {
     "clary_divide(a, b)": "CASE WHEN b = 0 THEN clary_fail('DIVISION_BY_ZERO: Division by zero') ELSE a // b END",
