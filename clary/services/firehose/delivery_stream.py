@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from clary.services.firehose import stream_record
@@ -16,6 +17,7 @@ from clary.services.firehose.errors import (
 )
 from clary.services.firehose.plan_of import plan_of
 from clary.services.firehose.tags import set_tags
+from clary.services.iam import role
 from clary.services.kinesis import inside as kinesis
 from clary.store.records import Query, RecordExists
 from clary.wire import Call, operation
@@ -30,6 +32,7 @@ def create_delivery_stream(call: Call, request: dict[str, Any]) -> dict[str, Any
     name, kind = request["DeliveryStreamName"], request.get("DeliveryStreamType") or "DirectPut"
     if request.get("DeliveryStreamEncryptionConfigurationInput"):
         raise InvalidKMSResourceException("Clary has no KMS and stores delivery streams without encryption.")
+    _check_roles(call, request)
     if len(_names(call)) >= LIMIT:
         raise LimitExceededException(f"You have already consumed your firehose quota of {LIMIT} hoses.")
     now, arn = call.rooms.clock.now(), call.arn(f"deliverystream/{name}")
@@ -86,6 +89,7 @@ def list_delivery_streams(call: Call, request: dict[str, Any]) -> dict[str, Any]
 @operation
 def update_destination(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Change a destination; batches that are begun are delivered as they were."""
+    _check_roles(call, request)
 
     def change(body: dict[str, Any]) -> None:
         has, asked = body["VersionId"], request["CurrentDeliveryStreamVersionId"]
@@ -102,6 +106,23 @@ def update_destination(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
     call.rooms.delivery.change(plan_of(stream_record.change(call, request, change)))
     return {}
+
+
+def _check_roles(call: Call, request: dict[str, Any]) -> None:
+    for arn in sorted(set(_roles_in(request))):
+        if role.is_refused(call.rooms, call.operation, arn):
+            raise InvalidArgumentException(f"Firehose is unable to assume role {arn}. Please check the role provided.")
+
+
+def _roles_in(document: Any) -> Iterator[str]:
+    """The values of all members RoleARN, however deep."""
+    if isinstance(document, dict):
+        if isinstance(document.get("RoleARN"), str):
+            yield document["RoleARN"]
+        document = list(document.values())
+    if isinstance(document, list):
+        for item in document:
+            yield from _roles_in(item)
 
 
 def _source(call: Call, request: dict[str, Any], kind: str) -> dict[str, Any]:

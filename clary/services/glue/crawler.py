@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from clary.jobs.host import Scope
+from clary.names import role_arn
 from clary.services.glue.classifier_record import find_classifier
 from clary.services.glue.crawler_errors import CrawlerRunningException
 from clary.services.glue.crawler_record import (
@@ -22,6 +23,7 @@ from clary.services.glue.crawler_schedule import set_schedule, watch
 from clary.services.glue.errors import AlreadyExistsException, InvalidInputException
 from clary.services.glue.request import page_of, scope_of
 from clary.services.glue.tags import TAGGED, check_tags, drop_tags, set_tags
+from clary.services.iam.role import is_refused
 from clary.store.records import Record, RecordExists
 from clary.wire import Call, Rooms, operation
 
@@ -39,6 +41,7 @@ def create_crawler(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         "LastUpdated": now,
         "CatalogId": call.account,
     }
+    _check_role(call, request)
     _check_classifiers(call.rooms, scope, body["Classifiers"])
     check_tags(request.get("Tags") or {})
     set_schedule(body, request.get("Schedule", ""), now)
@@ -56,6 +59,7 @@ def create_crawler(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 def update_crawler(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Change the members that are given."""
     scope, name, now = scope_of(call, request), request["Name"], call.rooms.clock.now()
+    _check_role(call, request)
     _check_classifiers(call.rooms, scope, request.get("Classifiers", []))
 
     def change(record: Record) -> None:
@@ -141,6 +145,16 @@ def _scope(call: Call) -> Scope:
 
 def _after(rows: Iterable[tuple[str, Any]], after: str) -> Iterator[tuple[str, Any]]:
     return ((name, row) for name, row in rows if name > after)
+
+
+def _check_role(call: Call, request: dict[str, Any]) -> None:
+    """A crawler names its role by ARN, or by the name within the account."""
+    given = request.get("Role")
+    if given is None:
+        return
+    arn = given if given.startswith("arn:") else role_arn(call.account, given)
+    if is_refused(call.rooms, call.operation, arn):
+        raise InvalidInputException(f"Service is unable to assume role {arn}. Please verify role's TrustPolicy")
 
 
 def _check_classifiers(rooms: Rooms, scope: Scope, names: Iterable[str]) -> None:

@@ -6,10 +6,12 @@ import io
 import json
 import re
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import cramjam
 import pytest
+from botocore.exceptions import ClientError
 
 from clary.services.firehose import store_measurements
 
@@ -273,3 +275,12 @@ def test_encryption_is_refused(firehose):
     code, message = firehose.refused("start_delivery_stream_encryption", DeliveryStreamName=name)
     assert (code, "no KMS" in message) == ("InvalidKMSResourceException", True)
     firehose.client.stop_delivery_stream_encryption(DeliveryStreamName=name)
+
+
+def test_strict_roles_asks_for_roles_that_exist(firehose, monkeypatch):
+    rooms = firehose.server.house.rooms
+    monkeypatch.setattr(rooms, "settings", replace(rooms.settings, strict_roles=True))
+    role = "arn:aws:iam::000000000000:role/nobody"
+    with pytest.raises(ClientError, match=f"Firehose is unable to assume role {role}"):
+        firehose.create(S3BackupMode="Enabled", S3BackupConfiguration=firehose.place() | {"RoleARN": role})
+    firehose.create()

@@ -29,8 +29,8 @@ class Lake:
         if isinstance(options.get("Configuration"), dict):
             options["Configuration"] = json.dumps({"Version": 1.0, **options["Configuration"]})
         policy = {"UpdateBehavior": "UPDATE_IN_DATABASE", "DeleteBehavior": "DELETE_FROM_DATABASE"}
-        request = {"SchemaChangePolicy": policy, "Targets": {"S3Targets": [target]}, **options}
-        self.glue.create_crawler(Name=self.name, Role="crawler", DatabaseName=self.database, **request)
+        request = {"Role": "crawler", "SchemaChangePolicy": policy, "Targets": {"S3Targets": [target]}, **options}
+        self.glue.create_crawler(Name=self.name, DatabaseName=self.database, **request)
 
     def crawl(self):
         """Run the crawler; its last crawl."""

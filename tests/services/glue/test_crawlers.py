@@ -3,8 +3,11 @@
 import gzip
 import io
 import json
+from dataclasses import replace
 
 import pyarrow as pa
+import pytest
+from botocore.exceptions import ClientError
 from pyarrow import parquet as pq
 
 CSV = "id,name,weight\n1,Ada,2.5\n2,Bob,3\n"
@@ -319,3 +322,11 @@ def test_a_missing_bucket_or_database_fails_the_crawl(lake):
     assert lake.crawl()["ErrorMessage"] == "The specified bucket does not exist: no-such-bucket-of-mine"
     lake.glue.update_crawler(Name=lake.name, DatabaseName="nowhere")
     assert lake.crawl()["ErrorMessage"] == "Database nowhere not found."
+
+
+def test_strict_roles_asks_for_a_role_that_exists(lake, server, monkeypatch):
+    rooms = server.house.rooms
+    monkeypatch.setattr(rooms, "settings", replace(rooms.settings, strict_roles=True))
+    with pytest.raises(ClientError, match="unable to assume role arn:aws:iam::000000000000:role/service-role/nobody"):
+        lake.create(Role="service-role/nobody")
+    lake.create(Role="ClaryExecutionRole")
