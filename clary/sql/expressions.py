@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import datetime
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from clary.sql import operators, tree
 from clary.sql.casts import cast
 from clary.sql.contract import ExternalFunction
 from clary.sql.errors import Place, SqlError, refusal
+from clary.sql.once import Operands, check_length
 from clary.sql.scope import Field, Scope, UsedTable, not_found
 from clary.sql.typed import NULL, Typed, can_be, check_zone, coerce, interval, literal, select, text, typed_literal
 from clary.sql.types import BOOLEAN, JSON, UNKNOWN, WHOLE, Type, array_of, common_type, field_names, row_of
@@ -56,17 +58,31 @@ class ExpressionTranslator:
         self.aliases: dict[str, Typed] = {}
         self.collected: list[Field] | None = None
         self.allow = "nothing"
+        self.operands: list[Operands] = []
+        self.marks = count()
 
     # --- entry points ---
 
     def translate(self, node: tree.Expression) -> Typed:
-        """Any expression."""
+        """Any expression; as an operand of another one maybe a mark for its text."""
+        found = self.translate_whole(node)
+        return self.operands[-1].hold(found, f"operand_{next(self.marks)}_") if self.operands else found
+
+    def translate_whole(self, node: tree.Expression) -> Typed:
+        """Any expression with its text, by itself."""
         if self.composed_groups and not self.in_aggregate and not isinstance(node, tree.Name | tree.Literal):
             whole = self._as_group(node)
             if whole:
                 return whole
         method = getattr(self, f"_{type(node).__name__.lower()}")
-        found: Typed = method(node)
+        self.operands.append(Operands([f"{quote(one.name)}(" for one in self.session.external.values()]))
+        try:
+            found: Typed = method(node)
+        finally:
+            operands = self.operands.pop()
+        if operands.held:
+            found = found._replace(sql=operands.bound(found.sql, _over_rows(node), node.place))
+        check_length(found.sql, node.place)
         return found
 
     def _as_group(self, node: tree.Expression) -> Typed | None:
@@ -75,7 +91,7 @@ class ExpressionTranslator:
             return None
         groups, self.groups, self.composed_groups = self.groups, None, False
         try:
-            found = self.translate(node)
+            found = self.translate_whole(node)
         except SqlError:
             return None
         finally:
@@ -373,13 +389,20 @@ class ExpressionTranslator:
             raise SqlError("NOT_SUPPORTED", "Lambda expression cannot contain subqueries", node.place)
         self.lambdas.append(dict(zip(node.names, arguments, strict=True)))
         try:
-            return self.translate(node.body)
+            return self.translate_whole(node.body)
         finally:
             self.lambdas.pop()
 
     def lambda_name(self, number: int = 0) -> str:
         """The DuckDB name for an argument of the next lambda: no other lambda around it has it."""
         return f"l{len(self.lambdas)}_{number}"
+
+
+def _over_rows(node: tree.Expression) -> str:
+    """The name of an aggregate or a window function; empty for all else."""
+    from clary.sql.functions import AGGREGATES, WINDOWS
+
+    return node.name if isinstance(node, tree.Call) and (node.name in AGGREGATES or node.name in WINDOWS) else ""
 
 
 def _terms(node: tree.Binary) -> list[tree.Expression]:

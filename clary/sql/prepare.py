@@ -45,6 +45,11 @@ _MACROS = {
 }
 
 
+def macros() -> dict[str, tuple[str, str]]:
+    """All macros by name: the head with the arguments, and the text."""
+    return _MACROS
+
+
 def prepare(connection: DuckDBPyConnection, translated: str | None = None) -> None:
     """Install what translated queries call: all of it, or only what one query's text needs, which is quicker."""
     needed = [*_MACROS, *PYTHON] if translated is None else _called(translated)

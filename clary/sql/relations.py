@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -266,7 +267,12 @@ def conjunction(translator: ExpressionTranslator, node: tree.Expression, what: s
             column.mark_used()
         tables = {id(column.base().table): column.base().table for column in fields}
         table = next(iter(tables.values()), None)
-        if len(tables) == 1 and table in prunable and not contains(one, _QUERIES) and not _is_volatile(one):
+        if (
+            len(tables) == 1
+            and table in prunable
+            and not contains(one, _QUERIES)
+            and not _is_volatile(one, translator.session.external)
+        ):
             assert table is not None
             table.bare = True
             try:
@@ -285,5 +291,5 @@ def _conjuncts(node: tree.Expression) -> list[tree.Expression]:
     return [left, *found]
 
 
-def _is_volatile(node: tree.Expression) -> bool:
-    return any(isinstance(one, tree.Call) and one.name in VOLATILE for one in walk(node))
+def _is_volatile(node: tree.Expression, external: Container[str]) -> bool:
+    return any(isinstance(one, tree.Call) and (one.name in VOLATILE or one.name in external) for one in walk(node))

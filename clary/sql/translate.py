@@ -13,6 +13,7 @@ from clary.sql.casts import cast
 from clary.sql.contract import Catalog, Column, ExternalFunction, TableUse, Translation
 from clary.sql.errors import START, Place, SqlError
 from clary.sql.expressions import Session
+from clary.sql.once import check_copies, check_length
 from clary.sql.parse import QueryParser
 from clary.sql.queries import QueryTranslator, Shape
 from clary.sql.typed import Typed, select, text
@@ -81,9 +82,12 @@ def _translate(
     session = Session((now or datetime.now(UTC)).astimezone(UTC), values, declared, {}, [])
     shape = QueryTranslator(session, catalog, catalog_name, database.lower()).query(tree_, None)
     shape.mark_used()
+    sql = _with_texts(shape)
+    check_length(sql, tree_.place)
+    check_copies(sql, tree_.place)
     tables = [TableUse(one.alias, *one.name, list(one.columns), " AND ".join(one.filters)) for one in session.tables]
     columns = [Column(one.name or f"_col{number}", str(one.type)) for number, one in enumerate(shape.fields)]
-    return Translation(_with_texts(shape), tables, columns, list(session.used_external.values()))
+    return Translation(sql, tables, columns, list(session.used_external.values()))
 
 
 def _parameter(written: str) -> tree.Expression:

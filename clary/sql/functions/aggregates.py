@@ -60,19 +60,22 @@ WINDOWS = read_table("""
     dense_rank() bigint = dense_rank(){w}
     percent_rank() double = percent_rank(){w}
     cume_dist() double = cume_dist(){w}
-    ntile(bigint) bigint = ntile({0}){w}
+    ntile(bigint) bigint = ntile(clary_positive({0})){w}
     first_value(T) T = first_value({0}{n}){w}
     last_value(T) T = last_value({0}{n}){w}
-    nth_value(T, bigint) T = nth_value({0}, {1}{n}){w}
+    nth_value(T, bigint) T = nth_value({0}, clary_at_least({1}, 1, 'Offset'){n}){w}
     lag(T) T = lag({0}{n}){w}
-    lag(T, bigint) T = lag({0}, {1}{n}){w}
-    lag(T, bigint, T) T = lag({0}, {1}, {2}{n}){w}
+    lag(T, bigint) T = lag({0}, clary_at_least({1}, 0, 'Offset'){n}){w}
+    lag(T, bigint, T) T = lag({0}, clary_at_least({1}, 0, 'Offset'), {2}{n}){w}
     lead(T) T = lead({0}{n}){w}
-    lead(T, bigint) T = lead({0}, {1}{n}){w}
-    lead(T, bigint, T) T = lead({0}, {1}, {2}{n}){w}
+    lead(T, bigint) T = lead({0}, clary_at_least({1}, 0, 'Offset'){n}){w}
+    lead(T, bigint, T) T = lead({0}, clary_at_least({1}, 0, 'Offset'), {2}{n}){w}
 """)
 
 MACROS = {
+    "clary_at_least(n, least, name)": """CASE WHEN n < least
+        THEN clary_invalid(name || ' must be at least ' || least) ELSE n END""",
+    "clary_positive(n)": "CASE WHEN n <= 0 THEN clary_invalid('Buckets must be greater than 0') ELSE n END",
     "clary_counts(m)": """CASE WHEN m IS NOT NULL
         THEN map(map_keys(m), list_transform(map_values(m), lambda e: CAST(e AS BIGINT))) END""",
     "clary_entries(m)": "list_transform(map_entries(m), lambda e: struct_pack(k := e.key, v := e.value))",
@@ -136,7 +139,8 @@ def _extreme(node: tree.Call, arguments: list[Typed], _distinct: str, _order: st
     if len(arguments) == 2:
         sql = f"{node.name}({value.sql}, {coerce(arguments[1], BIGINT)}){after}"
         return Typed(f"list_transform({sql}, lambda clary_e: clary_e)", array_of(value.type))
-    if value.type.name in ("real", "double"):
+    drawn = isinstance(node.arguments[0], tree.Call) and node.arguments[0].name in ("random", "rand")
+    if value.type.name in ("real", "double") and not drawn:
         clean = f"{node.name}(CASE WHEN NOT isnan({value.sql}) THEN {value.sql} END){after}"
         return Typed(f"coalesce({clean}, {node.name}({value.sql}){after})", value.type)
     return Typed(f"{node.name}({value.sql}){after}", value.type)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clary.sql import tree
-from clary.sql.errors import SqlError
+from clary.sql.errors import SqlError, refusal
 from clary.sql.operators import compare
 from clary.sql.typed import NULL, Typed, coerce, text
 from clary.sql.types import UNKNOWN, VARCHAR
@@ -54,6 +54,8 @@ def _nullif(translator: ExpressionTranslator, node: tree.Call) -> Typed:
 
 def _try(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     (value,) = _arguments(translator, node, 1, 1)
+    if translator.operands[-1].varying(value.sql):
+        raise refusal("TRY of a function whose value varies, like random(),", node.place)
     return Typed(f"TRY({value.sql})", value.type) if value.type != UNKNOWN else value
 
 
@@ -83,13 +85,12 @@ def _grouping(translator: ExpressionTranslator, node: tree.Call) -> Typed:
     from clary.sql.types import BIGINT, INTEGER
 
     values = _arguments(translator, node, 1, 64)
-    if translator.groups is None or any(one.sql not in translator.groups for one in values):
+    keys = [translator.operands[-1].placed(one.sql) for one in values]
+    if translator.groups is None or any(one not in translator.groups for one in keys):
         message = "The arguments to GROUPING() must be expressions referenced by the GROUP BY"
         raise SqlError("INVALID_ARGUMENTS", message, node.place)
     kind = INTEGER if len(values) < 32 else BIGINT
-    return Typed(
-        f"CAST(GROUPING({', '.join(one.sql for one in values)}) AS {'INTEGER' if kind == INTEGER else 'BIGINT'})", kind
-    )
+    return Typed(f"CAST(GROUPING({', '.join(keys)}) AS {'INTEGER' if kind == INTEGER else 'BIGINT'})", kind)
 
 
 SPECIAL = {
