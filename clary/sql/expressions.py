@@ -34,6 +34,10 @@ class Session:
     tables: list[UsedTable]
     counter: int = 0
 
+    def external_names(self) -> list[str]:
+        """The names of the user's functions."""
+        return [one.name for one in self.external.values()]
+
     def number(self) -> int:
         """A number not given before."""
         self.counter += 1
@@ -75,7 +79,7 @@ class ExpressionTranslator:
             if whole:
                 return whole
         method = getattr(self, f"_{type(node).__name__.lower()}")
-        self.operands.append(Operands([f"{quote(one.name)}(" for one in self.session.external.values()]))
+        self.operands.append(Operands(self.session.external_names()))
         try:
             found: Typed = method(node)
         finally:

@@ -8,11 +8,13 @@ bound to a lambda's argument instead: list_transform([operand], lambda v: parent
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 
 from clary.sql.errors import Place, SqlError, refusal
 from clary.sql.typed import Typed
+from clary.tables.duck_types import quote
 
 _LARGE = 1000  # characters of text that may be repeated
 _COPYING = 3  # calls of macros that copy, nested in what may be repeated
@@ -63,6 +65,11 @@ def check_copies(sql: str, place: Place) -> None:
             open_.pop()
 
 
+def varies_in(sql: str, external: Iterable[str]) -> bool:
+    """Whether a text calls what gives another value each time; `external` are the names of the user's functions."""
+    return re.search("|".join([_VARYING, *(re.escape(f"{quote(one)}(") for one in external)]), sql) is not None
+
+
 @dataclass(slots=True)
 class _Operand:
     sql: str
@@ -83,7 +90,7 @@ class Operands:
         sql = value.sql
         if value.constant is not None:
             return value
-        varies = re.search("|".join([_VARYING, *map(re.escape, self.external)]), sql) is not None
+        varies = varies_in(sql, self.external)
         large = len(sql) > _LARGE or (len(sql) > 40 and len(_copying().findall(sql)) >= _COPYING)
         query = _QUERY.search(sql) is not None
         if not varies and not large and not query:

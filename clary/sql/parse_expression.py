@@ -6,6 +6,8 @@ from clary.sql import tree
 from clary.sql.errors import Place, SqlError
 from clary.sql.parse_special import SpecialForms
 
+# The sign belongs to these: without it they don't fit the type that they have with it.
+_LOWEST = (2**31, 2**63)
 _COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
 
 
@@ -132,6 +134,9 @@ class ExpressionParser(SpecialForms):
     def _read_sign(self) -> tree.Expression:
         token = self.token
         if self.take_sign("-"):
+            if self.token.kind == "integer" and int(self.token.raw) in _LOWEST:
+                self.advance()
+                return tree.Literal(token.place, "integer", f"-{self.previous.raw}")
             return tree.Unary(token.place, "-", self._read_sign())
         if self.take_sign("+"):
             return tree.Unary(token.place, "+", self._read_sign())

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from clary.sql import tree
 from clary.sql.calls import direction
-from clary.sql.errors import SqlError
+from clary.sql.errors import SqlError, refusal
 from clary.sql.expressions import ExpressionTranslator, contains, walk
 from clary.sql.functions import AGGREGATES
+from clary.sql.once import varies_in
 from clary.sql.relations import From, RelationTranslator, conjunction
 from clary.sql.scope import Field, Scope
 from clary.sql.typed import Typed, text
@@ -160,6 +161,8 @@ class SelectTranslator:
             row = self.expressions.translate(item.of)
         if row.type.name != "row":
             raise SqlError("TYPE_MISMATCH", f"Expression is not of type ROW: {row.type}", item.place)
+        if len(row.type.names) > 1 and self._varies(row):
+            raise refusal(".* of a row that varies, like one of random(),", item.place)
         for name, shown, kind in zip(row.type.names, field_names(row.type), row.type.children, strict=True):
             self._push(Typed(f"struct_extract({row.sql}, {text(shown)})", kind), name, tuple(used), None)
 
@@ -219,6 +222,9 @@ class SelectTranslator:
             value = self.expressions.translate(node)
         finally:
             self.expressions.aliases = {}
+        named = {one.parts[0] for one in walk(node) if isinstance(one, tree.Name) and len(one.parts) == 1}
+        if any(name in named and self._varies(one) for name, one in zip(self.names, self.values, strict=True)):
+            raise refusal("ORDER BY over a column that varies, like random(),", node.place)
         for at, one in enumerate(self.values):
             if one.sql == value.sql:
                 return self._used_at(at)
@@ -226,6 +232,9 @@ class SelectTranslator:
             message = "For SELECT DISTINCT, ORDER BY expressions must appear in select list"
             raise SqlError("EXPRESSION_NOT_IN_DISTINCT", message, node.place)
         return value.sql
+
+    def _varies(self, value: Typed) -> bool:
+        return varies_in(value.sql, self.queries.session.external_names())
 
     def _used_at(self, at: int) -> str:
         for one in self.used[at]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from clary.sql.errors import Place, SqlError
+from clary.sql.errors import Place, SqlError, refusal
 
 _PATTERN = re.compile(
     r"""(?P<space>\s+|--[^\r\n]*|/\*.*?\*/)
@@ -63,7 +63,10 @@ def read_tokens(text: str, start: Place) -> list[Token]:
             message = "backquoted identifiers are not supported; use double quotes to quote identifiers"
             raise SqlError("SYNTAX_ERROR", message, place)
         if kind != "space":
-            tokens.append(_token(kind, raw, place))
+            token = _token(kind, raw, place)
+            if "\0" in token.text:
+                raise refusal("The character NUL in a string or a name", place)
+            tokens.append(token)
         if "\n" in raw:
             line += raw.count("\n")
             line_start = at + raw.rindex("\n") + 1

@@ -77,7 +77,7 @@ def literal(node: tree.Literal) -> Typed:
     number = int(value)
     if number >= 2**63:
         raise SqlError("NUMERIC_VALUE_OUT_OF_RANGE", f"Invalid numeric literal: {value}", node.place)
-    wanted = INTEGER if number < 2**31 else BIGINT
+    wanted = INTEGER if -(2**31) <= number < 2**31 else BIGINT
     return Typed(cast_to(str(number), wanted), wanted)
 
 

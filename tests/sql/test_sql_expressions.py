@@ -42,3 +42,24 @@ def test_value_over_columns(connection, case):
         return
     assert not case.failure
     assert rows == [[case.value]] * 2
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected", "type_"),
+    [
+        ("-9223372036854775808", "-9223372036854775808", "bigint"),
+        ("-2147483648", "-2147483648", "integer"),
+        ("- 2147483648 + 1", "-2147483647", "integer"),
+        ("-(2147483648)", "-2147483648", "bigint"),
+        ("0-2147483648", "-2147483648", "bigint"),
+        ("IF(-9223372036854775808 IN (-9223372036854775808), 1)", "1", "integer"),
+    ],
+)
+def test_the_sign_belongs_to_the_lowest_numbers(connection, expression, expected, type_):
+    assert evaluate(connection, f"SELECT {expression}") == ([[expected]], [type_])
+
+
+@pytest.mark.parametrize("expression", ["-9223372036854775809", "-9223372036854775808 - 1", "abs(-2147483648)"])
+def test_what_the_lowest_numbers_do_not_take(connection, expression):
+    with pytest.raises(SqlError, match="NUMERIC_VALUE_OUT_OF_RANGE"):
+        evaluate(connection, f"SELECT {expression}")

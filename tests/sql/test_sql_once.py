@@ -64,11 +64,20 @@ def test_an_external_function_is_called_once_a_row():
         ("avg(CAST(random() AS decimal(9,8)))", "NOT_SUPPORTED: line 1:8: avg of a function whose value varies"),
         ("1 + skewness(random())", "NOT_SUPPORTED: line 1:12: skewness of a function whose value varies"),
         ("try(1 / random(2))", "NOT_SUPPORTED: line 1:8: TRY of a function whose value varies"),
+        ("ROW(random(), 1).*", r"NOT_SUPPORTED: line 1:8: \.\* of a row that varies"),
     ],
 )
 def test_what_cannot_be_drawn_once_is_refused(expression, message):
     with pytest.raises(SqlError, match=message):
         translate(f"SELECT {expression} {ROWS}", NoTables(), catalog_name="c", database="d")
+
+
+def test_order_by_a_column_that_varies(connection):
+    rows, _ = evaluate(connection, f"SELECT random(1000000) AS r {ROWS} ORDER BY r")
+    found = [int(one) for (one,) in rows]
+    assert found == sorted(found)
+    with pytest.raises(SqlError, match="NOT_SUPPORTED: line 1:71: ORDER BY over a column that varies"):
+        translate(f"SELECT random() AS r {ROWS} ORDER BY -r", NoTables(), catalog_name="c", database="d")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,8 @@ FAILURES = [
     ("SELECT n FROM shop WHERE", "SYNTAX_ERROR: line 1:25: mismatched input '<EOF>'. Expecting: <expression>"),
     ("SELECT (1", "SYNTAX_ERROR: line 1:10: mismatched input '<EOF>'. Expecting: ')'"),
     ("SELECT 'abc", "SYNTAX_ERROR: line 1:8: a string has no closing quote"),
+    ("SELECT 'a\0b'", "NOT_SUPPORTED: line 1:8: The character NUL in a string or a name is not supported by Clary"),
+    (r"SELECT 1, U&'\0000'", "NOT_SUPPORTED: line 1:11: The character NUL in a string or a name"),
     ("SELECT `n` FROM shop", "SYNTAX_ERROR: line 1:8: backquoted identifiers are not supported; use double quotes"),
     ("SELECT 1a", "SYNTAX_ERROR: line 1:8: identifiers must not start with a digit"),
     ("SELECT x FROM shop", "COLUMN_NOT_FOUND: line 1:8: Column 'x' cannot be resolved or requester is not authorized"),
