@@ -91,7 +91,7 @@ class Operands:
         if value.constant is not None:
             return value
         varies = varies_in(sql, self.external)
-        large = len(sql) > _LARGE or (len(sql) > 40 and len(_copying().findall(sql)) >= _COPYING)
+        large = len(sql) > _LARGE or (sql.count("clary_") >= _COPYING and len(_copying().findall(sql)) >= _COPYING)
         query = _QUERY.search(sql) is not None
         if not varies and not large and not query:
             return value
