@@ -14,7 +14,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "sql"))
 
 from values_of_trino import evaluate, over_columns, read_cases, shown
 
-from clary.sql import SqlError, prepare
+from clary.sql.errors import SqlError
+from clary.sql.prepare import prepare
 from clary.sql.types import duckdb_to_trino, parse_type
 
 

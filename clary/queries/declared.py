@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clary.errors import ClientError
 from clary.queries.errors import QueryError
-from clary.sql import ExternalFunction
+from clary.sql.contract import ExternalFunction
 from clary.sql.statements.queries import read_function_query
 from clary.sql.statements.reader import Reader
 from clary.sql.types import parse_type

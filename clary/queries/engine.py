@@ -17,7 +17,9 @@ from clary.queries.declared import read_declared
 from clary.queries.lake import Lake
 from clary.queries.remote import make_external
 from clary.queries.spec import Outcome, QuerySpec, Written
-from clary.sql import prepare, run_time_error, translate
+from clary.sql.prepare import prepare
+from clary.sql.run_time import run_time_error
+from clary.sql.translate import translate
 from clary.tables.duck_types import literals
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 from clary.errors import ClientError
 from clary.queries.errors import QueryError
-from clary.sql import Column, duckdb_to_trino, trino_to_duckdb
+from clary.sql.contract import Column
+from clary.sql.types import duckdb_to_trino, trino_to_duckdb
 from clary.tables.duck_types import literal, quote
 
 if TYPE_CHECKING:

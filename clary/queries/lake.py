@@ -15,8 +15,9 @@ from clary.queries.errors import QueryError
 from clary.queries.federation import Attached
 from clary.queries.partitions import Part, find_parts
 from clary.queries.readers import check_partition, scan
-from clary.sql import Column, hive_to_trino, trino_to_duckdb
-from clary.sql import Relation as SqlRelation
+from clary.sql.contract import Column
+from clary.sql.contract import Relation as SqlRelation
+from clary.sql.types import hive_to_trino, trino_to_duckdb
 from clary.tables.duck_types import literals, quote, to_duck
 from clary.tables.hive_types import HiveType, parse_hive_type
 from clary.tables.serde import ReadColumn, Relation, TableFile
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from clary.queries.front import Front
     from clary.queries.places import Places
     from clary.queries.spec import QuerySpec
-    from clary.sql import TableUse
+    from clary.sql.contract import TableUse
 
 _PRESTO_VIEW = re.compile(r"/\*\s*Presto View:\s*([A-Za-z0-9+/=]+)\s*\*/")
 _PATH = "$path"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from clary.errors import ClientError
 from clary.queries.errors import QueryError
 from clary.queries.spec import Target
-from clary.sql import Column, hive_to_trino, trino_to_hive
-from clary.sql.types import parse_type, turns_into
+from clary.sql.contract import Column
+from clary.sql.types import hive_to_trino, parse_type, trino_to_hive, turns_into
 from clary.tables.bucketing import check_bucket_type
 from clary.tables.duck_types import quote, to_duck
 from clary.tables.hive_types import HiveType, parse_hive_type

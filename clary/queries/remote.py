@@ -13,8 +13,8 @@ import msgspec
 
 from clary.queries.errors import QueryError
 from clary.queries.functions import make_function
-from clary.sql import ExternalFunction, trino_to_duckdb
-from clary.sql.types import Type, parse_type
+from clary.sql.contract import ExternalFunction
+from clary.sql.types import Type, parse_type, trino_to_duckdb
 
 if TYPE_CHECKING:
     import duckdb

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from clary.sql import Column, prepare
+from clary.sql.contract import Column
+from clary.sql.prepare import prepare
 from clary.sql.types import Type, field_names, parse_type
 from clary.tables.duck_types import literal
 

@@ -17,7 +17,8 @@ from clary.queries.functions import make_function
 from clary.queries.layout import Layout, plan_layout
 from clary.queries.rows import line_of
 from clary.queries.spec import QuerySpec, Target, Written
-from clary.sql import Column, prepare
+from clary.sql.contract import Column
+from clary.sql.prepare import prepare
 from clary.tables.bucketing import buckets_of
 from clary.tables.duck_types import literal, quote
 from clary.tables.partition_paths import folder_of

@@ -10,7 +10,7 @@ from lake_house import Lake
 
 from clary.queries.remote import make_external
 from clary.queries.spec import QuerySpec
-from clary.sql import ExternalFunction
+from clary.sql.contract import ExternalFunction
 
 SPEC = QuerySpec(id="q", scope=("0" * 12, "us-east-1"), query="")
 

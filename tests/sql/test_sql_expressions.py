@@ -4,7 +4,8 @@ import duckdb
 import pytest
 from values_of_trino import evaluate, over_columns, read_cases
 
-from clary.sql import SqlError, prepare
+from clary.sql.errors import SqlError
+from clary.sql.prepare import prepare
 
 CASES = read_cases()
 

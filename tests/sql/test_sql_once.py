@@ -4,7 +4,10 @@ import duckdb
 import pytest
 from values_of_trino import NoTables, evaluate
 
-from clary.sql import ExternalFunction, SqlError, prepare, translate
+from clary.sql.contract import ExternalFunction
+from clary.sql.errors import SqlError
+from clary.sql.prepare import prepare
+from clary.sql.translate import translate
 
 ROWS = "FROM UNNEST(sequence(1, 10000)) AS t(n)"
 

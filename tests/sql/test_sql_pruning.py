@@ -3,7 +3,7 @@
 import pytest
 from test_sql_queries import Shop
 
-from clary.sql import translate
+from clary.sql.translate import translate
 
 P0 = "(\"part\" = 'p0')"
 

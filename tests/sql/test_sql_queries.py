@@ -6,7 +6,10 @@ import duckdb
 import pytest
 from values_of_trino import evaluate
 
-from clary.sql import Column, Relation, SqlError, prepare, translate
+from clary.sql.contract import Column, Relation
+from clary.sql.errors import SqlError
+from clary.sql.prepare import prepare
+from clary.sql.translate import translate
 
 COLUMNS = {
     "n": "integer",

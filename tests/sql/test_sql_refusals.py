@@ -4,7 +4,11 @@ import duckdb
 import pytest
 from test_sql_queries import Shop, run
 
-from clary.sql import ExternalFunction, SqlError, prepare, run_time_error, translate
+from clary.sql.contract import ExternalFunction
+from clary.sql.errors import SqlError
+from clary.sql.prepare import prepare
+from clary.sql.run_time import run_time_error
+from clary.sql.translate import translate
 
 FAILURES = [
     ("SELECT n,\n  name\nFORM shop", "SYNTAX_ERROR: line 3:6: mismatched input 'shop'. Expecting: <EOF>"),

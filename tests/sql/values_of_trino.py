@@ -6,10 +6,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
 
-from clary.sql import SqlError, run_time_error, translate
-from clary.sql.errors import START
+from clary.sql.errors import START, SqlError
 from clary.sql.functions.documents import java_double
+from clary.sql.run_time import run_time_error
 from clary.sql.tokens import read_tokens
+from clary.sql.translate import translate
 from clary.sql.types import parse_type
 
 TABLE = Path(__file__).with_name("trino_values.txt")
