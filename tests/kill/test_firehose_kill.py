@@ -43,6 +43,8 @@ class Producer(threading.Thread):
             except (BotoCoreError, ClientError):
                 time.sleep(0.05)
                 continue
+            if "FailedPutCount" not in answer:  # boto3 takes an answer that a kill has cut off for an empty one
+                continue
             assert answer["FailedPutCount"] == 0
             self.acknowledged.update(numbers)
 

@@ -44,6 +44,8 @@ class Producer(threading.Thread):
             except (BotoCoreError, ClientError):
                 time.sleep(0.05)
                 continue
+            if "Records" not in answer:  # boto3 takes an answer that a kill has cut off for an empty one
+                continue
             for item, row in zip(data, answer["Records"], strict=True):
                 self.acknowledged[item] = row["SequenceNumber"]
 
