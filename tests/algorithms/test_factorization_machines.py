@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import socket
 import threading
 import tracemalloc
 import zipfile
@@ -19,9 +18,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from clary import algorithms
-from clary.algorithms import exchange, factorization_machines_training
 from clary.algorithms import factorization_machines as module
 from clary.algorithms import factorization_machines_kernels as kernels
+from clary.algorithms import factorization_machines_training
 from clary.algorithms.base import ArrayBatches, Run, Stopped
 from clary.algorithms.factorization_machines import FactorizationMachines
 from clary.algorithms.factorization_machines_artifact import symbol
@@ -503,18 +502,8 @@ def test_scikit_learns_conventions():
     assert model.fit(x[:, :2], y).weights_.shape == (2, 3)  # a second fit knows nothing of the first
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def fit_on_hosts(monkeypatch, shards, **settings):
+def fit_on_hosts(shards, **settings):
     """A model from each host, all of which train at once."""
-    monkeypatch.setattr(exchange, "PATIENCE", 0.01)
-    port = free_port()
-    monkeypatch.setattr(
-        factorization_machines_training, "gather", lambda run, arrays: exchange.gather(run, arrays, port)
-    )
     hosts = tuple(f"127.0.0.{number}" for number in range(1, len(shards) + 1))
     models = [FactorizationMachines(**settings) for _ in hosts]
     threads = [
@@ -528,24 +517,26 @@ def fit_on_hosts(monkeypatch, shards, **settings):
     return models
 
 
-def test_hosts_with_a_shard_each_find_one_model(monkeypatch):
+@pytest.mark.usefixtures("exchange_port")
+def test_hosts_with_a_shard_each_find_one_model():
     """Three hosts, one with an empty shard: they agree, and miss the clean ratings little more than one host does."""
     rows, ratings, clean = rated()
     settings = {"predictor_type": REGRESSOR, "num_factors": 3, "feature_dim": 100, "epochs": 40, "bias_lr": 0.05}
     settings |= {"linear_lr": 0.02, "factors_lr": 0.02, "factors_init_sigma": 0.1, "mini_batch_size": 500, **PLAIN}
     parts = [Channel(Batch(rows.slice(*span), ratings[slice(*span)])) for span in ((0, 9000), (9000, 16000))]
-    first, *others = fit_on_hosts(monkeypatch, [*parts, Channel()], **settings)
+    first, *others = fit_on_hosts([*parts, Channel()], **settings)
     assert all(np.array_equal(first.weights_, other.weights_) and first.bias_ == other.bias_ for other in others)
     missed = first.predict(rows.slice(16000, 20000)) - clean[16000:]
     assert np.sqrt((missed**2).mean()) < 0.05
 
 
-def test_a_column_that_one_host_has_is_that_hosts(monkeypatch):
+@pytest.mark.usefixtures("exchange_port")
+def test_a_column_that_one_host_has_is_that_hosts():
     """Each host has a column of its own, and one class: the columns' weights are as if trained alone."""
     left, right = np.array([[1, 0]] * 40, np.float32), np.array([[0, 1]] * 40, np.float32)
     settings = {"predictor_type": BINARY, "num_factors": 1, "feature_dim": 2, "mini_batch_size": 10}
     shards = [Channel(Batch(left, np.ones(40, np.float32))), Channel(Batch(right, np.zeros(40, np.float32)))]
-    model, _ = fit_on_hosts(monkeypatch, shards, **settings, use_bias=False, epochs=1)
+    model, _ = fit_on_hosts(shards, **settings, use_bias=False, epochs=1)
     both = Channel(Batch(left, np.ones(40, np.float32)), Batch(right, np.zeros(40, np.float32)))
     alone = FactorizationMachines(**settings, use_bias=False).fit(both)
     assert model.linear_[0] == alone.linear_[0] > 0

@@ -4,7 +4,6 @@ import ipaddress
 import json
 import logging
 import re
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +12,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from clary.algorithms import exchange, ipinsights, ipinsights_events, ipinsights_network
+from clary.algorithms import ipinsights, ipinsights_events, ipinsights_network
 from clary.algorithms.base import Run, Stopped
 from clary.algorithms.inference import Responder
 from clary.algorithms.ipinsights import IPInsights, discriminator_auc, rank
@@ -511,12 +510,9 @@ def test_a_stop_keeps_what_was_learnt(monkeypatch):
         IPInsights(**SMALL).fit(Epochs(log, stop_after=0))
 
 
-def test_hosts_with_a_shard_each_end_with_one_network(monkeypatch):
+@pytest.mark.usefixtures("exchange_port")
+def test_hosts_with_a_shard_each_end_with_one_network():
     """Two hosts that meet other users, and one that meets nobody: each knows all users, as one host alone would."""
-    monkeypatch.setattr(exchange, "PATIENCE", 0.01)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    monkeypatch.setattr(ipinsights_network, "gather", lambda run, arrays: exchange.gather(run, arrays, port))
     log, later = web_log(), web_log(events=500, seed=5)
     left = np.isin(log[:, 0], [f"user_{user}" for user in range(8)])
     hosts = ("127.0.0.1", "127.0.0.2", "127.0.0.3")

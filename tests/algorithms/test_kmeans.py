@@ -2,7 +2,6 @@
 
 import logging
 import re
-import socket
 import threading
 import warnings
 
@@ -302,16 +301,9 @@ def test_scikit_learns_conventions():
     assert model.cluster_centers_.shape == (3, 2)
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def test_hosts_with_a_shard_each_find_the_same_centres(monkeypatch):
+@pytest.mark.usefixtures("exchange_port")
+def test_hosts_with_a_shard_each_find_the_same_centres():
     """Three hosts, one with an empty shard: as good as one host with everything, and all three agree."""
-    monkeypatch.setattr(exchange, "PATIENCE", 0.01)
-    port = free_port()
-    monkeypatch.setattr(kmeans, "gather", lambda run, arrays: exchange.gather(run, arrays, port))
     x, _ = make_blobs(3000, 5, centers=6, cluster_std=0.7, random_state=1)
     x = x.astype(np.float32)
     hosts = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
@@ -330,9 +322,9 @@ def test_hosts_with_a_shard_each_find_the_same_centres(monkeypatch):
     assert msd(x, first) <= 1.01 * Lloyd(6, n_init=10, random_state=0).fit(x).inertia_ / 3000
 
 
-def test_a_host_that_waits_for_others_can_be_stopped(monkeypatch):
-    monkeypatch.setattr(exchange, "PATIENCE", 0.01)
+@pytest.mark.usefixtures("exchange_port")
+def test_a_host_that_waits_for_others_can_be_stopped():
     for host in ("127.0.0.1", "127.0.0.2"):
         run = Run(host=host, hosts=("127.0.0.1", "127.0.0.2"), stopping=True)
         with pytest.raises(Stopped):
-            exchange.gather(run, [np.ones(3)], free_port())
+            exchange.gather(run, [np.ones(3)])

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import socket
 import threading
 
 import faiss
@@ -16,7 +15,7 @@ from sklearn.metrics import f1_score
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from clary import algorithms
-from clary.algorithms import exchange, knn
+from clary.algorithms import knn
 from clary.algorithms.base import Run, Stopped
 from clary.algorithms.inference import Responder
 from clary.algorithms.knn import KNN
@@ -222,16 +221,9 @@ def test_fewer_rows_than_the_sample_may_hold_are_all_kept():
     assert (more.predict(held) == answers).mean() > 0.9
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def test_hosts_sample_in_proportion_to_their_rows(monkeypatch):
+@pytest.mark.usefixtures("exchange_port")
+def test_hosts_sample_in_proportion_to_their_rows():
     """Three shards, one empty, one three times the other: 120 rows of which about 90 are the larger one's."""
-    monkeypatch.setattr(exchange, "PATIENCE", 0.01)
-    port = free_port()
-    monkeypatch.setattr(knn, "gather", lambda run, arrays: exchange.gather(run, arrays, port))
     rows = np.random.default_rng(0).normal(size=(800, 2)).astype(np.float32)
     owner = np.repeat([1.0, 2.0], [600, 200]).astype(np.float32)
     hosts = ("127.0.0.1", "127.0.0.2", "127.0.0.3")

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import socket
 import threading
 import zipfile
 
@@ -15,7 +14,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from clary.algorithms import exchange, linear_learner, linear_learner_scores
+from clary.algorithms import linear_learner
 from clary.algorithms.base import ArrayBatches, Run, Stopped
 from clary.algorithms.linear_learner import LinearLearner
 from clary.algorithms.linear_learner_ensemble import Ensemble
@@ -671,16 +670,9 @@ def test_a_stop_keeps_the_best_model_so_far(tumours):
         LinearLearner(predictor_type=BINARY).fit(Interrupted(x[:0], y[:0]))
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
-def test_hosts_with_a_shard_each_find_one_model(monkeypatch, tumours):
+@pytest.mark.usefixtures("exchange_port")
+def test_hosts_with_a_shard_each_find_one_model(tumours):
     """Three hosts, one with an empty shard: all have the same model, as good as one host's with everything."""
-    monkeypatch.setattr(exchange, "PATIENCE", 0.01)
-    port = free_port()
-    monkeypatch.setattr(linear_learner_scores, "gather", lambda run, arrays: exchange.gather(run, arrays, port))
     x, y, test, labels = tumours
     hosts = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
     shards = (Epochs(x[:250], y[:250], 2), Epochs(x[250:], y[250:]), Epochs(x[:0], y[:0]))

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import socket
 import threading
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.datasets import load_digits, load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from clary.algorithms import exchange, load, pca
+from clary.algorithms import load, pca
 from clary.algorithms.base import ArrayBatches, Run, Stopped
 from clary.algorithms.inference import Responder
 from clary.algorithms.pca import PCA
@@ -174,17 +173,10 @@ def test_rows_of_the_format_without_a_width_take_feature_dim():
 # Several hosts
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
-
-
 @pytest.mark.parametrize(("mode", "centred"), [("regular", True), ("regular", False), ("randomized", True)])
-def test_hosts_with_a_shard_each_find_what_one_finds(monkeypatch, mode, centred):
+@pytest.mark.usefixtures("exchange_port")
+def test_hosts_with_a_shard_each_find_what_one_finds(mode, centred):
     """Three hosts, means far apart, one shard empty: the model of one host with everything, on all three."""
-    monkeypatch.setattr(exchange, "PATIENCE", 0.01)
-    port = free_port()
-    monkeypatch.setattr(pca, "gather", lambda run, arrays: exchange.gather(run, arrays, port))
     x = DIGITS + np.where(np.arange(len(DIGITS)) < 400, 100, 0)[:, None].astype(np.float32)
     hosts = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
     settings = {

@@ -4,7 +4,6 @@ import json
 import logging
 import math
 import re
-import socket
 import threading
 
 import krcf
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from clary.algorithms import exchange, randomcutforest
+from clary.algorithms import randomcutforest
 from clary.algorithms.base import JSON, ArrayBatches, Run, Stopped
 from clary.algorithms.channels import check_channels
 from clary.algorithms.inference import Responder
@@ -357,12 +356,9 @@ def test_joined_samples_are_uniform_over_all_rows():
     assert hits[:600].mean() == pytest.approx(250, rel=0.01)
 
 
-def test_hosts_with_a_shard_each_make_the_same_forest(monkeypatch):
+@pytest.mark.usefixtures("exchange_port")
+def test_hosts_with_a_shard_each_make_the_same_forest():
     """Three hosts, one with an empty shard, one whose rows are all strange to the others."""
-    monkeypatch.setattr(exchange, "PATIENCE", 0.01)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    monkeypatch.setattr(randomcutforest, "gather", lambda run, arrays: exchange.gather(run, arrays, port))
     hosts = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
     shards = {hosts[0]: Channel(draw(3000)), hosts[1]: Channel(20 + draw(3000)), hosts[2]: Channel()}
     models = {host: RandomCutForest(**SETTINGS, feature_dim=3) for host in hosts}
