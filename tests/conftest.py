@@ -1,4 +1,4 @@
-"""A real server on a free port, boto3 clients of it, and a real Postgres."""
+"""A real server on a free port, boto3 clients of it, and real servers of Postgres and MariaDB."""
 
 import functools
 import importlib.util
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -199,3 +200,53 @@ def _binaries(folder: Path, user: str | None) -> Path:
         shutil.copytree(installed, folder / "install", symlinks=True)
         return folder / "install" / "bin"
     return installed / "bin"
+
+
+class MariaDb(NamedTuple):
+    """A running MariaDB: root comes by its socket, `reader` with a password by its port of 127.0.0.1."""
+
+    path: str
+    port: int
+
+    def run(self, *statements: str) -> None:
+        """Do something as root."""
+        import pymysql
+
+        with pymysql.connect(unix_socket=self.path, user="root") as connection:
+            with connection.cursor() as cursor:
+                for statement in statements:
+                    cursor.execute(statement)
+            connection.commit()
+
+    def connection(self, database: str, scheme: str = "mysql") -> dict[str, str]:
+        """The properties of a Glue connection to it."""
+        url = f"jdbc:{scheme}://127.0.0.1:{self.port}/{database}"
+        return {"JDBC_CONNECTION_URL": url, "USERNAME": "reader", "PASSWORD": "r@ads"}
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDb]:
+    """A MariaDB that lives as long as the tests, where one is installed."""
+    if not (shutil.which("mariadbd") and shutil.which("mariadb-install-db")):
+        pytest.skip("MariaDB is not installed")
+    user = "nobody" if os.geteuid() == 0 else None
+    with tempfile.TemporaryDirectory(prefix="clary-mariadb-", ignore_cleanup_errors=True) as folder:
+        if user:
+            shutil.chown(folder, user)
+        data, path = f"--datadir={folder}/data", f"{folder}/socket"
+        install = ["mariadb-install-db", "--no-defaults", data, "--auth-root-authentication-method=normal"]
+        subprocess.run(install, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        command = ["mariadbd", "--no-defaults", data, f"--socket={path}", f"--port={port}", "--bind-address=127.0.0.1"]
+        server = subprocess.Popen(command, user=user, cwd=folder, stderr=subprocess.DEVNULL)
+        try:
+            while not Path(path).exists():
+                assert server.poll() is None
+                time.sleep(0.02)
+            found = MariaDb(path, port)
+            found.run("CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'r@ads'")
+            yield found
+        finally:
+            server.kill()
+            server.wait()

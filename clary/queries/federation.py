@@ -41,9 +41,8 @@ class Attached:
         try:
             connection.execute(statement)
         except _errors() as problem:
-            raise QueryError(
-                f"GENERIC_USER_ERROR: the catalog {name} can't be reached: {_reason(str(problem))}"
-            ) from None
+            reason = (self._kind == "mysql" and _mysql_reason(found, places)) or _reason(str(problem))
+            raise QueryError(f"GENERIC_USER_ERROR: the catalog {name} can't be reached: {reason}") from None
 
     def columns(self, database: str, table: str) -> list[Column]:
         """Those of a table, all of them with types that Trino has; none where there is no table."""
@@ -120,3 +119,17 @@ def _errors() -> type[Exception]:
 def _reason(text: str) -> str:
     """What follows the connection's parameters, among which is the password."""
     return text.rpartition('": ')[2].strip()
+
+
+def _mysql_reason(found: dict[str, str], places: Places) -> str:
+    """Why the server takes no connection: the extension tells of a second attempt only, at a port that isn't there."""
+    import pymysql
+
+    url = urlsplit(found["url"])
+    login = {"user": unquote(url.username or ""), "password": unquote(url.password or "")}
+    database, path = unquote(url.path.lstrip("/")), f"{places.sockets}/{found['socket']}"
+    try:
+        pymysql.connect(unix_socket=path, database=database, connect_timeout=10, **login).close()
+    except pymysql.err.Error as problem:
+        return str(problem.args[-1]) if problem.args else ""
+    return ""

@@ -1,67 +1,27 @@
 """A real MariaDB, where one is installed: its tables and their columns."""
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
-import time
-from pathlib import Path
-
-import pymysql
 import pytest
 
 from clary.errors import ClientError
 from clary.tables.jdbc_connection import parse_jdbc
 from clary.tables.jdbc_schema import find_tables
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not (shutil.which("mariadbd") and shutil.which("mariadb-install-db")), reason="MariaDB is not installed"
-    ),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def shop():
+def shop(mariadb_server):
     """The properties of a connection to a database, by a user who may not read all of it."""
-    user = "nobody" if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="clary-mariadb-", ignore_cleanup_errors=True) as folder:
-        if user:
-            shutil.chown(folder, user)
-        data, path = f"--datadir={folder}/data", f"{folder}/socket"
-        install = ["mariadb-install-db", "--no-defaults", data, "--auth-root-authentication-method=normal"]
-        subprocess.run(install, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            port = listener.getsockname()[1]
-        command = ["mariadbd", "--no-defaults", data, f"--socket={path}", f"--port={port}", "--bind-address=127.0.0.1"]
-        server = subprocess.Popen(command, user=user, cwd=folder, stderr=subprocess.DEVNULL)
-        try:
-            while not Path(path).exists():
-                assert server.poll() is None
-                time.sleep(0.02)
-            _fill(path)
-            url = f"jdbc:mariadb://127.0.0.1:{port}/shop"
-            yield {"JDBC_CONNECTION_URL": url, "USERNAME": "reader", "PASSWORD": "reads"}
-        finally:
-            server.kill()
-            server.wait()
-
-
-def _fill(path):
     columns = "Id int unsigned, paid tinyint(1), n bigint unsigned, total decimal(10,2), doc json"
-    with pymysql.connect(unix_socket=path, user="root") as connection, connection.cursor() as cursor:
-        for statement in (
-            "CREATE DATABASE shop",
-            f"CREATE TABLE shop.orders ({columns})",
-            "CREATE VIEW shop.totals AS SELECT total FROM shop.orders",
-            "CREATE TABLE shop.hidden (a int)",
-            "CREATE USER reader@'127.0.0.1' IDENTIFIED BY 'reads'",
-            "GRANT SELECT ON shop.orders TO reader@'127.0.0.1'",
-            "GRANT SELECT ON shop.totals TO reader@'127.0.0.1'",
-        ):
-            cursor.execute(statement)
+    mariadb_server.run(
+        "CREATE DATABASE shop",
+        f"CREATE TABLE shop.orders ({columns})",
+        "CREATE VIEW shop.totals AS SELECT total FROM shop.orders",
+        "CREATE TABLE shop.hidden (a int)",
+        "GRANT SELECT ON shop.orders TO reader@'127.0.0.1'",
+        "GRANT SELECT ON shop.totals TO reader@'127.0.0.1'",
+    )
+    return mariadb_server.connection("shop", "mariadb")
 
 
 def test_a_path_names_tables(shop):
