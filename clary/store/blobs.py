@@ -38,9 +38,9 @@ class Blobs:
         """Where the file of that name lies."""
         return self._folder / name[:2] / name
 
-    def create(self) -> "Draft":
+    def create(self, suffix: str = "") -> "Draft":
         """A new empty file; it stays a draft, safe from the sweep, until `keep` or `discard`."""
-        name = self._new_name()
+        name = self._new_name(suffix)
         try:
             with storage_errors():
                 self._make_folder(name)
@@ -146,8 +146,8 @@ class Blobs:
                 _sync_folder(self._folder)
                 self._folders.add(name[:2])
 
-    def _new_name(self) -> str:
-        name = self._clock.hex(_NAME_DIGITS)
+    def _new_name(self, suffix: str = "") -> str:
+        name = self._clock.hex(_NAME_DIGITS) + suffix
         with self._lock:
             self._drafts.add(name)
         return name
@@ -158,7 +158,7 @@ class Draft:
 
     def __init__(self, name: str, path: Path, descriptor: int) -> None:
         self.name = name
-        self._path = path
+        self.path = path
         self._descriptor = descriptor
 
     def write(self, piece: bytes) -> None:
@@ -173,7 +173,7 @@ class Draft:
         with storage_errors():
             os.fsync(self._descriptor)
             self.close()
-            _sync_folder(self._path.parent)
+            _sync_folder(self.path.parent)
 
     def close(self) -> None:
         """Let go of the file, finished or not."""

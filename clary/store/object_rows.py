@@ -1,8 +1,9 @@
 """The tables behind buckets and objects, and the row operations that run inside somebody's transaction.
 
 `parts` holds the bytes: a simple object has one row, number 0; one that was uploaded in parts has a row for each. A row
-has its bytes inline or names a file. `owner` is the object's id, or the upload's until it is completed: the object then
-takes the upload's id, so completing copies nothing.
+has its bytes inline or names a file; the rows of parts that were joined all name the file of the whole object. `owner`
+is the object's id, or the upload's until it is completed: the object then takes the upload's id, so completing copies
+nothing.
 
 `objects` has what a key leads to now, `versions` what it led to before: a bucket that never had versioning enabled has
 no row there. A delete marker is a version without bytes and so without an id. While it is the newest its key has no row

@@ -5,9 +5,7 @@ the object visible; then the old file goes. A crash anywhere leaves the old obje
 that the next sweep removes.
 """
 
-import os
-import shutil
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -21,7 +19,8 @@ from clary.store.blobs import Blobs
 from clary.store.buckets import Buckets
 from clary.store.database import Database, storage_errors
 from clary.store.deletion import Choose, Removed, Target, delete
-from clary.store.incoming import Content, Hasher, Incoming
+from clary.store.incoming import INLINE_BYTES, Content, Hasher, Incoming
+from clary.store.joining import Joiner, is_whole, link
 from clary.store.object_list import Listing, list_objects
 from clary.store.object_rows import Bucket, Found, Object
 from clary.store.outbox import Announce, Outbox, say_nothing
@@ -57,7 +56,7 @@ class Piece(NamedTuple):
 class Opened:
     """An object with the bytes that were asked for; they stay readable until `close`, whatever is written meanwhile."""
 
-    def __init__(self, found: Found, pieces: list[Piece], blobs: Blobs, held: Collection[str]) -> None:
+    def __init__(self, found: Found, pieces: Sequence[Piece], blobs: Blobs, held: Collection[str]) -> None:
         assert found.object is not None
         self.found = found
         self.object = found.object
@@ -100,6 +99,7 @@ class Objects:
         self._database = database
         self._clock = clock
         self._blobs = Blobs(folder, clock)
+        self._joiner = Joiner(database, self._blobs)
         self.buckets = Buckets(database, self._blobs, clock)
         self._ticks = Ticks(clock)
         self.outbox = Outbox(database, clock, self._ticks)
@@ -126,8 +126,7 @@ class Objects:
             held = {run.blob for run in runs if run.blob}
             # Whoever overwrote the object since then may have removed its files already: then look again.
             if not held or self._blobs.hold(held):
-                pieces = [self._piece(run, start, start + length) for run in runs]
-                return Opened(found, pieces, self._blobs, held)
+                return Opened(found, self._pieces(runs, start, length), self._blobs, held)
 
     def put(
         self,
@@ -234,7 +233,10 @@ class Objects:
             self._blobs.discard(content.blob)
 
     def fetch(self, bucket: str, key: str, target: Path) -> None:
-        """Put the object's bytes at `target`, read-only: a hard link where possible, else a copy; raises NoObject."""
+        """Put the object's bytes at `target`, read-only: a hard link where possible, else a copy; raises NoObject.
+
+        Parts are joined, and soon for good: then there is one file to link to.
+        """
 
         def everything(found: Found) -> tuple[int, int]:
             if found.object is None:
@@ -242,7 +244,12 @@ class Objects:
             return 0, found.object.size
 
         with self.open(bucket, key, everything) as opened, storage_errors():
-            if len(opened.pieces) == 1 and opened.pieces[0].path is not None and _link(opened.pieces[0], target):
+            path = opened.pieces[0].path if len(opened.pieces) == 1 else None
+            if path is not None:
+                link(path, target)
+                return
+            if len(opened.pieces) > 1 and opened.object.size > INLINE_BYTES:
+                self._joiner.join(opened.object.id, opened.blocks(), target)
                 return
             with target.open("xb") as file:
                 for block in opened.blocks():
@@ -250,7 +257,8 @@ class Objects:
             target.chmod(0o444)
 
     def settle(self) -> None:
-        """Wait until the files of overwritten objects are gone."""
+        """Wait until the files of overwritten objects are gone, and those of parts where one has taken their place."""
+        self._joiner.settle()
         self._blobs.settle()
 
     def sweep(self) -> int:
@@ -265,6 +273,11 @@ class Objects:
             return found
 
         return self._blobs.sweep(known)
+
+    def _pieces(self, runs: Sequence[sa.Row[Any]], start: int, length: int) -> Sequence[Piece]:
+        if runs and is_whole(runs[0].blob):
+            return [Piece(None, self._blobs.path(runs[0].blob), start, length)]
+        return [self._piece(run, start, start + length) for run in runs]
 
     def _piece(self, run: sa.Row[Any], start: int, end: int) -> Piece:
         """The bytes of one row that lie between start and end of the object."""
@@ -290,15 +303,3 @@ def _read_blocks(path: Path, start: int, length: int) -> Iterator[bytes]:
                 raise OSError(f"{path} ends {length} bytes early")
             length -= len(block)
             yield block
-
-
-def _link(piece: Piece, target: Path) -> bool:
-    assert piece.path is not None
-    try:
-        os.link(piece.path, target)
-    except FileExistsError:
-        raise
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(piece.path, target)
-        target.chmod(0o444)
-    return True

@@ -7,12 +7,14 @@ import threading
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from clary.clock import MovedClock
 from clary.store.buckets import BucketExists, BucketNotEmpty
 from clary.store.deletion import Target
 from clary.store.incoming import INLINE_BYTES
 from clary.store.object_list import after_prefix
+from clary.store.object_rows import drop_parts
 from clary.store.objects import NoObject, Objects
 from clary.store.uploads import Completion, NoUpload
 
@@ -253,9 +255,44 @@ def test_fetch_joins_parts_and_links_a_single_file(objects, tmp_path):
     objects.uploads.complete(upload(objects, "parts", LARGE, SMALL).id, everything)
     objects.fetch("b", "parts", tmp_path / "parts")
     assert (tmp_path / "parts").read_bytes() == LARGE + SMALL
+    assert (tmp_path / "parts").stat().st_mode & 0o777 == 0o444
     put(objects, "file", LARGE)
     objects.fetch("b", "file", tmp_path / "file")
     assert (tmp_path / "file").stat().st_nlink == 2
+
+
+def test_parts_that_were_joined_once_are_one_file_from_then_on(objects, tmp_path):
+    made = objects.uploads.complete(upload(objects, "parts", LARGE, SMALL, LARGE[::-1]).id, everything)
+    whole, parts = LARGE + SMALL + LARGE[::-1], objects.uploads.parts(made.id)
+    objects.fetch("b", "parts", tmp_path / "first")
+    objects.settle()
+    (name,) = files(tmp_path / "objects")
+    objects.fetch("b", "parts", tmp_path / "second")
+    assert (tmp_path / "objects" / name[:2] / name).samefile(tmp_path / "second")
+    assert (tmp_path / "first").samefile(tmp_path / "second")
+    for start, length in [(0, len(whole)), (len(LARGE) - 1, 3), (len(LARGE) + 5, 10), (len(whole) - 1, 1)]:
+        assert read(objects, "parts", start, length) == whole[start : start + length]
+    told = [(part.number, part.size, part.start, part.etag, part.checksums) for part in parts]
+    left = [(part.number, part.size, part.start, part.etag, part.checksums) for part in objects.uploads.parts(made.id)]
+    assert left == told
+    assert objects.sweep() == 0
+    put(objects, "parts", SMALL)
+    objects.settle()
+    assert files(tmp_path / "objects") == set()
+    assert (tmp_path / "second").read_bytes() == whole
+
+
+def test_parts_that_are_overwritten_while_they_are_joined_leave_no_file(objects, tmp_path):
+    objects.uploads.complete(upload(objects, "parts", LARGE, LARGE).id, everything)
+    with objects._database.write() as connection:
+        objects.fetch("b", "parts", tmp_path / "first")
+        objects.fetch("b", "parts", tmp_path / "second")  # both wait for the transaction
+        connection.execute(sa.text("DELETE FROM objects"))
+        gone = drop_parts(connection, [part.owner for part in connection.execute(sa.text("SELECT owner FROM parts"))])
+    objects._blobs.remove(gone)
+    objects.settle()
+    assert files(tmp_path / "objects") == set()
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes() == LARGE + LARGE
 
 
 def test_bucket_names_are_unique_in_all_accounts_and_only_empty_buckets_are_deleted(objects):

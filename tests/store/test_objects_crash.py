@@ -6,6 +6,7 @@ ends it with os._exit. Then the store is opened again and looked at, for each k 
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from clary.store.uploads import Completion
 OLD = b"old" * 100_000
 NEW = b"new" * 100_000
 OLDER = b"before" * 100_000
+JOINED = [b"parts" * 20_000, b"small"]
 STEPS = ("mkdir", "open", "write", "fsync", "close", "link", "unlink")
 
 
@@ -95,6 +97,11 @@ def remove_newest(objects):
     objects.delete("b", [newest], lambda bucket, found: found)
 
 
+def join(objects):
+    with tempfile.TemporaryDirectory() as folder:
+        objects.fetch("b", "joined", Path(folder, "target"))
+
+
 VERSIONED = (keep_version, mark, remove_newest)
 
 
@@ -106,6 +113,10 @@ def prepare(folder: Path, *, versioned: bool) -> None:
         put(objects, "key", OLDER)
     put(objects, "key", OLD)
     put(objects, "source", NEW)
+    parts = objects.uploads.create("b", "joined", {}, lambda bucket: None)
+    for number, data in enumerate(JOINED, 1):
+        put_part(objects, parts.id, number, data)
+    objects.uploads.complete(parts.id, lambda upload, found, parts: Completion(parts, "etag", {}))
     begun = objects.uploads.create("b", "key", {}, lambda bucket: None)
     put_part(objects, begun.id, 1, NEW[:150_000])
     database.close()
@@ -164,6 +175,7 @@ EXPECTED = {
     keep_version: [OLD, NEW],
     mark: [OLD, None],
     remove_newest: [OLD, OLDER],
+    join: [OLD],
 }
 
 
@@ -193,6 +205,7 @@ def check(objects, database, folder, expected) -> int:
     found = objects.find("b", "key").object
     state = expected.index(None if found is None else read(objects, "key"))
     assert read(objects, "source") == NEW
+    assert read(objects, "joined") == b"".join(JOINED)
     with database.read() as connection:
         named = {row[0] for row in connection.execute(sa.text("SELECT blob FROM parts WHERE blob IS NOT NULL"))}
         owners = {row[0] for row in connection.execute(sa.text("SELECT owner FROM parts"))}
