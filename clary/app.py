@@ -238,6 +238,8 @@ class House:
 
         return Desk(
             table=lambda scope, catalog, database, name: tables.table(self.rooms, scope, catalog, database, name),
+            databases=lambda scope, catalog: tables.databases(self.rooms, scope, catalog),
+            tables=lambda scope, database: tables.tables(self.rooms, scope, database),
             partitions=lambda scope, database, name: tables.partitions(self.rooms, scope, database, name),
             list_objects=lambda bucket, prefix: objects.list_objects(self.rooms, bucket, prefix),
             fetch_object=lambda bucket, key, target: objects.fetch_object(self.rooms, bucket, key, target),

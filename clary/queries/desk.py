@@ -23,6 +23,10 @@ class Desk:
 
     table: Callable[[Scope, str, str, str], dict[str, Any] | None]
     """(scope, catalog, database, name): the Glue table; None where there is none."""
+    databases: Callable[[Scope, str], list[str] | None]
+    """(scope, catalog): the names of its databases; None where there is no such catalog."""
+    tables: Callable[[Scope, str], Iterable[dict[str, Any]]]
+    """(scope, database): its Glue tables; none where there is no such database."""
     partitions: Callable[[Scope, str, str], Iterable[dict[str, Any]]]
     """(scope, database, table): its partitions."""
     list_objects: Callable[[str, str], Iterable[StoredObject]]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from clary.errors import ClientError
 from clary.queries.errors import QueryError
+from clary.queries.information import Described
 from clary.sql.contract import Column
 from clary.sql.types import duckdb_to_trino, trino_to_duckdb
 from clary.tables.duck_types import literal, quote
@@ -65,6 +67,30 @@ class Attached:
         assert row is not None
         place = ".".join(map(quote, (self._name, *row)))
         return f"SELECT {', '.join(shown) or '1 AS nothing'} FROM {place}"  # noqa: S608
+
+    def has(self, database: str) -> bool:
+        """Whether there is such a database; SQLite's one answers to every name."""
+        return self._kind == "sqlite" or database.lower() in self.databases()
+
+    def databases(self) -> list[str]:
+        """The names of those that have a table."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT lower(schema_name) FROM duckdb_columns() WHERE database_name = ? ORDER BY 1", [self._name]
+        ).fetchall()
+        return [name for (name,) in rows]
+
+    def tables(self, database: str, names: list[str] | None) -> list[Described]:
+        """The tables of a database, of these names or all."""
+        rows = self._connection.execute(
+            "SELECT lower(table_name), lower(column_name), data_type, comment FROM duckdb_columns() "
+            "WHERE database_name = ? AND lower(schema_name) = ? AND (? OR list_contains(?, lower(table_name))) "
+            "ORDER BY table_name, column_index",
+            [self._name, database, names is None, names or [""]],
+        ).fetchall()
+        return [
+            Described(name, [(column, _trino(kind), comment, None) for _, column, kind, comment in found])
+            for name, found in itertools.groupby(rows, lambda row: row[0])
+        ]
 
     def _schema(self, database: str) -> str:
         return "main" if self._kind == "sqlite" else database.lower()

@@ -24,6 +24,16 @@ class Front:
         table: dict[str, Any] | None = self._ask(messages.AskTable(catalog, database, name))
         return table
 
+    def databases(self, catalog: str) -> list[str] | None:
+        """The names of a Glue catalog's databases; None where there is no such catalog."""
+        found: list[str] | None = self._ask(messages.AskDatabases(catalog))
+        return found
+
+    def tables(self, database: str) -> list[dict[str, Any]]:
+        """The Glue tables of a database; none where there is no such database."""
+        found: list[dict[str, Any]] = self._ask(messages.AskTables(database))
+        return found
+
     def partitions(self, database: str, name: str) -> list[dict[str, Any]]:
         """The Glue partitions of a table."""
         partitions: list[dict[str, Any]] = self._ask(messages.AskPartitions(database, name))

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
-import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from clary.queries.errors import QueryError
 from clary.queries.federation import Attached
-from clary.queries.partitions import Part, find_parts
+from clary.queries.information import NAME as INFORMATION
+from clary.queries.information import Described, Source, columns_of, table_of
+from clary.queries.partitions import Conjuncts, Part, find_parts
 from clary.queries.readers import check_partition, scan
+from clary.queries.table_record import data_columns, described, is_view, key_columns, typed_columns, view_text
 from clary.sql.contract import Column
 from clary.sql.contract import Relation as SqlRelation
 from clary.sql.types import hive_to_trino, trino_to_duckdb
 from clary.tables.duck_types import literals, quote, to_duck
-from clary.tables.hive_types import HiveType, parse_hive_type
+from clary.tables.hive_types import HiveType
 from clary.tables.serde import ReadColumn, Relation, TableFile
 
 if TYPE_CHECKING:
@@ -30,8 +32,8 @@ if TYPE_CHECKING:
     from clary.queries.spec import QuerySpec
     from clary.sql.contract import TableUse
 
-_PRESTO_VIEW = re.compile(r"/\*\s*Presto View:\s*([A-Za-z0-9+/=]+)\s*\*/")
 _PATH = "$path"
+_ONE_BY_ONE = 100  # tables that information_schema asks for by name; of more, it is given all of their database
 
 Name = tuple[str, str, str]  # catalog, database, table
 
@@ -53,6 +55,9 @@ class Lake:
 
     def relation(self, catalog: str, database: str, name: str) -> SqlRelation | None:
         """The columns of a table, or the text of a view; None where there is none."""
+        if database == INFORMATION:
+            known = columns_of(name)
+            return SqlRelation(known[0], hidden=known[1]) if known and not self.missing(catalog, database) else None
         other = self._other(catalog)
         if other is not None:
             found = other.columns(database, name)
@@ -61,14 +66,27 @@ class Lake:
         if table is None:
             return None
         columns = [Column(name, hive_to_trino(kind)) for name, kind in typed_columns(table)]
-        if table.get("TableType") != "VIRTUAL_VIEW":
-            return SqlRelation(columns)
+        if not is_view(table):
+            return SqlRelation(columns, hidden=[Column(_PATH, "varchar")])
         self.used.append((catalog or self._spec.catalog, database, name))
-        return SqlRelation(columns, _view_text(table))
+        return SqlRelation(columns, view_text(table))
+
+    def missing(self, catalog: str, database: str) -> Literal["catalog", "database", ""]:
+        """What of the two isn't there."""
+        other = self._other(catalog)
+        if other is not None:
+            return "" if database == INFORMATION or other.has(database) else "database"
+        known = self._front.databases(catalog or self._spec.catalog)
+        if known is None:
+            return "catalog"
+        return "" if database in (INFORMATION, *known) else "database"
 
     def open(self, use: TableUse) -> None:
         """Make a view by the name of the table's alias, over the files that the query has to read."""
         self.used.append((use.catalog or self._spec.catalog, use.database, use.name))
+        if use.database == INFORMATION:
+            self._open_information(use)
+            return
         other = self._other(use.catalog)
         if other is not None:
             kinds = {column.name: trino_to_duckdb(column.type) for column in other.columns(use.database, use.name)}
@@ -86,6 +104,26 @@ class Lake:
         if not selects:
             selects = [_nothing(table, keys, use)]
         self._make_view(use, " UNION ALL ".join(selects), {name: to_duck(kind) for name, kind in typed_columns(table)})
+
+    def _open_information(self, use: TableUse) -> None:
+        conjuncts = Conjuncts(self._connection, use.filter)
+        databases, tables = conjuncts.constants("table_schema"), conjuncts.constants("table_name")
+        name = f"clary_information_{next(self._numbers)}"
+        self._connection.register(name, table_of(self._source(use.catalog), use.name, databases, tables))
+        self._connection.execute(f"CREATE TEMP VIEW {quote(use.alias)} AS SELECT * FROM {name}")  # noqa: S608
+
+    def _source(self, catalog: str) -> Source:
+        shown = (catalog or self._spec.catalog).lower()
+        other = self._other(catalog)
+        if other is not None:
+            return Source(shown, other.databases, other.tables)
+        return Source(shown, lambda: self._front.databases(shown) or [], partial(self._described, shown))
+
+    def _described(self, catalog: str, database: str, names: list[str] | None) -> list[Described]:
+        if names is None or len(names) > _ONE_BY_ONE:
+            return [described(table) for table in self._front.tables(database)]
+        found = [self._table(catalog, database, name) for name in names]
+        return [described(table) for table in found if table]
 
     def _make_view(self, use: TableUse, sql: str, kinds: Mapping[str, str]) -> None:
         """The table as the query sees it: columns that it names without a use for them are not read, but null."""
@@ -179,25 +217,6 @@ class Lake:
         return f"getvariable('{variable}')[CAST(file_index AS BIGINT) + 1]"
 
 
-def typed_columns(table: dict[str, Any]) -> list[tuple[str, HiveType]]:
-    """All columns of a Glue table, partition keys last."""
-    return data_columns(table) + key_columns(table)
-
-
-def data_columns(table: dict[str, Any]) -> list[tuple[str, HiveType]]:
-    """Those that lie in the files."""
-    return _typed(table.get("StorageDescriptor", {}).get("Columns"))
-
-
-def key_columns(table: dict[str, Any]) -> list[tuple[str, HiveType]]:
-    """The partition keys, which the folders tell."""
-    return _typed(table.get("PartitionKeys"))
-
-
-def _typed(columns: list[dict[str, Any]] | None) -> list[tuple[str, HiveType]]:
-    return [(column["Name"].lower(), parse_hive_type(column.get("Type", "string"))) for column in columns or []]
-
-
 def split_location(location: str) -> tuple[str, str]:
     """The bucket and the prefix of a folder: `s3://bucket/a/b` is all below `a/b/`."""
     scheme, _, rest = location.partition("://")
@@ -228,15 +247,3 @@ def _nothing(table: dict[str, Any], keys: list[tuple[str, HiveType]], use: Table
     kinds = {name: to_duck(kind) for name, kind in [*data_columns(table), *keys]} | {_PATH: "VARCHAR"}
     shown = [f"CAST(NULL AS {kinds[name.lower()]}) AS {quote(name.lower())}" for name in use.columns]
     return f"SELECT {', '.join(shown) or '1 AS nothing'} WHERE false"
-
-
-def _view_text(table: dict[str, Any]) -> str:
-    """The query of a view, which Athena keeps as JSON in base64 in a comment."""
-    text: str = table.get("ViewOriginalText") or table.get("ViewExpandedText") or ""
-    match = _PRESTO_VIEW.search(text)
-    if match is None:
-        return text
-    try:
-        return str(msgspec.json.decode(base64.b64decode(match[1]))["originalSql"])
-    except (ValueError, KeyError, TypeError, msgspec.DecodeError):
-        raise QueryError(f"HIVE_INVALID_VIEW_DATA: Invalid view JSON: {text[:100]}") from None

@@ -160,6 +160,10 @@ class Life:
         match message:
             case messages.AskTable():
                 return desk.table(scope, message.catalog, message.database, message.name)
+            case messages.AskDatabases():
+                return desk.databases(scope, message.catalog)
+            case messages.AskTables():
+                return list(desk.tables(scope, message.database))
             case messages.AskPartitions():
                 return list(desk.partitions(scope, message.database, message.name))
             case messages.AskObjects():

@@ -15,6 +15,18 @@ class AskTable(msgspec.Struct, tag="table"):
     name: str
 
 
+class AskDatabases(msgspec.Struct, tag="databases"):
+    """The names of a catalog's databases, or null where there is no such catalog."""
+
+    catalog: str
+
+
+class AskTables(msgspec.Struct, tag="tables"):
+    """The Glue tables of a database; none where there is no such database."""
+
+    database: str
+
+
 class AskPartitions(msgspec.Struct, tag="partitions"):
     """The Glue partitions of a table."""
 
@@ -47,7 +59,9 @@ class AskFederated(msgspec.Struct, tag="federated"):
     catalog: str
 
 
-Message = AskTable | AskPartitions | AskObjects | AskFiles | AskInvoke | AskFederated | Outcome
+Message = (
+    AskTable | AskDatabases | AskTables | AskPartitions | AskObjects | AskFiles | AskInvoke | AskFederated | Outcome
+)
 
 
 class Answer(msgspec.Struct):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from clary.queries.errors import QueryError
-from clary.tables.hive_types import parse_hive_type
+from clary.queries.table_record import column_type
 from clary.tables.serde import ReadColumn, Scan, TableFile
 from clary.tables.serde_avro import scan_avro
 from clary.tables.serde_delimited import scan_csv, scan_delimited, scan_grok, scan_regex
@@ -74,7 +74,7 @@ def check_partition(part: Part, table: dict[str, Any]) -> None:
         own = declared.get(column["Name"].lower())
         if own is None:
             continue
-        one, other = parse_hive_type(own.get("Type", "string")), parse_hive_type(column.get("Type", "string"))
+        one, other = column_type(table, own), column_type(table, column)
         if one != other and one.name not in _WIDER.get(other.name, ()) and not (one.children and other.children):
             raise QueryError(
                 f"HIVE_PARTITION_SCHEMA_MISMATCH: There is a mismatch between the table and partition schemas. The "

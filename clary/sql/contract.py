@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, Protocol
 
 
 class Column(NamedTuple):
@@ -13,10 +14,11 @@ class Column(NamedTuple):
 
 
 class Relation(NamedTuple):
-    """A table, or with `view` the text of a view's query."""
+    """A table, or with `view` the text of a view's query. `hidden` columns are there for those that name them."""
 
     columns: list[Column]
     view: str = ""
+    hidden: Sequence[Column] = ()
 
 
 class Catalog(Protocol):
@@ -24,6 +26,9 @@ class Catalog(Protocol):
 
     def relation(self, catalog: str, database: str, name: str) -> Relation | None:
         """The table or view; None where there is none."""
+
+    def missing(self, catalog: str, database: str) -> Literal["catalog", "database", ""]:
+        """What of the two isn't there."""
 
 
 class TableUse(NamedTuple):

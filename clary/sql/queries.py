@@ -60,7 +60,7 @@ class QueryTranslator:
 
     def of_view(self, full: tuple[str, str, str]) -> QueryTranslator:
         """The translator for a view's query: it sees none of the names around."""
-        return QueryTranslator(self.session, self.catalog, self.catalog_name, full[1], self.depth + 1)
+        return QueryTranslator(self.session, self.catalog, *full[:2], self.depth + 1)
 
     def nested(self, node: tree.Query, scope: Scope) -> Shape:
         """A query within an expression."""

@@ -14,7 +14,7 @@ from clary.sql.functions import VOLATILE
 from clary.sql.operators import compare
 from clary.sql.scope import Field, Scope, UsedTable
 from clary.sql.typed import Typed, coerce, select, text
-from clary.sql.types import BIGINT, UNKNOWN, VARCHAR, Type, common_type, field_names, parse_type
+from clary.sql.types import BIGINT, UNKNOWN, Type, common_type, field_names, parse_type
 from clary.tables.duck_types import quote
 
 if TYPE_CHECKING:
@@ -68,15 +68,25 @@ class RelationTranslator:
             raise SqlError("SYNTAX_ERROR", f"Too many dots in table name: {'.'.join(node.parts)}", node.place)
         catalog, database, name = ["", "", ""][len(node.parts) :] + node.parts
         database = database or self.queries.database
+        if self.queries.depth:  # in a view, whose tables are in its own catalog
+            catalog = catalog or self.queries.catalog_name
         found = self.queries.catalog.relation(catalog, database, name)
         full = (catalog or self.queries.catalog_name.lower(), database, name)
         if found is None:
-            raise SqlError("TABLE_NOT_FOUND", f"Table '{'.'.join(full)}' does not exist", node.place)
+            raise self._not_found(catalog, full, node)
         if found.view:
             return self._view(found, full, node)
         used = UsedTable(f"t{self.queries.session.number()}_{name}", (catalog, database, name))
         self.queries.session.tables.append(used)
         return From(quote(used.alias), _columns(found, used, full), [used])
+
+    def _not_found(self, catalog: str, full: tuple[str, str, str], node: tree.Table) -> SqlError:
+        missing = self.queries.catalog.missing(catalog, full[1])
+        if missing == "catalog":
+            return SqlError("CATALOG_NOT_FOUND", f"Catalog '{full[0]}' does not exist", node.place)
+        if missing == "database":
+            return SqlError("SCHEMA_NOT_FOUND", f"Schema '{full[1]}' does not exist", node.place)
+        return SqlError("TABLE_NOT_FOUND", f"Table '{'.'.join(full)}' does not exist", node.place)
 
     def _view(self, found: Relation, full: tuple[str, str, str], node: tree.Table) -> From:
         from clary.sql.parse import parse_query
@@ -228,15 +238,15 @@ class RelationTranslator:
 
 
 def _columns(found: Relation, used: UsedTable, full: tuple[str, str, str]) -> list[Field]:
-    fields = []
-    for column in found.columns:
+    fields: list[Field] = []
+    for column in (*found.columns, *found.hidden):
         kind = parse_type(column.type)
         sql = f"{quote(used.alias)}.{quote(column.name)}"
         if kind.name == "char":
             sql = f"rpad({sql}, {kind.sizes[0]}, ' ')"
-        fields.append(Field(column.name.lower(), kind, sql, full, table=used))
-    path = Field("$path", VARCHAR, f'{quote(used.alias)}."$path"', full, table=used, hidden=True)
-    return [*fields, path]
+        hidden = len(fields) >= len(found.columns)
+        fields.append(Field(column.name.lower(), kind, sql, full, table=used, hidden=hidden))
+    return fields
 
 
 def _renamed(one: Field, name: str, qualifier: str) -> Field:

@@ -84,6 +84,12 @@ class Lake:
     def table(self, catalog: str, database: str, name: str) -> dict[str, Any] | None:
         return self.tables.get((database, name))
 
+    def databases(self, catalog: str) -> list[str] | None:
+        return ["db", "empty"] if catalog == "awsdatacatalog" else None
+
+    def tables_of(self, database: str) -> list[dict[str, Any]]:
+        return [table for (of, _), table in self.tables.items() if of == database]
+
     def partitions(self, database: str, name: str) -> list[dict[str, Any]]:
         return self.parts.get((database, name), [])
 
@@ -156,6 +162,7 @@ class Asked:
     """The lake as `Front` shows it."""
 
     def __init__(self, lake: Lake) -> None:
+        self.databases, self.tables = lake.databases, lake.tables_of
         self.table, self.partitions, self.stage = lake.table, lake.partitions, lake.stage
         self.invoke, self.federated = lake.invoke, lake.federated
         self.objects = lambda prefixes: [lake.list_objects(bucket, prefix) for bucket, prefix in prefixes]

@@ -63,6 +63,8 @@ class Room:
 
         return Desk(
             table=lambda scope, catalog, database, name: lake.table(catalog, database, name),
+            databases=lambda scope, catalog: lake.databases(catalog),
+            tables=lambda scope, database: lake.tables_of(database),
             partitions=lambda scope, database, name: lake.partitions(database, name),
             list_objects=lambda bucket, prefix: [Object(*item) for item in lake.list_objects(bucket, prefix)],
             fetch_object=fetch,

@@ -36,14 +36,19 @@ class Shop:
     """A catalog of one table and of views of it."""
 
     def relation(self, catalog, database, name):
-        if database != "default":
+        if database != "default" or catalog not in ("", "awsdatacatalog"):
             return None
         if name == "shop":
-            return Relation([Column(*pair) for pair in COLUMNS.items()])
+            return Relation([Column(*pair) for pair in COLUMNS.items()], hidden=[Column("$path", "varchar")])
         if name in VIEWS:
             text, columns = VIEWS[name]
             return Relation([Column(*pair) for pair in columns], text)
         return None
+
+    def missing(self, catalog, database):
+        if catalog not in ("", "awsdatacatalog"):
+            return "catalog"
+        return "" if database == "default" else "database"
 
 
 @pytest.fixture(scope="module")

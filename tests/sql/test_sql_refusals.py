@@ -24,7 +24,8 @@ FAILURES = [
     ("SELECT n m FROM shop WHERE m = 1", "COLUMN_NOT_FOUND: line 1:28: Column 'm' cannot be resolved"),
     ("SELECT n m FROM shop GROUP BY m", "COLUMN_NOT_FOUND: line 1:31: Column 'm' cannot be resolved"),
     ("SELECT * FROM nosuch", "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.default.nosuch' does not exist"),
-    ("SELECT * FROM other.t", "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.other.t' does not exist"),
+    ("SELECT * FROM other.t", "SCHEMA_NOT_FOUND: line 1:15: Schema 'other' does not exist"),
+    ("SELECT * FROM none.default.shop", "CATALOG_NOT_FOUND: line 1:15: Catalog 'none' does not exist"),
     ("SELECT nofunc(1)", "FUNCTION_NOT_FOUND: line 1:8: Function 'nofunc' not registered"),
     (
         "SELECT year('x')",

@@ -39,6 +39,9 @@ class NoTables:
     def relation(self, catalog, database, name):
         return None
 
+    def missing(self, catalog, database):
+        return ""
+
 
 def evaluate(connection, query, catalog=None):
     """The first row's values as Athena prints them, with the types; SqlError of translation and of the run alike."""

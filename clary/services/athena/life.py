@@ -12,13 +12,14 @@ from clary.errors import ClientError
 from clary.jobs.host import Scope
 from clary.queries import Outcome, QuerySpec, Target
 from clary.services.athena import executions, history, metrics, reuse, views, writes
+from clary.services.athena.catalogs import find_catalog
 from clary.services.athena.commit import begin_commit, finish_commit, statistics_of
 from clary.services.athena.definitions import DEFINITIONS, define
 from clary.services.athena.kinds import KINDS, VIEW_DESCRIBED
 from clary.services.athena.parameters import check_count
 from clary.services.athena.plans import session_of
 from clary.services.athena.result_files import put_lines, put_metadata, put_rows
-from clary.services.athena.session import SYSTEM, Session, StatementFailed, error_of
+from clary.services.athena.session import CATALOG, SYSTEM, Session, StatementFailed, error_of
 from clary.services.athena.writes import Writing
 from clary.sql.statements import count_parameters, parse, tree
 from clary.store.records import Key, Record
@@ -82,6 +83,7 @@ def _start_query(rooms: Rooms, record: Record, session: Session, statement: Any)
     body = record.body
     if wrong := check_count(body["Text"], len(body["Values"])):
         raise StatementFailed(wrong)
+    catalog = _catalog_of(rooms, session.scope, statement, body)
     writing: Writing | None = None
     query = statement if isinstance(statement, tree.Query) else statement.query
     if isinstance(statement, _WRITERS):
@@ -99,7 +101,7 @@ def _start_query(rooms: Rooms, record: Record, session: Session, statement: Any)
         query=body["Text"] if query.functions else query.text,  # with the declarations
         statement=body["Text"],
         at=0 if query.functions else query.at,
-        catalog=body["QueryExecutionContext"].get("Catalog", "awsdatacatalog"),
+        catalog=catalog,
         database=session.database,
         parameters=body["Values"] if count_parameters(body["Text"]) else [],  # AWS looks at none then
         target=target,
@@ -110,6 +112,16 @@ def _start_query(rooms: Rooms, record: Record, session: Session, statement: Any)
         _end_query(rooms, record, session, statement, writing, outcome)
 
     rooms.queries.start(spec, ended, lambda: _set_running(rooms, record.key))
+
+
+def _catalog_of(rooms: Rooms, scope: Scope, statement: Any, body: dict[str, Any]) -> str:
+    """Where a query's tables are; views are made in the Glue catalog even where the context names one that isn't."""
+    name: str = body["QueryExecutionContext"].get("Catalog", CATALOG)
+    if isinstance(statement, tree.CreateView):
+        return CATALOG
+    if isinstance(statement, tree.CreateTableAs | tree.Insert) and find_catalog(rooms, scope, name) is None:
+        raise StatementFailed(f"NOT_FOUND: Session property catalog does not exist: {name}")
+    return name
 
 
 def _plan_writing(rooms: Rooms, session: Session, statement: Any, body: dict[str, Any]) -> Writing | None:

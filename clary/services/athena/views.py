@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from clary.errors import ServiceError
+from clary.queries.information import NAME as INFORMATION
 from clary.services.athena import session as words
 from clary.services.athena.define_tables import VIEW
 from clary.services.athena.session import CATALOG, Session, StatementFailed, check_names, find_table
@@ -93,6 +94,8 @@ def keep_view(rooms: Rooms, session: Session, statement: CreateView, outcome: Ou
     database, name = session.qualify(statement.name)
     if any((catalog.lower() or CATALOG, *rest) == (CATALOG, database, name) for catalog, *rest in outcome.tables):
         raise StatementFailed("INVALID_VIEW: line 1:1: Statement would create a recursive view")
+    if any(database == INFORMATION for _, database, _ in outcome.tables):
+        raise StatementFailed("NOT_SUPPORTED: line 1:1: A view can't be made on information_schema")
     input_ = view_input(name, session.database, statement.query.text, columns)
     try:
         if find_table(rooms, session.scope, database, name):

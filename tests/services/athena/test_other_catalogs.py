@@ -39,10 +39,34 @@ def test_another_database_is_joined_with_the_lake(lake, people):
     assert "CREATE_TABLE_AS_SELECT is not supported" in made
     missing = {"Catalog": "NoSuchCatalog", "Database": lake.database}
     assert lake.rows("SHOW TABLES", QueryExecutionContext=missing) == [["belts"]]  # as at AWS
+    described = (
+        f'SELECT table_schema, table_name, column_name, data_type FROM "{people}".information_schema.columns '
+        "WHERE table_schema = 'main' ORDER BY ordinal_position"
+    )
+    assert lake.rows(described)[1:] == [["main", "owners", "belt", "bigint"], ["main", "owners", "name", "varchar"]]
     assert "TABLE_NOT_FOUND" in lake.fail(f'SELECT * FROM "{people}".main.nobody')
     assert f"Unsupported DDL in catalog {people}" in lake.fail(f"DROP TABLE `{people}`.main.owners")
     with pytest.raises(lake.athena.exceptions.InvalidRequestException, match="which can query its tables"):
         lake.athena.list_databases(CatalogName=people)
+
+
+def test_a_context_whose_catalog_is_not_there_is_told_by_what_reads_or_writes_tables(lake):
+    lake.run("CREATE TABLE t AS SELECT 1 AS n")
+    nowhere = {"QueryExecutionContext": {"Catalog": "NoWhere", "Database": lake.database}}
+    assert lake.fail("SELECT * FROM t", **nowhere) == "CATALOG_NOT_FOUND: line 1:15: Catalog 'nowhere' does not exist"
+    refused = "NOT_FOUND: Session property catalog does not exist: nowhere"
+    assert lake.fail("CREATE TABLE u AS SELECT 1 AS n", **nowhere) == refused
+    assert lake.fail("INSERT INTO t SELECT 2", **nowhere) == refused
+    assert lake.rows("SELECT 1 AS n", **nowhere) == [["n"], ["1"]]
+    lake.run("CREATE VIEW v AS SELECT n FROM t", **nowhere)
+    assert lake.rows(f"SELECT n FROM awsdatacatalog.{lake.database}.v", **nowhere) == [["n"], ["1"]]
+
+
+def test_a_database_that_is_not_there_is_named(lake):
+    assert lake.fail("SELECT * FROM nobody.t") == "SCHEMA_NOT_FOUND: line 1:15: Schema 'nobody' does not exist"
+    context = {"Database": "nobody"}
+    assert lake.rows("SELECT 1 AS n", QueryExecutionContext=context) == [["n"], ["1"]]
+    assert "Schema 'nobody' does not exist" in lake.fail("SELECT * FROM t", QueryExecutionContext=context)
 
 
 def test_a_second_name_for_the_glue_catalog(lake):
@@ -64,3 +88,17 @@ def test_a_glue_connection_says_where_a_database_is(server, athena, lake):
     found = catalogs.federated(server.house.rooms, Scope("000000000000", "us-east-1"), name)
     assert found == {"kind": "postgresql", "url": "postgresql://u:p%40s@10.0.0.1:5433/shop"}
     athena.delete_data_catalog(Name=name)
+
+
+def test_the_catalog_is_told_as_tables(lake):
+    lake.run("CREATE TABLE t AS SELECT 1 AS n, 'x' AS name")
+    lake.run("CREATE VIEW v AS SELECT n FROM t")
+    told = f"FROM information_schema.columns WHERE table_schema = '{lake.database}' ORDER BY 1, 2"
+    assert lake.rows(f"SELECT table_name, column_name, data_type {told}")[1:] == [
+        ["t", "n", "integer"],
+        ["t", "name", "varchar(1)"],
+        ["v", "n", "integer"],
+    ]
+    assert [lake.database] in lake.rows("SELECT schema_name FROM information_schema.schemata")
+    refused = lake.fail("CREATE VIEW w AS SELECT table_name FROM information_schema.tables")
+    assert refused == "NOT_SUPPORTED: line 1:1: A view can't be made on information_schema"
