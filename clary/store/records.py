@@ -161,9 +161,10 @@ class Records:
                 connection.execute(_DELETE, _to_parameters(key))
         return record
 
-    def delete_below(self, kind: str, account: str, region: str, prefix: str) -> None:
-        """Remove all records whose names begin with the prefix."""
-        statement = _table.delete().where(*_matching(kind, account, region, Query(name_prefix=prefix)))
+    def delete_below(self, kind: str, account: str, region: str, prefix: str, *, before: str = "\U0010ffff") -> None:
+        """Remove all records whose names begin with the prefix, or those of them whose names come before another."""
+        matching = _matching(kind, account, region, Query(name_prefix=prefix))
+        statement = _table.delete().where(*matching, _table.c.name < before)
         with self._database.write() as connection:
             connection.execute(statement)
 

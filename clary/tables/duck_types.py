@@ -64,18 +64,18 @@ def adapt(value: str, held: pa.DataType, hive: HiveType, mismatch: Mismatch) -> 
     """SQL for `value`, of the type that a columnar file holds, as the type that its table declares.
 
     Numbers only widen, as Athena has it; anything else raises what `mismatch` returns. Timestamps are rounded to
-    milliseconds.
+    milliseconds, times of day and durations are the numbers that the file holds of them.
     """
     from pyarrow import types
 
-    if types.is_dictionary(held):
-        return adapt(value, held.value_type, hive, mismatch)
+    value, held = _as_stored(value, held)
     if types.is_null(held):
         return f"CAST(NULL AS {to_duck(hive)})"
     if hive.name in ("array", "map", "struct"):
         return _adapt_nested(value, held, hive, mismatch)
-    text = types.is_string(held) or types.is_large_string(held)
-    blob = types.is_binary(held) or types.is_large_binary(held) or types.is_fixed_size_binary(held)
+    text = types.is_string(held) or types.is_large_string(held) or types.is_string_view(held)
+    blob = types.is_binary(held) or types.is_large_binary(held) or types.is_binary_view(held)
+    blob |= types.is_fixed_size_binary(held)
     if hive.name in ("string", "varchar", "char") and (text or blob):
         read = value if text else f"decode({value})"
         return f"left({read}, {hive.arguments[0]})" if hive.name == "varchar" else read
@@ -89,6 +89,24 @@ def adapt(value: str, held: pa.DataType, hive: HiveType, mismatch: Mismatch) -> 
     return value if _is_same(held, hive) else f"CAST({value} AS {to_duck(hive)})"
 
 
+def _as_stored(value: str, held: pa.DataType) -> tuple[str, pa.DataType]:
+    """A value whose type no table declares, and its type, as the plain one that stands for it."""
+    import pyarrow as pa
+    from pyarrow import types
+
+    if types.is_dictionary(held):
+        return value, held.value_type
+    if types.is_time32(held):
+        return f"CAST(epoch_{held.unit}({value}) AS INTEGER)", pa.int32()
+    if types.is_time64(held):
+        return f"epoch_{held.unit}({value})", pa.int64()
+    if types.is_duration(held):
+        return value, pa.int64()
+    if isinstance(held, pa.UuidType | pa.JsonType):
+        return f"CAST({value} AS VARCHAR)", pa.string()
+    return value, held.storage_type if isinstance(held, pa.BaseExtensionType) else held
+
+
 def _is_same(held: pa.DataType, hive: HiveType) -> bool:
     from clary.tables.hive_types import to_arrow
 
@@ -100,23 +118,25 @@ def _fits(held: pa.DataType, hive: HiveType) -> bool:
 
     if hive.name in _WIDTH and types.is_integer(held):
         unsigned = types.is_unsigned_integer(held)
+        if types.is_uint64(held):  # what doesn't fit fails as it is read
+            return hive.name == "bigint"
         return bool(held.bit_width + unsigned <= _WIDTH[hive.name])
-    if hive.name == "double":
-        return bool(types.is_float64(held) or types.is_float32(held))
+    if hive.name in ("float", "double"):
+        return bool(types.is_floating(held) and held.bit_width <= (32 if hive.name == "float" else 64))
     if hive.name == "decimal":
         return bool(
             types.is_decimal(held)
             and held.scale <= hive.arguments[1]
             and held.precision - held.scale <= hive.arguments[0] - hive.arguments[1]
         )
-    matches = {"boolean": types.is_boolean, "float": types.is_float32, "date": types.is_date}
+    matches = {"boolean": types.is_boolean, "date": types.is_date}
     return hive.name in matches and bool(matches[hive.name](held))
 
 
 def _adapt_nested(value: str, held: pa.DataType, hive: HiveType, mismatch: Mismatch) -> str:
     from pyarrow import types
 
-    if hive.name == "array" and (types.is_list(held) or types.is_large_list(held)):
+    if hive.name == "array" and (types.is_list(held) or types.is_large_list(held) or types.is_fixed_size_list(held)):
         item = adapt("x", held.value_type, hive.children[0], mismatch)
         return value if item == "x" else f"list_transform({value}, lambda x: {item})"
     if hive.name == "map" and types.is_map(held):

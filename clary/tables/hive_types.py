@@ -175,12 +175,15 @@ def to_arrow(hive: HiveType) -> pa.DataType:
 
 
 def from_arrow(arrow: pa.DataType) -> HiveType:
-    """The type as Hive writes it; ClientError for what Hive has no type for. Unsigned numbers take the next wider."""
+    """The type as Hive writes it; ClientError for what Hive has no type for.
+
+    Unsigned numbers take the next wider type, times of day and durations are the number that a file holds of them.
+    """
     from pyarrow import types
 
     if types.is_dictionary(arrow):
         return from_arrow(arrow.value_type)
-    if types.is_decimal(arrow):
+    if types.is_decimal(arrow) and arrow.precision <= _MOST_DIGITS:
         return HiveType("decimal", (arrow.precision, arrow.scale))
     if types.is_map(arrow):
         return HiveType("map", children=(from_arrow(arrow.key_type), from_arrow(arrow.item_type)))
@@ -198,7 +201,8 @@ def from_arrow(arrow: pa.DataType) -> HiveType:
         (types.is_int8, "tinyint"),
         (lambda kind: types.is_int16(kind) or types.is_uint8(kind), "smallint"),
         (lambda kind: types.is_int32(kind) or types.is_uint16(kind), "int"),
-        (types.is_integer, "bigint"),
+        (types.is_time32, "int"),
+        (lambda kind: types.is_integer(kind) or types.is_time64(kind) or types.is_duration(kind), "bigint"),
         (lambda kind: types.is_float16(kind) or types.is_float32(kind), "float"),
         (types.is_float64, "double"),
         (lambda kind: types.is_string(kind) or types.is_large_string(kind) or types.is_null(kind), "string"),
@@ -207,7 +211,6 @@ def from_arrow(arrow: pa.DataType) -> HiveType:
         (types.is_timestamp, "timestamp"),
         (lambda kind: types.is_binary(kind) or types.is_large_binary(kind), "binary"),
         (lambda kind: types.is_fixed_size_binary(kind) or types.is_binary_view(kind), "binary"),
-        (types.is_time, "string"),
     ):
         if matches(arrow):
             return HiveType(name)

@@ -6,9 +6,11 @@ import bz2
 import io
 import struct
 import zlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 _GZIP, _BZIP2, _ZIP, _SNAPPY = b"\x1f\x8b", b"BZh", b"PK\x03\x04", b"\xff\x06\x00\x00sNaPpY"
+_LZ4 = b"\x04\x22\x4d\x18"
 _ZIP_HEADER = struct.Struct("<4s5H3I2H")
 _DEFLATED, _STORED = 8, 0
 _LARGEST_CHUNK = 64 << 20
@@ -25,7 +27,8 @@ class Unpacked(NamedTuple):
 def unpack(head: bytes, name: str, most: int, *, whole: bool) -> Unpacked | None:
     """Undo the compression of a file that begins with `head`; None where it breaks off or lies.
 
-    The kinds are known by their first bytes, Hadoop's Snappy, which has none of its own, by the end of the file's name.
+    The kinds are known by their first bytes, Hadoop's Snappy and LZ4, which have none of their own, by the end of the
+    file's name.
     """
     try:
         if head.startswith(_GZIP):
@@ -38,8 +41,12 @@ def unpack(head: bytes, name: str, most: int, *, whole: bool) -> Unpacked | None
             return _unzip(head, most, whole)
         if head.startswith(_SNAPPY):
             return _unsnap_frames(head, most, whole)
+        if head.startswith(_LZ4):
+            return _unpack_lz4_frames(head, most, whole)
         if name.lower().endswith(".snappy"):
-            return _unsnap_hadoop(head, most, whole)
+            return _unpack_hadoop("snappy", head, most, whole, lambda chunk, left: _unsnap(chunk))  # noqa: ARG005
+        if name.lower().endswith(".lz4"):
+            return _unpack_hadoop("lz4", head, most, whole, _unpack_lz4)
     except (zlib.error, OSError, ValueError, struct.error, EOFError):
         return None
     return Unpacked("none", head[:most], whole and len(head) <= most)
@@ -98,7 +105,36 @@ def _unsnap_frames(data: bytes, most: int, whole: bool) -> Unpacked:
     return Unpacked("snappy", content.getvalue()[:most], whole and at == len(data) and content.tell() <= most)
 
 
-def _unsnap_hadoop(data: bytes, most: int, whole: bool) -> Unpacked:
+def _unpack_lz4(chunk: bytes, left: int) -> bytes:
+    """One chunk of a block of which `left` bytes are still to come."""
+    import cramjam
+
+    if left > _LARGEST_CHUNK:
+        raise ValueError("a block of LZ4 claims to be larger than any is")
+    try:
+        return bytes(cramjam.lz4.decompress_block(chunk, output_len=left))
+    except cramjam.DecompressionError as problem:
+        raise ValueError(str(problem)) from None
+
+
+def _unpack_lz4_frames(data: bytes, most: int, whole: bool) -> Unpacked:
+    """LZ4's own framing format."""
+    import pyarrow as pa
+
+    content = bytearray()
+    with pa.CompressedInputStream(pa.BufferReader(data), "lz4") as stream:
+        try:
+            while len(content) <= most and (piece := stream.read(1 << 16)):
+                content += piece
+        except OSError:
+            if whole or not content:  # it lies, or breaks off
+                raise
+    return Unpacked("lz4", bytes(content[:most]), whole and len(content) <= most)
+
+
+def _unpack_hadoop(
+    kind: str, data: bytes, most: int, whole: bool, unpack_chunk: Callable[[bytes, int], bytes]
+) -> Unpacked:
     """Hadoop's blocks: how long one is without compression, then its chunks, each with its length."""
     content, at = io.BytesIO(), 0
     while at + 8 <= len(data) and content.tell() < most:
@@ -106,11 +142,11 @@ def _unsnap_hadoop(data: bytes, most: int, whole: bool) -> Unpacked:
         end, at = content.tell() + block, at + 4
         while content.tell() < end and content.tell() < most:
             if at + 4 > len(data):
-                return Unpacked("snappy", content.getvalue()[:most], False)
+                return Unpacked(kind, content.getvalue()[:most], False)
             (length,) = struct.unpack_from(">I", data, at)
             chunk = data[at + 4 : at + 4 + length]
             if len(chunk) < length:
-                return Unpacked("snappy", content.getvalue()[:most], False)
-            content.write(_unsnap(chunk))
+                return Unpacked(kind, content.getvalue()[:most], False)
+            content.write(unpack_chunk(chunk, end - content.tell()))
             at += 4 + length
-    return Unpacked("snappy", content.getvalue()[:most], whole and at == len(data) and content.tell() <= most)
+    return Unpacked(kind, content.getvalue()[:most], whole and at == len(data) and content.tell() <= most)

@@ -2,7 +2,8 @@
 
 import bz2
 import gzip
-from datetime import date, datetime
+import io
+from datetime import date, datetime, time
 from decimal import Decimal
 
 import fastavro
@@ -10,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
+
+from clary.tables.infer_columnar import infer_parquet
 
 TABLE = pa.table(
     {
@@ -62,6 +65,26 @@ def test_a_parquet_file_of_another_type_is_told_with_its_name(lake, parquet):
     lake.put("t/1", parquet(pa.table({"a": ["x"]})))
     problem = lake.problem("select a from t")
     assert problem.startswith("HIVE_BAD_DATA: Field a's type string in parquet file s3://lake/t/1 is incompatible")
+
+
+def test_parquet_is_read_by_the_types_that_a_crawler_names(lake, parquet):
+    stored = {
+        "short": (pa.array([time(1, 2, 3, 4000)], pa.time32("ms")), "int", "3723004"),
+        "long": (pa.array([time(1, 2, 3, 4005)], pa.time64("us")), "bigint", "3723004005"),
+        "many": (pa.array([[time(0, 0, 1)]], pa.list_(pa.time64("us"))), "array<bigint>", "[1000000]"),
+        "took": (pa.array([5], pa.duration("us")), "bigint", "5"),
+        "half": (pa.array([1.5], pa.float16()), "float", "1.5"),
+        "huge": (pa.array([1 << 62], pa.uint64()), "bigint", str(1 << 62)),
+        "pair": (pa.array([[1, 2]], pa.list_(pa.int32(), 2)), "array<int>", "[1, 2]"),
+        "view": (pa.array(["x"], pa.string_view()), "string", "x"),
+        "uuid": (pa.array([b"0" * 16], pa.uuid()), "string", "30303030-3030-3030-3030-303030303030"),
+    }
+    file = parquet(pa.table({name: values for name, (values, _, _) in stored.items()}))
+    found = {column.name: str(column.type) for column in infer_parquet(io.BytesIO(file), len(file)).columns}
+    assert found == {name: kind for name, (_, kind, _) in stored.items()}
+    lake.add_table("t", ", ".join(f"{name} {kind}" for name, kind in found.items()), "parquet")
+    lake.put("t/1", file)
+    assert lake.rows("select * from t") == [tuple(shown for _, _, shown in stored.values())]
 
 
 @pytest.mark.parametrize("cut", [0.1, 0.5, 0.99])

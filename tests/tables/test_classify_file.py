@@ -150,11 +150,30 @@ def snappy_hadoop(content):
     return struct.pack(">II", len(content), len(chunk)) + chunk
 
 
+def lz4_hadoop(content):
+    chunk = bytes(cramjam.lz4.compress_block(content, store_size=False))
+    return struct.pack(">II", len(content), len(chunk)) + chunk
+
+
+def lz4_frames(content):
+    return bytes(cramjam.lz4.compress(content))
+
+
 def zipped(content):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("inner.csv", content)
     return packed.getvalue()
+
+
+def test_lz4_of_either_framing():
+    for compress in (lz4_frames, lz4_hadoop):
+        found = look(compress(CSV.encode()), "file.csv.lz4")
+        assert (found.compression, found.classification) == ("lz4", "csv")
+        assert look(compress(CSV.encode())[:20], "file.csv.lz4").classification == "UNKNOWN"
+        assert look(b"\xff" * 40, "file.csv.lz4").classification == "UNKNOWN"
+    lines = b"".join(b'{"a":%d,"b":"%s"}\n' % (n, str(n * n).encode()) for n in range(200_000))
+    assert columns(look(lz4_frames(lines))) == ["a:int", "b:string"]
 
 
 @pytest.mark.parametrize(
@@ -177,8 +196,8 @@ def test_compressed_text(kind, compress):
 
 
 def test_a_bomb_is_opened_only_a_little():
-    bomb = gzip.compress(b'{"a":1}\n' * 8_000_000)
-    assert columns(look(bomb)) == ["a:int"]
+    for compress in (gzip.compress, lz4_frames):
+        assert columns(look(compress(b'{"a":1}\n' * 8_000_000))) == ["a:int"]
 
 
 TABLE = pa.table(

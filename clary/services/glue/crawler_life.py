@@ -15,6 +15,7 @@ from clary.services.glue.crawler_catalog import Changes
 from clary.services.glue.crawler_errors import CrawlerRunningException, CrawlFailed
 from clary.services.glue.crawler_log import CrawlLog
 from clary.services.glue.crawler_record import (
+    CRAWL,
     CRAWLER,
     LOG_GROUP,
     READY,
@@ -24,6 +25,7 @@ from clary.services.glue.crawler_record import (
     key_of,
     log_stream,
     not_found,
+    oldest_crawl,
 )
 from clary.services.glue.crawler_work import work
 from clary.store.records import Key, Record
@@ -53,6 +55,7 @@ def begin(rooms: Rooms, scope: Scope, name: str) -> None:
     record = rooms.records.change(key, change)
     if record is None:
         raise not_found(name)
+    rooms.records.delete_below(CRAWL, *scope, f"{name}\n", before=oldest_crawl(key, now))
     rooms.records.put(crawl_key(key, now, crawl_id), _history(key, record.body["Run"], "RUNNING"))
     changes = Changes()
     crawl_log = CrawlLog(rooms, key, crawl_id)

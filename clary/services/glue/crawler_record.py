@@ -13,6 +13,7 @@ CRAWLER, CRAWL = "glue crawler", "glue crawl"
 READY, RUNNING, STOPPING = "READY", "RUNNING", "STOPPING"
 LOG_GROUP = "/aws-glue/crawlers"
 _PAGE = 200
+_KEPT = 365 * 24 * 3600.0
 
 _SHOWN = (
     "Name",
@@ -73,7 +74,16 @@ def walk(rooms: Rooms, scope: Scope, kind: str, *, prefix: str = "", descending:
 
 def crawl_key(crawler: Key, started: float, crawl_id: str) -> Key:
     """The key of a crawl; they sort by time."""
-    return Key(CRAWL, crawler.account, crawler.region, f"{crawler.name}\n{round(started * 1000):015d}\n{crawl_id}")
+    return Key(CRAWL, crawler.account, crawler.region, f"{_crawls_at(crawler, started)}\n{crawl_id}")
+
+
+def oldest_crawl(crawler: Key, now: float) -> str:
+    """The name before which crawls are forgotten: AWS keeps them for twelve months."""
+    return _crawls_at(crawler, now - _KEPT)
+
+
+def _crawls_at(crawler: Key, started: float) -> str:
+    return f"{crawler.name}\n{round(started * 1000):015d}"
 
 
 def show(record: Record, now: float) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from clary.services.glue.crawler_record import (
     STOPPING,
     key_of,
     not_found,
+    oldest_crawl,
     require_crawler,
     walk,
 )
@@ -67,9 +68,12 @@ def list_crawls(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     scope, name = scope_of(call, request), request["CrawlerName"]
     require_crawler(call.rooms, scope, name)
     holds = [_condition(row) for row in request.get("Filters") or ()]
+    oldest = oldest_crawl(key_of(scope, name), call.rooms.clock.now())
 
     def rows(after: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for record in walk(call.rooms, scope, CRAWL, prefix=f"{name}\n", descending=True):
+            if record.key.name < oldest:
+                return
             if (not after or record.key.name < after) and all(condition(record.body) for condition in holds):
                 yield record.key.name, record.body
 

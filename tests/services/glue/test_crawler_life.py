@@ -8,8 +8,9 @@ import pytest
 
 from clary.access import Access
 from clary.clock import Clock, MovedClock
+from clary.jobs.host import Scope
 from clary.services.glue import crawler_life, crawler_work
-from clary.services.glue.crawler_record import key_of
+from clary.services.glue.crawler_record import crawl_key, key_of
 from clary.services.glue.crawler_schedule import start_due
 from tests.services.glue.lake import Lake
 
@@ -102,6 +103,20 @@ def test_a_crawl_that_is_stopped(lake, refused, gate):
     assert lake.wait()["Status"] == "CANCELLED"
     assert lake.glue.list_crawls(CrawlerName=lake.name)["Crawls"][0]["State"] == "STOPPED"
     assert lake.tables() == {}
+
+
+def test_crawls_are_remembered_for_a_year(lake, server):
+    rooms = server.house.rooms
+    lake.create("t/")
+    lake.crawl()
+    crawler = key_of(Scope(*SCOPE), lake.name)
+    old = {days: crawl_key(crawler, time.time() - days * 86400, f"{days} days ago") for days in (364, 366)}
+    for days, key in old.items():
+        rooms.records.put(key, {"CrawlId": f"{days} days ago", "State": "COMPLETED", "StartTime": 0.0})
+    shown = [crawl["CrawlId"] for crawl in lake.glue.list_crawls(CrawlerName=lake.name)["Crawls"]]
+    assert shown[1:] == ["364 days ago"]
+    lake.crawl()
+    assert [rooms.records.get(key) is None for key in old.values()] == [False, True]
 
 
 def test_two_crawlers_of_one_table(lake, server, aws):
