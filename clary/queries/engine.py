@@ -13,6 +13,7 @@ import duckdb
 
 from clary.errors import ClientError
 from clary.queries import results, write
+from clary.queries.cutoff import Cutoff
 from clary.queries.declared import read_declared
 from clary.queries.lake import Lake
 from clary.queries.remote import make_external
@@ -31,6 +32,7 @@ _SPILL = "spill"
 _NAMED = re.compile(r"\b([A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+: .*?)(?:\. Detail: Python exception|\s+At:\n|\Z)", re.DOTALL)
 _MEMORY = "EXCEEDED_LOCAL_MEMORY_LIMIT: Query exhausted resources at this scale factor"
 _TOO_DEEP = "STACK_OVERFLOW: statement is too large: it, or the type of a column, is nested too deep"
+_CUT_OFF = "Bytes scanned limit was exceeded"
 _KINDS = {
     duckdb.ConversionException: "INVALID_CAST_ARGUMENT",
     duckdb.OutOfRangeException: "NUMERIC_VALUE_OUT_OF_RANGE",
@@ -69,6 +71,7 @@ class Run:
         self._began = time.monotonic()
         self._planned = self._began
         self._places = places
+        self._cutoff: Cutoff | None = None
         self.lake = Lake(spec, front, connection, places)
 
     def outcome(self) -> Outcome:
@@ -94,11 +97,14 @@ class Run:
         lock(self._connection, self._places)
         columns = found.columns
         self._planned = time.monotonic()
+        self._cutoff = Cutoff(spec.most_bytes, self.lake.scanned_bytes, lambda: self._front.report(self._cut_off()))
         written: list[Written] = []
         if spec.target is None:
             rows = results.write_csv(self._connection, found.sql, columns)
         else:
             written, rows = write.write(self._connection, found.sql, columns, spec.target, spec)
+        if self._cutoff.end():
+            return self._cut_off()
         return Outcome(
             ok=True,
             columns=[(column.name, column.type) for column in columns],
@@ -108,6 +114,9 @@ class Run:
             **self._figures(),
         )
 
+    def _cut_off(self) -> Outcome:
+        return Outcome(ok=False, error_kind="CUTOFF", message=_CUT_OFF, **self._figures())
+
     def failed(self, message: str) -> Outcome:
         """The outcome of a query that can't be run."""
         return Outcome(ok=False, error_kind="USER", message=message, **self._figures())
@@ -116,7 +125,7 @@ class Run:
         now = time.monotonic()
         planned = max(self._planned, self._began)
         return {
-            "scanned_bytes": self.lake.scanned_bytes,
+            "scanned_bytes": self._cutoff.scanned() if self._cutoff else self.lake.scanned_bytes,
             "planning_ms": int((planned - self._began) * 1000),
             "engine_ms": int((now - self._began) * 1000),
             "tables": self.lake.used,

@@ -18,6 +18,7 @@ class Front:
         self._connection = connection
         self._reader = connection.makefile("rb")
         self._lock = threading.Lock()
+        self._sending = threading.Lock()
 
     def table(self, catalog: str, database: str, name: str) -> dict[str, Any] | None:
         """The Glue table; None where there is none."""
@@ -59,12 +60,16 @@ class Front:
         return found
 
     def report(self, outcome: Outcome) -> None:
-        """Say how the query ended; nothing can be asked after that."""
-        self._connection.sendall(msgspec.json.encode(outcome) + b"\n")
+        """Say how the query ended; the server ends its process then."""
+        self._send(outcome)
+
+    def _send(self, message: Any) -> None:
+        with self._sending:
+            self._connection.sendall(msgspec.json.encode(message) + b"\n")
 
     def _ask(self, message: Any) -> Any:
         with self._lock:
-            self._connection.sendall(msgspec.json.encode(message) + b"\n")
+            self._send(message)
             line = self._reader.readline()
         if not line:
             raise SystemExit("the server is gone")

@@ -38,6 +38,7 @@ class QuerySpec(msgspec.Struct, kw_only=True):
     submitted: float = 0.0  # seconds since the epoch: what now() and current_date are
     memory_bytes: int = 0  # 0: the room's share
     seconds: float = 1800.0
+    most_bytes: int = 0  # that it may scan; 0: as many as there are
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -54,7 +55,7 @@ class Outcome(msgspec.Struct, tag="outcome", kw_only=True):
     """How a query ended. Where it failed, `message` is what Athena shows as the reason."""
 
     ok: bool
-    error_kind: Literal["", "USER", "SYSTEM", "CANCELLED"] = ""
+    error_kind: Literal["", "USER", "SYSTEM", "CANCELLED", "CUTOFF"] = ""  # CUTOFF: it scanned more than it may
     message: str = ""
     columns: list[tuple[str, str]] = []  # name and type in Trino's spelling
     rows: int = 0

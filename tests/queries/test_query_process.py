@@ -289,3 +289,28 @@ def test_what_a_killed_server_left_is_ended_and_removed_but_for_what_is_kept(roo
     assert not is_running(pid, started)
     assert [folder.name for folder in room.folder.iterdir()] == ["query-0"]
     later.close()
+
+
+def test_a_query_that_has_scanned_more_than_it_may_is_ended_while_it_runs(room):
+    room.lake.add_table("t", "a bigint", "parquet")
+    rows = 3_000_000
+    pq.write_table(
+        pa.table({"a": pa.array(range(rows))}),
+        str(room.folder.parent / "t"),
+        compression="none",
+        use_dictionary=False,
+        row_group_size=100_000,
+    )
+    room.lake.put("t/1", room.folder.parent / "t")
+    held = len(room.lake.objects["lake", "t/1"])
+    endless = "select count(*) from t x join t y on x.a % 2 = y.a % 2"
+    outcome = room.run(endless, most_bytes=1_000_000)
+    assert (outcome.ok, outcome.error_kind) == (False, "CUTOFF")
+    assert outcome.message == "Bytes scanned limit was exceeded"
+    assert 1_000_000 < outcome.scanned_bytes <= 2 * held
+    outcome = room.run("select a from t limit 1", most_bytes=held // 2)
+    assert outcome.ok, outcome.message
+    assert 0 < outcome.scanned_bytes <= held // 2
+    outcome = room.run("select max(a) from t", most_bytes=2 * held)
+    assert outcome.ok, outcome.message
+    assert rows * 8 <= outcome.scanned_bytes <= held

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LIMIT_REACHED = "Query cancelled! : Bytes scanned limit was exceeded"
 _KILLED = (
     "GENERIC_INTERNAL_ERROR: the server ended while this statement changed the catalog; whether it was done "
     "the catalog tells"
@@ -106,6 +105,7 @@ def _start_query(rooms: Rooms, record: Record, session: Session, statement: Any)
         parameters=body["Values"] if count_parameters(body["Text"]) else [],  # AWS looks at none then
         target=target,
         submitted=record.created,
+        most_bytes=body["Settings"].get("BytesScannedCutoffPerQuery") or 0,
     )
 
     def ended(outcome: Outcome) -> None:
@@ -143,10 +143,10 @@ def _end_query(
         rooms.queries.discard(record.key.name)
         return
     with _failing(rooms, record, outcome):
-        if not outcome.ok:
+        if outcome.error_kind == "CUTOFF":
+            _cancel(rooms, record.key, outcome.message, outcome)
+        elif not outcome.ok:
             _fail(rooms, record, outcome.message, outcome)
-        elif _exceeds_limit(record, outcome):
-            _cancel(rooms, record.key, _LIMIT_REACHED, outcome)
         elif writing is not None:
             if begin_commit(rooms, record.key, writing, outcome):
                 finish_commit(rooms, record.key)
@@ -165,11 +165,6 @@ def _end_query(
 def _with_statistics(record: Record, outcome: Outcome) -> dict[str, Any]:
     reused = {"ResultReuseInformation": {"ReusedPreviousResult": False}}
     return {"Statistics": {**record.body["Statistics"], **statistics_of(outcome), **reused}}
-
-
-def _exceeds_limit(record: Record, outcome: Outcome) -> bool:
-    most = record.body["Settings"].get("BytesScannedCutoffPerQuery")
-    return bool(most) and outcome.scanned_bytes > most
 
 
 def _fail(rooms: Rooms, record: Record, reason: str, outcome: Outcome | None = None) -> None:

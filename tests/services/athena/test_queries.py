@@ -309,14 +309,18 @@ def test_rows_are_unloaded(lake):
 def test_a_query_may_scan_only_so_much(lake, athena):
     group = f"little-{uuid.uuid4()}"
     athena.create_work_group(Name=group, Configuration={"BytesScannedCutoffPerQuery": 10_000_000})
-    lake.put("big/1.csv", b"x" * 10_000_001)
+    for number in range(20):
+        lake.put(f"big/{number}.csv", b"x\n" * 1_000_000)
     lake.run(f"CREATE EXTERNAL TABLE big (a string) LOCATION 's3://{lake.bucket}/big/'")
-    status = lake.end("SELECT count(a) AS n FROM big", WorkGroup=group)["Status"]
-    assert (status["State"], status["StateChangeReason"]) == (
-        "CANCELLED",
-        "Query cancelled! : Bytes scanned limit was exceeded",
-    )
-    assert lake.rows("SELECT count(a) AS n FROM big") == [["n"], ["1"]]
+    execution = lake.end("SELECT count(a) AS n FROM big", WorkGroup=group)
+    status = execution["Status"]
+    assert (status["State"], status["StateChangeReason"]) == ("CANCELLED", "Bytes scanned limit was exceeded")
+    assert execution["Statistics"]["DataScannedInBytes"] > 10_000_000
+    assert not any(execution["QueryExecutionId"] in key for key in lake.keys("results/"))
+    assert lake.end("CREATE TABLE copy AS SELECT a FROM big", WorkGroup=group)["Status"]["State"] == "CANCELLED"
+    assert lake.lines("SHOW TABLES") == ["big"]
+    assert lake.rows("SELECT a FROM big LIMIT 1", WorkGroup=group) == [["a"], ["x"]]
+    assert lake.rows("SELECT count(a) AS n FROM big") == [["n"], ["20000000"]]
 
 
 def test_a_table_whose_files_are_gone_has_no_rows(lake):
