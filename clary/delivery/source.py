@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 from clary.delivery.records import Record, Stored
@@ -59,10 +60,8 @@ class OwnLog:
 
     def start(self, position: Position) -> Position:
         """Count what an earlier life left."""
-        shard, index = self._log.shard(0), position.get("0", 1)
-        while (found := shard.read_data(index, _CHUNK)).data:
-            index = found.after
-            self._note(index, found.arrivals[0], sum(map(len, found.data)))
+        for batch in self._log.shard(0).read(position.get("0", 1)):
+            self._note(batch.after, batch.arrival, sum(map(len, batch.data)))
         return position
 
     def put(self, data: list[bytes]) -> int:
@@ -87,14 +86,20 @@ class OwnLog:
 
     def read(self, position: Position, room: int) -> Iterator[Piece]:
         """Records of about so many bytes, piece by piece."""
-        shard, index = self._log.shard(0), position.get("0", 1)
-        while room > 0:
-            found = shard.read_data(index, min(room, _CHUNK))
-            if not found.data:
+        data, arrivals, size = list[bytes](), list[int](), 0
+        for batch in self._log.shard(0).read(position.get("0", 1)):
+            sizes = list(accumulate(map(len, batch.data)))
+            taken = min(bisect_left(sizes, room - size) + 1, len(sizes))
+            data += batch.data[:taken]
+            arrivals += [batch.arrival] * taken
+            size += sizes[taken - 1]
+            if size >= min(room, _CHUNK):
+                yield Piece(Stored(data, arrivals), {"0": batch.first + taken})
+                data, arrivals, room, size = [], [], room - size, 0
+            if room <= 0:
                 return
-            index = found.after
-            room -= sum(map(len, found.data))
-            yield Piece(Stored(found.data, found.arrivals), {"0": index})
+        if data:
+            yield Piece(Stored(data, arrivals), {"0": batch.after})
 
     def forget(self, position: Position) -> None:
         """Delete the segments that were delivered."""

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 
+from clary.streams.batch import Put
 from clary.streams.rate import ShardRates
-from clary.streams.shard import Put, ShardLog
+from clary.streams.shard import ShardLog
 
 _MOST_OPEN = 64  # shards of a stream whose files stay open between two flushes
 

@@ -1,20 +1,20 @@
-"""A segment: a file of entries that is only ever appended to, named by the index of its first entry."""
+"""A segment: a file of batches that is only ever appended to, named by the index of its first entry."""
 
 import os
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from clary.streams.entries import HEAD, Entry, Stretch, decode, decode_data, peek
+from clary.streams.batch import HEAD, Batch, Head, decode, is_undamaged, read_head
 
 SUFFIX = ".log"
-_CHUNK = 1024 * 1024
+_CHUNK = 256 * 1024
 _MARK_BYTES = 64 * 1024
-_LARGEST = HEAD + 256 * 4 + 16 * 1024 * 1024
 
 
 class Mark(NamedTuple):
-    """Where an entry begins."""
+    """Where a batch begins."""
 
     at: int
     arrival: int
@@ -22,7 +22,7 @@ class Mark(NamedTuple):
 
 
 class Tail(NamedTuple):
-    """What comes after the last whole entry: the next index, the last arrival, and how many bytes are whole."""
+    """What comes after the last whole batch: the next index, the last arrival, and how many bytes are whole."""
 
     at: int
     arrival: int
@@ -43,92 +43,90 @@ class Segment:
         self.marks: list[Mark] | None = None  # made when somebody first looks for a place in it
 
     def mark(self, index: int, arrival: int, offset: int) -> None:
-        """Note where an entry begins, if the last note lies far enough back."""
+        """Note where a batch begins, if the last note lies far enough back."""
         if self.marks is None:
             return
         if not self.marks or offset - self.marks[-1].offset >= _MARK_BYTES:
             self.marks.append(Mark(index, arrival, offset))
 
     def scan(self) -> Tail:
-        """Read all of the file and note places; the tail is where whole, undamaged entries end."""
+        """Read all of the file and note places; the tail is where whole, undamaged batches end."""
         self.marks = []
-        index, arrival, offset, length = self.first, 0, 0, _CHUNK
-        with self.path.open("rb") as file:
-            while buffer := os.pread(file.fileno(), length, offset):
-                entries, used, _ = decode(buffer, 0, _CHUNK, _CHUNK * _CHUNK)
-                if not used and (len(buffer) < length or length > _CHUNK):
-                    break
-                length = _CHUNK if used else _LARGEST
-                place = 0
-                for entry in entries:
-                    self.mark(entry.at, entry.arrival, offset + place)
-                    place += peek(buffer, place)[2]
-                if entries:
-                    index, arrival, offset = entries[-1].at + 1, entries[-1].arrival, offset + used
-        return Tail(index, arrival, offset)
+        index, arrival, size = self.first, 0, 0
+        for found in _walk(self.path, 0, None):
+            head = found.head
+            self.mark(head.first, head.arrival, found.place)
+            index, arrival, size = head.first + head.entries, head.arrival, found.place + head.size
+        return Tail(index, arrival, size)
 
     def started(self) -> int | None:
         """When its first entry arrived; None while it has none."""
         if self.marks:
             return self.marks[0].arrival
         with self.path.open("rb") as file:
-            head = file.read(HEAD)
-        return peek(head)[1] if len(head) == HEAD and self.size else None
+            head = read_head(file.read(HEAD), 0)
+        return head.arrival if head and self.size else None
 
     def place_of(self, index: int) -> int:
-        """An offset at or before an entry."""
+        """Where a batch begins at or before an entry."""
         if index <= self.first:
             return 0
         found = bisect_right(self._marks(), index, key=lambda mark: mark.at)
         return self._marks()[found - 1].offset if found else 0
 
-    def _place_at(self, arrival: int) -> int:
-        """An offset at or before the first entry that arrived then or later."""
-        found = bisect_left(self._marks(), arrival, key=lambda mark: mark.arrival)
-        return self._marks()[found - 1].offset if found else 0
-
-    def read(self, place: int, first: int, most: int, room: int, *, one: bool = True) -> tuple[list[Entry], int]:
-        """Entries from index `first` on, looked for from a place on, and the room left: see `decode`."""
-        found: list[Entry] = []
-        length = _CHUNK
-        with self.path.open("rb") as file:
-            while place < self.size and len(found) < most and room >= 0:
-                buffer = os.pread(file.fileno(), min(length, self.size - place), place)
-                entries, used, room = decode(buffer, first, most - len(found), room, one=one and not found)
-                found += entries
-                if not used and room >= 0:
-                    if length > _CHUNK or len(buffer) < min(length, self.size - place):
-                        raise DamagedSegment(f"{self.path} is damaged at byte {place}")
-                    length = _LARGEST
-                else:
-                    length = _CHUNK
-                place += used
-        return found, room
-
-    def read_data(self, first: int, room: int) -> Stretch:
-        """The data of entries from index `first` on: of one at least, of no more than it takes for so many bytes."""
-        place, length = self.place_of(first), 2 * _MARK_BYTES + room
-        with self.path.open("rb") as file:
-            found = decode_data(os.pread(file.fileno(), min(length, self.size - place), place), first, room)
-            if not found.data and length < self.size - place:
-                found = decode_data(os.pread(file.fileno(), _LARGEST + length, place), first, room)
-        return found
+    def batches(self, index: int) -> Iterator[Batch]:
+        """What the file has from an entry on; raises DamagedSegment, FileNotFoundError."""
+        place, end = self.place_of(index), self.size
+        for found in _walk(self.path, place, end):
+            head = found.head
+            place = found.place + head.size
+            if head.first + head.entries > index:
+                batch = decode(found.buffer, found.offset, head)
+                yield batch if head.first >= index else batch.part(index - head.first, head.entries)
+        if place < end:
+            raise DamagedSegment(f"{self.path} is damaged at byte {place}")
 
     def first_since(self, arrival: int) -> int | None:
         """The index of the first entry that arrived then or later."""
-        place, index = self._place_at(arrival), self.first
-        while True:
-            entries, _ = self.read(place, index, 1000, _CHUNK)
-            if not entries:
-                return None
-            for entry in entries:
-                if entry.arrival >= arrival:
-                    return entry.at
-            index = entries[-1].at + 1
-            place = self.place_of(index)
+        before = bisect_left(self._marks(), arrival, key=lambda mark: mark.arrival)
+        place = self._marks()[before - 1].offset if before else 0
+        for found in _walk(self.path, place, self.size):
+            if found.head.arrival >= arrival:
+                return found.head.first
+        return None
 
     def _marks(self) -> list[Mark]:
         if self.marks is None:
             self.scan()
         assert self.marks is not None
         return self.marks
+
+
+class _Found(NamedTuple):
+    """A batch: where it is in the file, its head, and where it is in a buffer that has all of it."""
+
+    place: int
+    head: Head
+    buffer: bytes
+    offset: int
+
+
+def _walk(path: Path, place: int, end: int | None) -> Iterator[_Found]:
+    """One batch after another, until the end or the first that is cut off or damaged."""
+    with path.open("rb") as file:
+        end = os.fstat(file.fileno()).st_size if end is None else end
+        buffer, begin = b"", place
+        while place < end:
+            head = read_head(buffer, place - begin)
+            size = head.size if head else HEAD
+            if place + size > end:
+                return
+            if head is None or place - begin + size > len(buffer):
+                buffer, begin = os.pread(file.fileno(), min(max(_CHUNK, size), end - place), place), place
+                if len(buffer) < size:
+                    return
+                continue
+            if not is_undamaged(buffer, place - begin, head):
+                return
+            yield _Found(place, head, buffer, place - begin)
+            place += size

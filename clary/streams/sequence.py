@@ -30,6 +30,12 @@ def format_sequence(head: int, index: int, time: int) -> str:
     return str(head | index << 80 | time << 36)
 
 
+def sequences(head: int, index: int, time: int, count: int) -> range:
+    """The numbers of entries that came together, of which the first has that index."""
+    first = head | index << 80 | time << 36
+    return range(first, first + (count << 80), 1 << 80)
+
+
 def parse_sequence(text: str) -> Sequence | None:
     """The parts of a number; None where it is none of ours."""
     number = int(text)

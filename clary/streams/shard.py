@@ -2,17 +2,15 @@
 
 import os
 from bisect import bisect_right
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from clary.streams.entries import Entry, Stretch, encode_head
+from clary.streams.batch import Batch, Put, encode
 from clary.streams.segment import SUFFIX, DamagedSegment, Segment, Tail
 
 SEGMENT_BYTES = 32 * 1024 * 1024
 SEGMENT_MILLISECONDS = 3_600_000
-
-Put = tuple[bytes, bytes]
-"""A key and data."""
 
 
 class Staged:
@@ -48,10 +46,9 @@ class ShardLog:
         staged, index = self._staged, self._next
         now = self._staged_arrival = max(now, self._staged_arrival)  # a clock that goes back doesn't
         staged.marks.append((index, now, staged.size))
-        for number, (key, data) in enumerate(puts, index):
-            head = encode_head(number, now, key, data)
-            staged.pieces += (head, data)
-            staged.size += len(head) + len(data)
+        for piece in encode(index, now, puts):
+            staged.pieces.append(piece)
+            staged.size += len(piece)
         self._next = staged.next_index = index + len(puts)
         staged.arrival = now
         return index, now, staged
@@ -94,43 +91,26 @@ class ShardLog:
             with suppress(OSError):  # else readers stop where the next segment begins
                 os.truncate(self._segments[-1].path, self._segments[-1].size)
 
-    def read(self, index: int, most: int, room: int) -> list[Entry]:
-        """At most so many entries from an index on, with keys and data of `room` bytes; the first in any case."""
-        found: list[Entry] = []
-        while len(found) < most and room >= 0:
-            segments = self._segments
-            index = max(index, segments[0].first if segments else self.end)
-            if index >= self.end:
-                break
-            number = bisect_right(segments, index, key=lambda segment: segment.first) - 1
-            segment = segments[number]
-            until = segments[number + 1].first if number + 1 < len(segments) else self.end
-            left = min(most - len(found), until - index)
-            try:
-                entries, room = segment.read(segment.place_of(index), index, left, room, one=not found)
-            except FileNotFoundError:  # trimmed meanwhile
-                continue
-            if not entries and room >= 0:
-                raise DamagedSegment(f"{segment.path} ends before entry {index}")
-            found += entries
-            index = entries[-1].at + 1 if entries else index
-        return found
-
-    def read_data(self, index: int, room: int) -> Stretch:
-        """The data of entries from an index on, about so many bytes of them; none where nothing comes after it."""
+    def read(self, index: int) -> Iterator[Batch]:
+        """What the log has from an entry on, until where it ends now; what is deleted meanwhile is passed over."""
+        end = self.end
         while True:
             segments = self._segments
-            index = max(index, segments[0].first if segments else self.end)
-            if index >= self.end:
-                return Stretch([], [], index)
+            index = max(index, segments[0].first if segments else end)
+            if index >= end:
+                return
             number = bisect_right(segments, index, key=lambda segment: segment.first) - 1
+            until = segments[number + 1].first if number + 1 < len(segments) else end
             try:
-                found = segments[number].read_data(index, room)
-            except FileNotFoundError:  # dropped meanwhile
+                for batch in segments[number].batches(index):
+                    yield batch
+                    index = batch.after
+            except FileNotFoundError:
+                if self._segments is segments:
+                    raise DamagedSegment(f"{segments[number].path} is gone") from None
                 continue
-            if not found.data:
+            if index < until:
                 raise DamagedSegment(f"{segments[number].path} ends before entry {index}")
-            return found
 
     def first_since(self, arrival: int) -> int:
         """The index of the first entry that arrived then or later, or the end."""

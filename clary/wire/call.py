@@ -83,6 +83,13 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+class JsonParts:  # no dataclass: msgspec would write that by itself
+    """A large output member that the operation has written as JSON by itself, in parts that are sent as they are."""
+
+    def __init__(self, parts: list[bytes]) -> None:
+        self.parts = parts
+
+
 class RequestBody(Protocol):
     """A streaming input member, such as the Body of S3's PutObject.
 

@@ -10,8 +10,8 @@ Streamed = AsyncIterator[bytes] | FileSlice
 
 @dataclass(slots=True)
 class Response:
-    """Status, headers by lower-case name, and the body."""
+    """Status, headers by lower-case name, and the body, whole or in parts."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | Streamed = b""
+    body: bytes | list[bytes] | Streamed = b""

@@ -20,15 +20,17 @@ async def send_response(response: Response, request: Request | None, method: str
     if unread or request is None:  # what is left of the request's body would be taken for the next request
         response.headers["connection"] = "close"
     bodiless = method == "HEAD" or response.status in (204, 304)
-    if isinstance(response.body, bytes) and not bodiless:
-        response.headers["content-length"] = str(len(response.body))
+    whole = [response.body] if isinstance(response.body, bytes) else response.body
+    if isinstance(whole, list) and not bodiless:
+        response.headers["content-length"] = str(sum(map(len, whole)))
     await send({"type": "http.response.start", "status": response.status, "headers": _raw_headers(response.headers)})
     if bodiless:
         _let_go(response.body)
-    elif isinstance(response.body, bytes):
-        await send({"type": "http.response.body", "body": response.body, "more_body": True})
+    elif isinstance(whole, list):
+        for part in whole:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
     else:
-        await _send_stream(response.body, receive, send)
+        await _send_stream(whole, receive, send)
     if unread:
         await unread.drain()
     await send({"type": "http.response.body", "body": b""})
@@ -48,7 +50,7 @@ async def _send_stream(body: Streamed, receive: Receive, send: Send) -> None:
             await chunks.aclose()
 
 
-def _let_go(body: bytes | Streamed) -> None:
+def _let_go(body: bytes | list[bytes] | Streamed) -> None:
     if isinstance(body, FileSlice) and body.file:
         body.file.close()
 

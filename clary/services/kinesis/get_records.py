@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+from pybase64 import b64encode
 
 from clary.services.kinesis import measurements, shard, stream_record
 from clary.services.kinesis.errors import (
@@ -15,19 +19,21 @@ from clary.services.kinesis.errors import (
 )
 from clary.services.kinesis.iterator import make_iterator, read_iterator
 from clary.services.kinesis.put import throttled
-from clary.streams import StreamGone
-from clary.streams.sequence import format_sequence, head_of
-from clary.wire import Call, operation
+from clary.streams import Batch, ShardLog, StreamGone
+from clary.streams.sequence import head_of, sequences
+from clary.wire import Call, JsonParts, operation
 
 if TYPE_CHECKING:
     from clary.store.records import Record
     from clary.wire import Rooms
 
 _MOST_RECORDS, _MOST_BYTES = 10_000, 10 * 1024 * 1024
+_PART_BYTES = 192 * 1024
+_RECORD = b'{"SequenceNumber":"%%d","ApproximateArrivalTimestamp":%b,"Data":"%%b","PartitionKey":%%b}'
 
 
-class Found(msgspec.Struct, gc=False):
-    """A record as AWS tells it; written as JSON at once, which for ten thousand of them is what takes the time."""
+class Found(NamedTuple):
+    """A record as AWS tells it."""
 
     SequenceNumber: str
     ApproximateArrivalTimestamp: float
@@ -36,17 +42,38 @@ class Found(msgspec.Struct, gc=False):
 
 
 class Stretch(NamedTuple):
-    """Records, where to read on, and how far behind the newest they are."""
+    """What a shard has from a place on: where to read on, and how far behind the newest that is."""
 
-    records: list[Found]
+    batches: list[Batch]
     at: int
     behind: int
     ended: bool
     size: int
+    numbers: Callable[[Batch], Iterable[int]]
 
-    def as_json(self) -> msgspec.Raw:
-        """The records as they stand in an answer."""
-        return msgspec.Raw(msgspec.json.encode(self.records))
+    @property
+    def records(self) -> list[Found]:
+        """The records one by one."""
+        return [
+            Found(str(number), batch.arrival / 1000, data, key)
+            for batch in self.batches
+            for number, data, key in zip(self.numbers(batch), batch.data, batch.keys, strict=True)
+        ]
+
+    def as_json(self) -> JsonParts:
+        """The records as they stand in an answer: of ten thousand of them, this is what takes the time."""
+        parts, rows, room = [b"["], list[bytes](), _PART_BYTES
+        for batch in self.batches:
+            record = _RECORD % repr(batch.arrival / 1000).encode()
+            rows += [
+                record % (number, b64encode(data), msgspec.json.encode(key))
+                for number, data, key in zip(self.numbers(batch), batch.data, batch.keys, strict=True)
+            ]
+            room -= sum(map(len, batch.data))
+            if room < 0:
+                parts.append(b",".join(rows))
+                rows, room = [b""], _PART_BYTES  # a comma begins the next part, if there is one
+        return JsonParts([*parts, b",".join(rows) if rows != [b""] else b"", b"]"])
 
 
 @operation
@@ -80,22 +107,40 @@ def read(rooms: Rooms, record: Record, number: int, index: int, most: int, room:
     """Records of a shard from an index on, none of them too old."""
     now = rooms.clock.now()
     held = record.body["Shards"][number]
-    oldest = int(shard.horizon(record, now) * 1000)
     try:
         log = rooms.streams.open(record.body["Id"]).shard(number)
     except StreamGone:
         raise stream_record.gone(record.key) from None
     end = log.end  # before reading, so that nothing that comes meanwhile is passed over
-    entries = log.read(index, most, room)
-    if entries and entries[0].arrival < oldest:
-        entries = log.read(log.first_since(oldest), most, room)
-    head, created, size = head_of(held["Created"], number), held["Created"], 0
-    records = []
-    for entry in entries:
-        size += len(entry.data) + len(entry.key)
-        number_of_it = format_sequence(head, entry.at, max(entry.arrival // 1000, created))
-        records.append(Found(number_of_it, entry.arrival / 1000, entry.data, entry.key))
-    after = entries[-1].at + 1 if entries else max(index, end)
+    batches, size = _take(log, index, int(shard.horizon(record, now) * 1000), most, room)
+    after = batches[-1].after if batches else max(index, end)
     caught_up = after >= log.end
-    behind = 0 if caught_up or not entries else max(0, int(now * 1000) - entries[-1].arrival)
-    return Stretch(records, after, behind, caught_up and "Closed" in held, size)
+    behind = 0 if caught_up or not batches else max(0, int(now * 1000) - batches[-1].arrival)
+    head, created = head_of(held["Created"], number), held["Created"]
+
+    def numbers(batch: Batch) -> Iterable[int]:
+        return sequences(head, batch.first, max(batch.arrival // 1000, created), len(batch.data))
+
+    return Stretch(batches, after, behind, caught_up and "Closed" in held, size, numbers)
+
+
+def _take(log: ShardLog, index: int, oldest: int, most: int, room: int) -> tuple[list[Batch], int]:
+    """At most so many records whose keys and data have `room` bytes, the first in any case; and their bytes."""
+    batches: list[Batch] = []
+    left = room
+    for batch in log.read(index):
+        if batch.arrival < oldest:
+            return _take(log, log.first_since(oldest), 0, most, room)
+        size, entries = sum(map(len, batch.data)) + len("".join(batch.keys).encode()), len(batch.data)
+        if size > left or entries > most:
+            sizes = [len(data) + len(key.encode()) for data, key in zip(batch.data, batch.keys, strict=True)]
+            fitting = bisect_right(list(accumulate(sizes)), left) or int(not batches)
+            entries = min(fitting, most)
+            batch, size = batch.part(0, entries), sum(sizes[:entries])
+            most = entries  # it is the last
+        if entries:
+            batches.append(batch)
+        most, left = most - entries, left - size
+        if most <= 0:
+            break
+    return batches, room - left

@@ -40,12 +40,12 @@ def put_done(
 
 def read_done(rooms: Rooms, record: Record, number: int, found: Stretch, started: float) -> None:
     """Count a GetRecords."""
-    count = len(found.records)
+    count = sum(len(batch.data) for batch in found.batches)
     values: dict[str, float] = {"GetRecords.Records": count, "GetRecords.Bytes": found.size, "GetRecords.Success": 1}
     values["GetRecords.Latency"] = (rooms.clock.now() - started) * 1000
     values["ReadProvisionedThroughputExceeded"] = 0
     shard_values: dict[str, float] = {"OutgoingRecords": count, "OutgoingBytes": found.size}
-    age = max(0.0, started - found.records[-1].ApproximateArrivalTimestamp) * 1000 if found.behind else 0
+    age = max(0.0, started - found.batches[-1].arrival / 1000) * 1000 if found.behind else 0
     values["GetRecords.IteratorAgeMilliseconds"] = shard_values["IteratorAgeMilliseconds"] = age
     _add(rooms, record, "", values)
     if record.body["ShardLevelMetrics"]:

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from clary.services.kinesis import shard, stream_record
 from clary.services.kinesis.consumer import find_consumer
 from clary.services.kinesis.errors import (
@@ -88,13 +90,14 @@ def _look(call: Call, request: dict[str, Any], key: Key) -> Record:
 
 def _event(record: Record, number: int, found: Stretch) -> dict[str, Any]:
     held = record.body["Shards"][number]
-    event: dict[str, Any] = {"Records": found.as_json(), "MillisBehindLatest": found.behind}
+    records = msgspec.Raw(b"".join(found.as_json().parts))
+    event: dict[str, Any] = {"Records": records, "MillisBehindLatest": found.behind}
     if found.ended:
         event["ChildShards"] = shard.children(record, held)
         # AWS leaves it out at the end of a shard, though its model requires it: clients go on with the children.
         return event
-    if found.records:
-        return {**event, "ContinuationSequenceNumber": found.records[-1].SequenceNumber}
+    if found.batches:
+        return {**event, "ContinuationSequenceNumber": str([*found.numbers(found.batches[-1])][-1])}
     created = held["Created"]
     before = format_sequence(head_of(created, number), max(found.at - 1, 0), created)
     return {**event, "ContinuationSequenceNumber": before}

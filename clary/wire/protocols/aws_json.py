@@ -12,7 +12,7 @@ from clary.wire.constraints import as_dict
 from clary.wire.event_stream import CONTENT_TYPE, Events, EventStream, frame, is_event_stream
 from clary.wire.model import Reference, ServiceModel
 from clary.wire.protocols.codec import Codec
-from clary.wire.protocols.json_output import JsonOutput
+from clary.wire.protocols.json_output import JsonOutput, write_json
 from clary.wire.request import Request
 from clary.wire.response import Response
 from clary.wire.violations import SerializationException
@@ -78,7 +78,7 @@ class AwsJson(Codec):
         if self._events and reply.body.get(self._stream_member) is not None:
             headers["content-type"] = CONTENT_TYPE
             return Response(200, headers | reply.headers, self._stream(reply.body))
-        body = msgspec.json.encode(self._write(reply.body)) if self._write else b""
+        body = write_json(self._write(reply.body)) if self._write else b""
         return Response(reply.status or 200, headers | reply.headers, body)
 
     async def _stream(self, body: dict[str, Any]) -> AsyncGenerator[bytes, None]:

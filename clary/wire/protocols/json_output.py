@@ -1,19 +1,22 @@
 """Dicts by an output shape as JSON: members the shape doesn't know and None dropped, times and names as the model says.
 
 A function is compiled for each shape; scalars that JSON takes as they are need none. What an operation has written as
-JSON by itself (msgspec.Raw) goes on as it is.
+JSON by itself (msgspec.Raw, JsonParts) goes on as it is.
 """
 
 import math
 from collections.abc import Callable
 from typing import Any
 
-from msgspec import Raw
+import msgspec
 
+from clary.wire.call import JsonParts
 from clary.wire.model import Reference, ServiceModel, Shape
 from clary.wire.timestamps import write_timestamp
 
 Write = Callable[[Any], Any]
+_WRITTEN = (msgspec.Raw, JsonParts)
+_PLACE = b"\0"  # of parts, in JSON that has no such byte
 
 
 class JsonOutput:
@@ -50,7 +53,7 @@ class JsonOutput:
             for name, item in value.items():
                 if item is not None and (found := members.get(name)):
                     wire_name, writer = found
-                    out[wire_name] = writer(item) if writer and not isinstance(item, Raw) else item
+                    out[wire_name] = writer(item) if writer and not isinstance(item, _WRITTEN) else item
             return out
 
         return write
@@ -63,6 +66,21 @@ class JsonOutput:
         if shape.type == "map" and shape.value:
             return _map(self.of(shape.value))
         return write_special_number if shape.type in ("float", "double") else None
+
+
+def write_json(document: Any) -> bytes | list[bytes]:
+    """A document's JSON; where a member of it was written in parts, around these."""
+    parts: list[bytes] = []
+
+    def leave_room(found: JsonParts) -> msgspec.Raw:
+        parts.extend(found.parts)
+        return msgspec.Raw(_PLACE)
+
+    text = msgspec.json.encode(document, enc_hook=leave_room)
+    if not parts:
+        return text
+    before, _, after = text.partition(_PLACE)
+    return [before, *parts, after]
 
 
 def _list(writer: Write | None) -> Write | None:
