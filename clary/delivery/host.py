@@ -77,3 +77,5 @@ class Host:
     """(stream ARN, shard, place, room): records of about so many bytes from a place on."""
     when_changed: Callable[[str, Shard, str, Callable[[], None]], None]
     """(stream ARN, shard, name, call): have something called once, quickly, when the shard gets records or ends."""
+    when_created: Callable[[str, str, Callable[[], None]], None]
+    """(stream ARN, name, call): have something called once, quickly, when there is such a stream."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 
 from clary.delivery.aggregated import unpack
@@ -18,9 +19,11 @@ class ReadStream:
 
     def __init__(self, arn: str, name: str, host: Host, wake: Callable[[], None]) -> None:
         self._arn, self._name, self._host, self._wake = arn, name, host, wake
-        self._from: Position = {}
+        self._counting = threading.Lock()
+        self._from: Position | None = None  # where counting began; None to count anew
         self._ahead: dict[str, int] = {}
         self._counted = Backlog()
+        self.problem: ServiceError | None = None
 
     def start(self, position: Position) -> Position:
         """Where to begin: at the end of every shard, unless it was begun before."""
@@ -30,20 +33,26 @@ class ReadStream:
 
     def backlog(self, position: Position, enough: int) -> Backlog:
         """What waits from a position on, counted until it is enough bytes."""
-        if position != self._from:
-            self._from, self._ahead, self._counted = position, dict(position), Backlog()
-        for shard in self._shards():
-            self._host.when_changed(self._arn, shard, self._name, self._wake)
-        if self._counted.bytes < enough:
-            for piece in self._read(self._ahead, enough - self._counted.bytes):
-                self._ahead |= piece.position
-                self._count(piece.records)
-        return self._counted
+        with self._counting:
+            shards = self._shards()
+            if position != self._from or self.problem:
+                self._from, self._ahead, self._counted = position, dict(position), Backlog()
+            for shard in shards:
+                self._host.when_changed(self._arn, shard, self._name, self._wake)
+            if self._counted.bytes < enough:
+                for piece in self._read(self._ahead, enough - self._counted.bytes):
+                    self._ahead |= piece.position
+                    self._count(piece.records)
+            return self._counted
 
     def read(self, position: Position, room: int) -> Iterator[Piece]:
         """Records of about so many bytes, shard after shard; packed ones taken apart."""
+        nothing = True
         for piece in self._read(position, room):
+            nothing = False
             yield Piece([single for record in piece.records for single in unpack(record)], piece.position)
+        if nothing:  # what was counted went with its stream
+            self._from = None
 
     def forget(self, position: Position) -> None:
         """The stream keeps its records as long as it was told to."""
@@ -75,9 +84,13 @@ class ReadStream:
     def _shards(self) -> list[Shard]:
         """The shards there are; none where the stream is gone, and then nothing waits."""
         try:
-            return self._host.shards(self._arn)
-        except ServiceError:
+            found = self._host.shards(self._arn)
+        except ServiceError as problem:
+            self.problem = problem
+            self._host.when_created(self._arn, self._name, self._wake)
             return []
+        self.problem = None
+        return found
 
 
 def _key(shard: Shard) -> str:

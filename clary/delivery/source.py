@@ -9,6 +9,7 @@ from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 from clary.delivery.records import Record, Stored
+from clary.errors import ServiceError
 from clary.streams import StreamLog
 
 Position = Mapping[str, int]
@@ -36,6 +37,9 @@ class Piece(NamedTuple):
 class Source(Protocol):
     """Records in order, from a position on."""
 
+    problem: ServiceError | None
+    """Why there is nothing to read; None where there is."""
+
     def start(self, position: Position) -> Position:
         """Where to begin, given where an earlier life got to: called once, before anything else."""
 
@@ -57,6 +61,7 @@ class OwnLog:
         self._lock = threading.Lock()
         self._puts: list[tuple[int, int, int]] = []  # the index after them, when they came, how many bytes
         self._bytes = 0
+        self.problem: ServiceError | None = None
 
     def start(self, position: Position) -> Position:
         """Count what an earlier life left."""

@@ -49,6 +49,7 @@ class House:
             place_of=refuse,
             read=refuse,
             when_changed=refuse,
+            when_created=refuse,
         )
         self.deliveries = Deliveries(self.clock, host, Records(self.database, self.clock), self.folder / "deliveries")
         self.deliveries._begin_due = lambda: 60.0  # only the test's own thread delivers

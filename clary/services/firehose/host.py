@@ -70,6 +70,9 @@ def host(rooms: Callable[[], Rooms]) -> Host:
     def when_changed(arn: str, shard: Shard, name: str, call: Callable[[], None]) -> None:
         kinesis.when_changed(rooms(), arn, shard.stream, shard.number, name, call)
 
+    def when_created(arn: str, name: str, call: Callable[[], None]) -> None:
+        kinesis.when_created(rooms(), arn, name, call)
+
     return Host(
         put_object=put_object,
         object_exists=object_exists,
@@ -83,4 +86,5 @@ def host(rooms: Callable[[], Rooms]) -> Host:
         place_of=place_of,
         read=read,
         when_changed=when_changed,
+        when_created=when_created,
     )

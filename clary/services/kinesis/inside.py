@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clary.names import parse_arn
 from clary.services.kinesis import get_records, iterator, shard, stream_record
-from clary.services.kinesis.errors import InvalidArgumentException, ResourceNotFoundException
+from clary.services.kinesis.errors import InvalidArgumentException
 from clary.store.records import Key
 
 if TYPE_CHECKING:
@@ -79,12 +79,29 @@ def when_changed(
     rooms.changes.call_once(key, name, call)
 
 
+def when_created(rooms: Rooms, stream_arn: str, name: str, call: Callable[[], None]) -> None:
+    """Call once when there is a stream of that ARN; at once where there is one by now."""
+    if (key := _key_of(stream_arn)) is None:
+        return
+    rooms.changes.call_once(key, name, call)
+    if rooms.records.get(key) is not None:  # made between the caller's look and this call
+        rooms.changes.notify(key)
+
+
 def _require(rooms: Rooms, stream_arn: str) -> Record:
+    key = _key_of(stream_arn)
+    if key is None:
+        raise InvalidArgumentException(f"{stream_arn!r} is not the ARN of a stream.")
+    record = rooms.records.get(key)
+    if record is None:
+        raise stream_record.gone(key)
+    return record
+
+
+def _key_of(stream_arn: str) -> Key | None:
+    """Where the record of an ARN's stream lies; None for what is not the ARN of a stream."""
     arn = parse_arn(stream_arn)
     kind, _, name = arn.resource.partition("/") if arn else ("", "", "")
     if arn is None or arn.service != "kinesis" or kind != "stream" or not name or "/" in name:
-        raise InvalidArgumentException(f"{stream_arn!r} is not the ARN of a stream.")
-    record = rooms.records.get(Key(stream_record.STREAM_KIND, arn.account, arn.region, name))
-    if record is None:
-        raise ResourceNotFoundException(f"Stream {name} under account {arn.account} not found.")
-    return record
+        return None
+    return Key(stream_record.STREAM_KIND, arn.account, arn.region, name)

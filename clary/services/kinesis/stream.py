@@ -50,10 +50,12 @@ def create_stream(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         "MaxRecordSizeInKiB": request.get("MaxRecordSizeInKiB", _MIB),
         "Tags": check_tags(call, name, {}, request.get("Tags") or {}),
     }
+    key = stream_record.key_of(call, name)
     try:
-        call.rooms.records.create(stream_record.key_of(call, name), body, status="ACTIVE")
+        call.rooms.records.create(key, body, status="ACTIVE")
     except RecordExists:
         raise ResourceInUseException(f"Stream {name} under account {call.account} already exists.") from None
+    call.rooms.changes.notify(key)
     return {}
 
 

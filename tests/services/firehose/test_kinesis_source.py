@@ -7,6 +7,7 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 
 from clary.delivery.aggregated import unpack
 from clary.delivery.records import Record
+from tests.main_job import wait_until
 from tests.services.firehose.conftest import ROLE
 
 _numbers = itertools.count()
@@ -124,13 +125,23 @@ def test_a_source_that_is_wrong_is_refused(firehose, belts):
     assert firehose.refused("create_delivery_stream", **request, **only)[0] == "InvalidArgumentException"
 
 
-def test_a_source_that_goes_lets_the_delivery_stream_live(firehose, belts):
+def test_a_source_that_goes_and_comes_back_is_read_from_its_beginning(firehose, belts):
     name = firehose.create(stream=source(belts))
+    belts.put(b"lost with its stream\n")
     belts.client.delete_stream(StreamName=belts.name)
     firehose.pass_time()
-    belts.client.create_stream(StreamName=belts.name, ShardCount=1)
-    belts.put(b"again\n")
+    belts.client.create_stream(StreamName=belts.name, ShardCount=2)
+    belts.put(b"again\n", b"and again\n")
     firehose.deliveries.deliver_due()
     firehose.pass_time()
-    assert delivered(firehose) == [b"again"]
+    assert delivered(firehose) == [b"again", b"again", b"and"]
     assert name in firehose.client.list_delivery_streams()["DeliveryStreamNames"]
+
+
+def test_a_source_that_comes_back_is_read_at_once(firehose, belts):
+    firehose.create(stream=source(belts), BufferingHints={"SizeInMBs": 1, "IntervalInSeconds": 0})
+    belts.client.delete_stream(StreamName=belts.name)
+    firehose.deliveries.deliver_due()
+    belts.client.create_stream(StreamName=belts.name, ShardCount=1)
+    belts.put(b"again\n")
+    wait_until(lambda: delivered(firehose) == [b"again"], "the new stream is not read", 5)
