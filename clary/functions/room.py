@@ -49,6 +49,8 @@ class Functions:
         self.tally = Tally()
         self.reserved: dict[str, int] = {}
         """The functions, by ARN, that only so many events may use at a time, and that have so many for themselves."""
+        self.reserving = threading.Lock()
+        """Held while that changes, here and in records."""
         self.threads = ThreadPoolExecutor(ACCOUNT_CONCURRENCY, "function")
         """Where events are waited for."""
         self.queue = Queue(clock, self.threads, _EVENTS_AT_ONCE)

@@ -203,6 +203,14 @@ class Records:
             rows = connection.execute(statement).all()
         return map(_to_record, rows)
 
+    def every_with(self, kind: str, member: str) -> Iterator[tuple[Key, float]]:
+        """The keys of all records of a kind, oldest first, and a number of each body, which may be large."""
+        number = _table.c.body[member].as_float()
+        statement = sa.select(*(_table.c[column] for column in Key._fields), number).where(_table.c.kind == kind)
+        with self._database.read() as connection:
+            rows = connection.execute(statement.order_by(_table.c.created, _table.c.name)).all()
+        return ((Key(*row[:4]), row[4]) for row in rows)
+
 
 _IS_KEY = sa.and_(*(_table.c[column] == sa.bindparam(f"key_{column}") for column in Key._fields))
 _SELECT = sa.select(_table).where(_IS_KEY)

@@ -29,6 +29,16 @@ HASHED_ON_THE_LOOP = 256 * 1024
 DOCUMENT_LIMIT = 8 * 1024 * 1024  # S3's XML bodies; the largest, a completion of 10,000 parts, stays below 4 MiB
 
 
+class ServerEnded(ServiceError):
+    """The server ends before the request was done."""
+
+    code = "ServiceUnavailable"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The server ended before the request was done: whether it took effect is not known.")
+
+
 class WireApp:
     """Serves the operations of a registry; `pages` are further routes by method and path."""
 
@@ -58,6 +68,8 @@ class WireApp:
             return
         except ServiceError as error:
             response = self.failure(request, error)
+        except asyncio.CancelledError:  # the server ends: clients had better hear that than nothing they understand
+            response = self.failure(request, ServerEnded())
         except Exception:
             response = self.failure(request, ServiceError("The request failed because of an error inside Clary."))
             log.exception("request %s: %s %s", request and request.id, scope["method"], scope["path"])

@@ -160,6 +160,14 @@ def test_every_goes_over_accounts_and_regions(records: Records, clock: MovedCloc
     assert [record.key.region for record in records.every("model")] == ["us-east-1", "eu-west-1"]
 
 
+def test_a_number_of_every_body_is_read_without_the_bodies(records: Records, clock: MovedClock) -> None:
+    keys = [Key("event", "1", region, name) for region, name in (("us-east-1", "b"), ("eu-west-1", "a"))]
+    for due, key in enumerate(keys):
+        records.create(key, {"Due": due + 0.5, "Payload": "x"})
+        clock.move(1)
+    assert list(records.every_with("event", "Due")) == [(keys[0], 0.5), (keys[1], 1.5)]
+
+
 def test_ten_clients_at_once_lose_no_change(records: Records) -> None:
     records.create(key("counter"), {"n": 0})
 

@@ -59,8 +59,8 @@ def enqueue(rooms: Rooms, name: Name, event: Event) -> None:
 
 def recover(rooms: Rooms) -> None:
     """Go on with the events that a server has left."""
-    for record in rooms.records.every(EVENT_KIND):
-        rooms.functions.queue.add(functools.partial(attempt, rooms, record.key), record.body["Due"])
+    for key, due in rooms.records.every_with(EVENT_KIND, "Due"):
+        rooms.functions.queue.add(functools.partial(attempt, rooms, key), due)
 
 
 def attempt(rooms: Rooms, key: Key) -> float | None:

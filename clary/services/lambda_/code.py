@@ -43,7 +43,8 @@ def store(call: Call, source: dict[str, Any]) -> str:
 
 def _content(call: Call, source: dict[str, Any]) -> bytes:
     content, bucket, key = source.get("ZipFile"), source.get("S3Bucket"), source.get("S3Key")
-    if content is not None and (bucket or key):
+    version = source.get("S3ObjectVersion") or ""
+    if content is not None and (bucket or key or version):
         raise InvalidParameterValueException(
             "Please do not provide other FunctionCode parameters when providing a ZipFile."
         )
@@ -54,7 +55,7 @@ def _content(call: Call, source: dict[str, Any]) -> bytes:
     if not bucket or not key:
         raise InvalidParameterValueException("Please provide a source for function code.")
     try:
-        return objects.read_object(call.rooms, bucket, key, UNZIPPED_BYTES)[0]
+        return objects.read_object(call.rooms, bucket, key, UNZIPPED_BYTES, version)[0]
     except ServiceError as problem:
         raise InvalidParameterValueException(
             f"Error occurred while GetObject. S3 Error Code: {problem.code}. S3 Error Message: {problem.message}"

@@ -10,7 +10,7 @@ from clary.names import make_arn
 from clary.services.lambda_.code import LAYER_VERSION_KIND, ZIPPED_BYTES
 from clary.services.lambda_.errors import InvalidParameterValueException
 from clary.services.lambda_.function_record import FUNCTION_KIND, VERSION_KIND, change, name_of, require
-from clary.services.lambda_.naming import LATEST, Name
+from clary.services.lambda_.naming import Name
 from clary.wire import Call, operation
 
 _LEFT_FOR_OTHERS = 100
@@ -21,14 +21,18 @@ _TOTAL_BYTES = 80_530_636_800
 def put_function_concurrency(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Let a function handle so many events at a time and no more, whatever others do."""
     name, reserved, functions = _name(call, request), request["ReservedConcurrentExecutions"], call.rooms.functions
-    before = require(call.rooms, name._replace(qualifier=LATEST)).body.get("Reserved", 0)
-    if functions.unreserved(name.arn) + before - reserved < _LEFT_FOR_OTHERS:
-        raise InvalidParameterValueException(
-            "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
-            f"below its minimum value of [{_LEFT_FOR_OTHERS}]."
-        )
-    change(call.rooms, name, lambda body: body.update(Reserved=reserved))
-    functions.reserved[name.arn] = reserved
+
+    def reserve(body: dict[str, Any]) -> None:
+        if functions.unreserved(name.arn) + body.get("Reserved", 0) - reserved < _LEFT_FOR_OTHERS:
+            raise InvalidParameterValueException(
+                "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
+                f"below its minimum value of [{_LEFT_FOR_OTHERS}]."
+            )
+        body["Reserved"] = reserved
+
+    with functions.reserving:
+        change(call.rooms, name, reserve)
+        functions.reserved[name.arn] = reserved
     return {"ReservedConcurrentExecutions": reserved}
 
 
@@ -43,8 +47,9 @@ def get_function_concurrency(call: Call, request: dict[str, Any]) -> dict[str, A
 def delete_function_concurrency(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Let a function share what others have."""
     name = _name(call, request)
-    change(call.rooms, name, lambda body: body.pop("Reserved", None))
-    call.rooms.functions.reserved.pop(name.arn, None)
+    with call.rooms.functions.reserving:
+        change(call.rooms, name, lambda body: body.pop("Reserved", None))
+        call.rooms.functions.reserved.pop(name.arn, None)
     return {}
 
 

@@ -128,8 +128,9 @@ def delete_function(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     else:
         for kind in (VERSION_KIND, ALIAS_KIND, "lambda-invoke-config"):
             call.rooms.records.delete_below(kind, name.account, name.region, f"{name.function}:")
-        call.rooms.records.delete(record.key)
-        call.rooms.functions.reserved.pop(name.arn, None)
+        with call.rooms.functions.reserving:
+            call.rooms.records.delete(record.key)
+            call.rooms.functions.reserved.pop(name.arn, None)
     version = name.qualifier
     call.rooms.functions.forget(name.arn, version)
     code.remove_unused_soon(call.rooms)

@@ -28,8 +28,6 @@ _NOT_DONE = (
     NotDone("ImageUri", "a container image"),
     NotDone("ImageConfig", "a container image"),
     NotDone("PackageType", "a container image", ("Zip",)),
-    NotDone("Code.S3ObjectVersion", "a version of an object"),
-    NotDone("S3ObjectVersion", "a version of an object"),
     NotDone("Code.S3ObjectStorageMode", "another way to keep the code", ("COPY",)),
     NotDone("S3ObjectStorageMode", "another way to keep the code", ("COPY",)),
     NotDone("Code.SourceKMSKeyArn", "encryption with a key of KMS"),

@@ -16,7 +16,7 @@ from clary.services.lambda_.errors import (
     not_done,
 )
 from clary.services.lambda_.function_record import configuration_of, name_of
-from clary.services.lambda_.performing import MOST_BYTES, MOST_EVENT_BYTES, check_payload, perform
+from clary.services.lambda_.performing import MOST_BYTES, MOST_EVENT_BYTES, check_payload, perform, server_ended
 from clary.wire import Call, Reply, operation
 from clary.wire.not_done import NotDone, refuse
 
@@ -31,7 +31,10 @@ _NOT_DONE = (
 async def invoke(call: Call, request: dict[str, Any]) -> Reply:
     """Wait for a handler's answer, put the event into the queue, or only look whether it could be done."""
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(call.rooms.functions.threads, _invoke, call, request)
+    try:
+        return await loop.run_in_executor(call.rooms.functions.threads, _invoke, call, request)
+    except asyncio.CancelledError:
+        raise server_ended() from None
 
 
 def _invoke(call: Call, request: dict[str, Any]) -> Reply:

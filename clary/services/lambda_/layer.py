@@ -9,22 +9,19 @@ from clary.functions.archive import sha256_of
 from clary.names import make_arn, parse_arn
 from clary.services.lambda_ import code, policy
 from clary.services.lambda_.code import LAYER_VERSION_KIND
-from clary.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException, not_done
+from clary.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
 from clary.services.lambda_.function_record import check_revision, every_below, last_modified
 from clary.services.lambda_.listing import page_of
 from clary.store.records import Draft, Key, Record, RecordExists
 from clary.wire import Call, operation
-from clary.wire.not_done import NotDone, refuse
 
 LAYER_KIND = "lambda-layer"
-_NOT_DONE = (NotDone("Content.S3ObjectVersion", "a version of an object"),)
 _TOLD = ("CompatibleRuntimes", "CompatibleArchitectures", "LicenseInfo")
 
 
 @operation
 def publish_layer_version(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Keep an archive as the next version."""
-    refuse(request, _NOT_DONE, not_done)
     key = _layer_key(call, request["LayerName"])
     with call.rooms.functions.archives.keeping:
         archive = code.store(call, request["Content"])

@@ -34,9 +34,14 @@ def perform(rooms: Rooms, name: Name, configuration: Configuration, event: Event
     except SandboxError as problem:
         raise ServiceException(str(problem)) from None
     except Closing:
-        raise ServiceException("The server ended while the function ran.") from None
+        raise server_ended() from None
     measurements.invoked(rooms, name, outcome)
     return outcome
+
+
+def server_ended() -> ServiceException:
+    """The refusal of an event that was perhaps handled."""
+    return ServiceException("The server ended while the function ran.")
 
 
 def check_payload(payload: bytes, most: int) -> None:

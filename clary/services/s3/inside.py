@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 
 from clary.errors import ServiceError
 from clary.services.s3 import checksums
-from clary.services.s3.errors import NoSuchBucket, NoSuchKey
+from clary.services.s3.errors import MethodNotAllowed, NoSuchBucket, NoSuchKey, NoSuchVersion
 from clary.services.s3.event import announcing, by_the_server
 from clary.services.s3.object_lock import lock_written
+from clary.services.s3.ownership import check_version_id
 from clary.services.s3.properties import DEFAULT_TYPE, check_key
 from clary.store.deletion import Target
 from clary.store.object_rows import Found
@@ -61,20 +62,25 @@ def fetch_object(rooms: Rooms, bucket: str, key: str, target: Path) -> None:
         raise NoSuchKey(key) from None
 
 
-def read_object(rooms: Rooms, bucket: str, key: str, most: int) -> tuple[bytes, str]:
-    """An object's bytes and content type; raises NoSuchBucket, NoSuchKey, EntityTooLarge for more than `most`."""
+def read_object(rooms: Rooms, bucket: str, key: str, most: int, version: str = "") -> tuple[bytes, str]:
+    """The bytes and content type of an object, or of a version of it.
+
+    Raises NoSuchBucket, NoSuchKey, NoSuchVersion, EntityTooLarge for more than `most`.
+    """
 
     def choose(found: Found) -> tuple[int, int]:
         if found.bucket is None:
             raise NoSuchBucket(bucket)
+        if found.object is None and found.marker and version:
+            raise MethodNotAllowed("GetObject", version)
         if found.object is None:
-            raise NoSuchKey(key)
+            raise NoSuchVersion(key, version) if version else NoSuchKey(key)
         if found.object.size > most:
             size = found.object.size
             raise ServiceError(f"The object has {size} bytes, more than {most}.", code="EntityTooLarge", status=400)
         return 0, found.object.size
 
-    with rooms.objects.open(bucket, key, choose) as opened:
+    with rooms.objects.open(bucket, key, choose, check_version_id(version) if version else "") as opened:
         return b"".join(opened.blocks()), opened.object.details.get("ContentType", "")
 
 

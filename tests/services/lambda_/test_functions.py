@@ -9,6 +9,7 @@ import threading
 import urllib.error
 import urllib.request
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from function_helpers import ROLE, zipped
@@ -55,6 +56,32 @@ def test_code_comes_from_s3_too(make_function, aws, refused):
     code, message = refused("create_function", **options, Code={"S3Bucket": "lambda-code", "S3Key": "no"})
     assert code == "InvalidParameterValueException"
     assert message.startswith("Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The spec")
+
+
+def test_code_comes_from_a_version_of_an_object(make_function, aws, client, refused):
+    s3, place = aws("s3"), {"Bucket": "lambda-versions", "Key": "code.zip"}
+    s3.create_bucket(Bucket=place["Bucket"])
+    s3.put_bucket_versioning(Bucket=place["Bucket"], VersioningConfiguration={"Status": "Enabled"})
+    sources = [f"def handler(event, context): return {n}" for n in range(2)]
+    versions = [s3.put_object(**place, Body=zipped(source))["VersionId"] for source in sources]
+    gone = s3.delete_object(**place)["VersionId"]
+    code = {"S3Bucket": place["Bucket"], "S3Key": place["Key"]}
+    function = make_function(Code={**code, "S3ObjectVersion": versions[0]})
+    assert function.call() == 0
+    client.update_function_code(FunctionName=function.name, **code, S3ObjectVersion=versions[1])
+    assert function.call() == 1
+    layer = client.publish_layer_version(LayerName="versions", Content={**code, "S3ObjectVersion": versions[0]})
+    assert layer["Content"]["CodeSize"] == len(zipped(sources[0]))
+    for version, told in (
+        ("0" * 32, "NoSuchVersion. S3 Error Message: The specified version does not exist."),
+        (gone, "MethodNotAllowed. S3 Error Message: The specified method is not allowed against this resource."),
+        ("x", "InvalidArgument. S3 Error Message: Invalid version id specified"),
+        (None, "NoSuchKey. S3 Error Message: The specified key does not exist."),
+    ):
+        named = {**code, "S3ObjectVersion": version} if version else code
+        error = ("InvalidParameterValueException", f"Error occurred while GetObject. S3 Error Code: {told}")
+        assert refused("update_function_code", FunctionName=function.name, **named) == error
+        assert refused("publish_layer_version", LayerName="versions", Content=named) == error
 
 
 def entry(name, content=b"", mode=0o644):
@@ -274,6 +301,29 @@ def test_reserved_concurrency_is_the_most_that_runs_at_a_time(make_function, cli
     assert message.endswith("below its minimum value of [100].")
     client.delete_function_concurrency(**name)
     assert "ReservedConcurrentExecutions" not in client.get_function_concurrency(**name)
+
+
+def test_an_account_keeps_a_hundred_for_functions_without_a_reserve(server):
+    client = server.client("lambda", region="eu-central-1", max_pool_connections=8)
+    code = {"ZipFile": zipped()}
+    for number in range(8):
+        client.create_function(
+            FunctionName=f"f{number}", Runtime="python3.12", Role=ROLE, Handler="index.handler", Code=code
+        )
+
+    def reserve(number):
+        try:
+            client.put_function_concurrency(FunctionName=f"f{number}", ReservedConcurrentExecutions=300)
+        except client.exceptions.InvalidParameterValueException:
+            return 0
+        return 300
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(reserve, range(8))) == 900
+    assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 100
+    for number in range(8):
+        client.delete_function(FunctionName=f"f{number}")
+    assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == 1000
 
 
 def test_permissions_are_kept(make_function, client, refused):

@@ -4,10 +4,16 @@ import base64
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from function_helpers import ROLE, zipped
+
+from clary.config import Settings
 from clary.sandbox import WarmParent
 from clary.services.lambda_ import store_measurements
+from tests.conftest import running
+from tests.main_job import wait_until
 
 
 def test_a_handler_answers_and_the_worker_stays_warm(make_function):
@@ -237,6 +243,20 @@ def test_a_function_has_a_thousand_processes_and_threads_at_most(make_function):
     count, problem = function.call()
     assert 900 < count < 1024
     assert problem == "can't start new thread"
+
+
+def test_a_call_that_the_servers_end_cuts_off_is_told_so(tmp_path):
+    settings = Settings(port=0, data_dir=tmp_path / "data", testing=True)
+    with ThreadPoolExecutor() as threads, running(settings) as server:
+        client = server.client("lambda")
+        code = {"ZipFile": zipped("import time\ndef handler(event, context): time.sleep(60)")}
+        options = {"Runtime": "python3.12", "Role": ROLE, "Handler": "index.handler", "Timeout": 90}
+        arn = client.create_function(FunctionName="f", Code=code, **options)["FunctionArn"]
+        cut = threads.submit(client.invoke, FunctionName="f")
+        wait_until(lambda: server.house.rooms.functions.running(arn), "it is not called")
+    error = cut.exception()
+    assert isinstance(error, client.exceptions.ServiceException)
+    assert error.response["Error"]["Message"] == "The server ended while the function ran."
 
 
 def test_the_sandbox_hides_the_host_and_keeps_tmp(make_function, server):
