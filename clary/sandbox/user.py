@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clary.sandbox import kernel
+from clary.sandbox.filter import forbid_user_namespaces
 
 _FIRST_OF_OURS = 2_000_000_000  # above what systemd and the container engines give away
 _NOBODY = 65534
@@ -45,6 +46,7 @@ def become(user: User) -> None:
         os.setresuid(user.uid, user.uid, user.uid)
     kernel.drop_capabilities()
     kernel.refuse_new_privileges()
+    forbid_user_namespaces()
     kernel.own_proc_files()
 
 

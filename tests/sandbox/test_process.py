@@ -103,6 +103,22 @@ def test_it_is_not_root_and_can_not_become_it(shell: Shell) -> None:
     assert rights[:3] == ["CapPrm:\t0000000000000000", "CapEff:\t0000000000000000", "NoNewPrivs:\t1"]
 
 
+NAMESPACES = """
+import ctypes, subprocess, threading
+libc = ctypes.CDLL(None, use_errno=True)
+print([(libc.unshare(flags), ctypes.get_errno()) for flags in (0x10000000, 0x10020000)])
+print(libc.unshare(0x400))
+threading.Thread(target=print, args=['thread']).start()
+print(subprocess.check_output(['echo', 'child'], text=True))
+"""
+
+
+def test_it_makes_no_user_namespace(shell: Shell) -> None:
+    program = Program(command=[*PYTHON, NAMESPACES], output=str(shell.output), folder=str(shell.folder / "private"))
+    assert start(program).wait(30) == 0
+    assert shell.output.read_text().split() == ["[(-1,", "1),", "(-1,", "1)]", "0", "thread", "child"]
+
+
 def test_it_sees_only_its_own_processes(shell: Shell) -> None:
     status, output = shell.run(f"ls -d /proc/[0-9]*; kill -0 {os.getpid()}")
     assert status != 0
