@@ -8,6 +8,7 @@ from clary.services.cloudwatch import tallied
 
 if TYPE_CHECKING:
     from clary.services.kinesis.get_records import Stretch
+    from clary.services.kinesis.put import Row
     from clary.store.records import Record
     from clary.wire import Rooms
 
@@ -16,11 +17,11 @@ _UNITS = {"Bytes": "Bytes", "Latency": "Milliseconds", "Milliseconds": "Millisec
 
 
 def put_done(
-    rooms: Rooms, record: Record, name: str, asked: list[dict[str, Any]], rows: list[dict[str, Any]], started: float
+    rooms: Rooms, record: Record, name: str, asked: list[dict[str, Any]], rows: list[Row], started: float
 ) -> None:
     """Count a PutRecord or PutRecords."""
-    sizes = [0 if "ErrorCode" in row else len(given["Data"]) for given, row in zip(asked, rows, strict=True)]
-    failed, total = sum("ErrorCode" in row for row in rows), sum(sizes)
+    sizes = [0 if row.ErrorCode else len(given["Data"]) for given, row in zip(asked, rows, strict=True)]
+    failed, total = sum(row.ErrorCode is not None for row in rows), sum(sizes)
     stored = len(rows) - failed
     values = {f"{name}.Bytes": total, f"{name}.Latency": (rooms.clock.now() - started) * 1000}
     values |= {f"{name}.Success": int(stored > 0), "WriteProvisionedThroughputExceeded": failed}
@@ -32,8 +33,8 @@ def put_done(
     if record.body["ShardLevelMetrics"]:
         by_shard: dict[str, list[int]] = {}
         for size, row in zip(sizes, rows, strict=True):
-            if "ErrorCode" not in row:
-                by_shard.setdefault(row["ShardId"], []).append(size)
+            if row.ShardId:
+                by_shard.setdefault(row.ShardId, []).append(size)
         for shard, of_shard in by_shard.items():
             _add(rooms, record, shard, {"IncomingRecords": len(of_shard), "IncomingBytes": sum(of_shard)})
 
