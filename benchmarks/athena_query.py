@@ -13,6 +13,7 @@ import duckdb
 from athena_servers import ROWS, clary_athena, make_files
 
 REACH = 0.25  # seconds above DuckDB
+REST = 0.5  # seconds before each side, which then has the machine to itself: a server prepares for its next query
 QUERIES = {
     "aggregate": "SELECT sensor, count(*) AS n, sum(value) AS s FROM {} GROUP BY sensor ORDER BY sensor LIMIT 10",
     "filter": "SELECT count(*) AS n, max(value) AS m FROM {} WHERE id BETWEEN 1000000 AND 1100000 AND sensor < 9",
@@ -35,9 +36,11 @@ def main() -> None:
             for label, query in QUERIES.items():
                 ours, theirs = [], []
                 for _ in range(given.rounds):
+                    time.sleep(REST)
                     started = time.perf_counter()
                     execution = athena.run(query.format("bench.rows"))
                     ours.append(time.perf_counter() - started)
+                    time.sleep(REST)
                     started = time.perf_counter()
                     with duckdb.connect() as connection:
                         rows = connection.execute(query.format(f"read_parquet({list(map(str, files))})")).fetchall()

@@ -77,6 +77,7 @@ class Run:
     def outcome(self) -> Outcome:
         """Translate, open the tables, run, write."""
         spec = self._spec
+        self._connection.execute("SET preserve_insertion_order = " + str(spec.target is None).lower())
         declared, begins = read_declared(spec.query)
         found = translate(
             spec.query[begins:],
@@ -132,8 +133,8 @@ class Run:
         }
 
 
-def connect(spec: QuerySpec) -> duckdb.DuckDBPyConnection:
-    """A DuckDB of the query's own."""
+def connect(memory_bytes: int) -> duckdb.DuckDBPyConnection:
+    """A DuckDB for one query."""
     Path(_SPILL).mkdir(exist_ok=True)
     connection = duckdb.connect(
         config={
@@ -142,10 +143,9 @@ def connect(spec: QuerySpec) -> duckdb.DuckDBPyConnection:
             "autoload_known_extensions": "false",
         }
     )
-    if spec.memory_bytes:
-        connection.execute(f"SET memory_limit = '{int(spec.memory_bytes * _SHARE)}B'")
+    if memory_bytes:
+        connection.execute(f"SET memory_limit = '{int(memory_bytes * _SHARE)}B'")
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute("SET preserve_insertion_order = " + str(spec.target is None).lower())
     return connection
 
 

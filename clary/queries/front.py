@@ -8,7 +8,7 @@ import msgspec
 
 from clary.queries import messages
 from clary.queries.errors import QueryError
-from clary.queries.spec import Outcome
+from clary.queries.spec import Outcome, QuerySpec
 
 
 class Front:
@@ -19,6 +19,10 @@ class Front:
         self._reader = connection.makefile("rb")
         self._lock = threading.Lock()
         self._sending = threading.Lock()
+
+    def spec(self) -> QuerySpec:
+        """The query, when it has come."""
+        return msgspec.json.decode(self._line(), type=QuerySpec)
 
     def table(self, catalog: str, database: str, name: str) -> dict[str, Any] | None:
         """The Glue table; None where there is none."""
@@ -70,13 +74,17 @@ class Front:
     def _ask(self, message: Any) -> Any:
         with self._lock:
             self._send(message)
-            line = self._reader.readline()
-        if not line:
-            raise SystemExit("the server is gone")
+            line = self._line()
         answer = msgspec.json.decode(line, type=messages.Answer)
         if answer.code:
             raise QueryError(_worded(answer, message))
         return answer.value
+
+    def _line(self) -> bytes:
+        line = self._reader.readline()
+        if not line:
+            raise SystemExit("the server is gone")
+        return line
 
 
 def _worded(answer: messages.Answer, message: Any) -> str:

@@ -1,15 +1,10 @@
-"""The server's side of one query: starts its process, answers what it asks, ends it."""
+"""The server's side of one query: has a process do it, answers what that asks, ends it."""
 
-import os
-import select
-import shutil
-import signal
 import socket
 import sqlite3
-import tempfile
-import threading
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,103 +14,71 @@ import msgspec
 
 from clary.errors import ServiceError
 from clary.queries import messages
+from clary.queries.child import Child
 from clary.queries.desk import Desk
-from clary.queries.places import SOCKET, Places
 from clary.queries.relay import Relay
+from clary.queries.spares import Spares
 from clary.queries.spec import Outcome, QuerySpec
-from clary.sandbox import SandboxError, WarmParent, is_running
+from clary.sandbox import SandboxError
 
-_FORK = "clary.queries.process:main"
-_NOTE = "process.json"
-_PROCESSES = 4096  # threads of DuckDB and Arrow; where the server is no root, all of its user count
-_END_SECONDS = 10.0
 _PORTS = {"postgresql": 5432, "mysql": 3306}
 
 _decoder = msgspec.json.Decoder(messages.Message)
 
 
-class _Leftover(msgspec.Struct):
-    """What a later server needs to end the process of a killed one."""
-
-    pid: int
-    started: int
-    sockets: str
-
-
 class Life:
     """One query, from the start of its process to its end; `cancel` may be called from another thread."""
 
-    def __init__(self, spec: QuerySpec, desk: Desk, warm: WarmParent, folder: Path) -> None:
+    def __init__(self, spec: QuerySpec, desk: Desk, spares: Spares, folder: Path) -> None:
         self._spec = spec
         self._desk = desk
-        self._warm = warm
+        self._spares = spares
         self._folder = folder
         self._staged = folder / "staged"
-        self._woken, self._waker = socket.socketpair()
-        self._ended = threading.Event()
+        self._child: Child | None = None
         self._cancelled = False
-        self._pid = 0
-        self._sockets = Path()
         self._relays: list[Relay] = []
 
     def cancel(self) -> None:
         """End the process."""
         self._cancelled = True
-        self._wake()
+        if self._child is not None:
+            self._child.wake()
 
-    def close(self) -> None:
-        """Let go of what a query needs, whether it has run or not."""
-        self._woken.close()
-        self._waker.close()
+    def run(self, began: Callable[[], None]) -> Outcome:
+        """Have a process do it, serve that, and return how it ended; no process is left then.
 
-    def run(self) -> Outcome:
-        """Start the process, serve it, and return how it ended; no process is left then."""
-        self._sockets = Path(tempfile.mkdtemp(prefix="clary-"))  # short: a socket's path may have 107 characters
+        `began` is called as soon as there is a process, while that goes on.
+        """
+        deadline = time.monotonic() + self._spec.seconds
+        self._child = child = self._spares.take(self._folder, self._spec.memory_bytes)
         try:
-            return self._run(self._sockets)
+            outcome = self._run(child, began, deadline)
         except SandboxError as problem:
             return _failed("SYSTEM", f"GENERIC_INTERNAL_ERROR: the query's process could not be started: {problem}")
         finally:
-            self._end_process()
+            child.end()
             for relay in self._relays:
                 relay.close()
-            shutil.rmtree(self._sockets, ignore_errors=True)
-            shutil.rmtree(self._staged, ignore_errors=True)
+        return self._checked(outcome)
 
-    def _run(self, sockets: Path) -> Outcome:
-        deadline = time.monotonic() + self._spec.seconds
-        work = self._folder / "work"
-        self._folder.mkdir(mode=0o700)
-        for folder in (work, self._staged):
-            folder.mkdir(mode=0o755)
-        sockets.chmod(0o755)  # the sandbox's user has to come to the socket
-        (work / "spec.json").write_bytes(msgspec.json.encode(self._spec))
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(sockets / SOCKET))
-            (sockets / SOCKET).chmod(0o666)
-            listener.listen(1)
-            self._fork(Places(str(work), str(self._staged), str(sockets)))
-            outcome = self._wait_for(listener, deadline)
-            if outcome is not None:
-                return outcome
-            connection, _ = listener.accept()
-        with connection:
-            return self._serve(connection, deadline)
+    def _run(self, child: Child, began: Callable[[], None], deadline: float) -> Outcome:
+        if child.connection is not None:
+            self._tell(child.connection)
+            began()
+            return self._serve(child.connection, deadline)
+        child.start()
+        began()
+        outcome = self._wait_for(child.listener, deadline)
+        if outcome is not None:
+            return outcome
+        connection = child.accept()
+        self._tell(connection)
+        return self._serve(connection, deadline)
 
-    def _fork(self, places: Places) -> None:
-        argument: dict[str, Any] = {
-            "places": msgspec.to_builtins(places),
-            "output": str(self._folder / "output.txt"),
-            "folder": str(self._folder),
-            "memory_bytes": self._spec.memory_bytes,
-            "processes": _PROCESSES,
-            "threads": 0,
-        }
-        self._pid, started = self._warm.fork(_FORK, argument, detached=False, on_exit=self._exited)
-        leftover = _Leftover(self._pid, started, places.sockets)
-        draft = self._folder / "process.json.part"
-        draft.write_bytes(msgspec.json.encode(leftover))
-        draft.rename(self._folder / _NOTE)
+    def _tell(self, connection: socket.socket) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has ended: the next receive says so
+            connection.sendall(msgspec.json.encode(self._spec) + b"\n")
 
     def _serve(self, connection: socket.socket, deadline: float) -> Outcome:
         pending = b""
@@ -130,24 +93,22 @@ class Life:
             for line in lines:
                 message = _decoder.decode(line)
                 if isinstance(message, Outcome):
-                    return self._checked(message)
-                with suppress(BrokenPipeError, ConnectionResetError):  # it has ended: the next receive says so
+                    return message
+                with suppress(BrokenPipeError, ConnectionResetError):
                     connection.sendall(msgspec.json.encode(self._answer(message)) + b"\n")
 
     def _wait_for(self, sock: socket.socket, deadline: float) -> Outcome | None:
         """Until the socket has something; an outcome where the query is over before."""
-        while True:
-            ready, _, _ = select.select([sock, self._woken], [], [], max(0.0, deadline - time.monotonic()))
-            if self._cancelled:
-                return _failed("CANCELLED", "Query cancelled by user")
-            if sock in ready:
-                return None
-            if self._woken in ready:
-                return self._died()
-            if time.monotonic() >= deadline:
-                return _failed(
-                    "USER", f"Query timeout: the query ran longer than {self._spec.seconds:g} seconds and was ended"
-                )
+        child = self._child
+        assert child is not None
+        there = not self._cancelled and child.wait_for(sock, deadline - time.monotonic())
+        if self._cancelled:
+            return _failed("CANCELLED", "Query cancelled by user")
+        if there:
+            return None
+        if child.has_ended() or time.monotonic() < deadline:
+            return self._died()
+        return _failed("USER", f"Query timeout: the query ran longer than {self._spec.seconds:g} seconds and was ended")
 
     def _answer(self, message: Any) -> messages.Answer:
         try:
@@ -195,6 +156,7 @@ class Life:
         """Let the process come to another database: by a copy of its file, or a socket that leads to its port."""
         if found is None:
             return None
+        assert self._child is not None
         number = len(self._relays)
         url = urlsplit(found["url"])
         if found["kind"] == "sqlite":
@@ -204,7 +166,7 @@ class Life:
             return {**found, "staged": name}
         port = url.port or _PORTS[found["kind"]]
         name = f".s.PGSQL.{5432 + number}"  # as libpq finds it
-        self._relays.append(Relay(self._sockets / name, url.hostname or "localhost", port))
+        self._relays.append(Relay(self._child.sockets / name, url.hostname or "localhost", port))
         return {**found, "socket": name}
 
     def _checked(self, outcome: Outcome) -> Outcome:
@@ -223,40 +185,12 @@ class Life:
 
     def _died(self) -> Outcome:
         """The process has gone without an outcome."""
-        self._ended.wait(_END_SECONDS)
-        output = self._folder / "output.txt"
-        text = output.read_text(errors="replace")[-2000:] if output.exists() else ""
+        assert self._child is not None
+        text = self._child.last_words()
         if "MemoryError" in text or "bad_alloc" in text or "Cannot allocate memory" in text:
             return _failed("USER", "EXCEEDED_LOCAL_MEMORY_LIMIT: Query exhausted resources at this scale factor")
         last = text.strip().rpartition("\n")[2]
         return _failed("SYSTEM", f"GENERIC_INTERNAL_ERROR: the query's process ended unexpectedly. {last}".strip())
-
-    def _exited(self, status: int) -> None:  # noqa: ARG002 - the warm parent's interface
-        self._ended.set()
-        self._wake()
-
-    def _wake(self) -> None:
-        with suppress(OSError):  # the query is over
-            self._waker.send(b"x")
-
-    def _end_process(self) -> None:
-        if self._pid and not self._ended.is_set():
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
-            self._ended.wait(_END_SECONDS)
-
-
-def end_leftover(folder: Path) -> None:
-    """End the process of a query that a killed server left, if it still runs."""
-    note = folder / _NOTE
-    if not note.exists():
-        return
-    leftover = msgspec.json.decode(note.read_bytes(), type=_Leftover)
-    if is_running(leftover.pid, leftover.started):
-        with suppress(ProcessLookupError):
-            os.kill(leftover.pid, signal.SIGKILL)
-    shutil.rmtree(leftover.sockets, ignore_errors=True)
-    note.unlink()
 
 
 def _copy_sqlite(path: Path, target: Path) -> None:

@@ -18,7 +18,7 @@ def main(argument: dict[str, Any]) -> int:
     sandboxed = namespaces_available()
     program = Program(
         entry=ENTRY,
-        arguments=[msgspec.json.encode(INSIDE if sandboxed else host).decode()],
+        arguments=[msgspec.json.encode(INSIDE if sandboxed else host).decode(), str(argument["memory_bytes"])],
         environment={"HOME": "/tmp", "LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin", "TZ": "UTC"},  # noqa: S108
         mounts=[
             Mount(host.work, INSIDE.work, writable=True),

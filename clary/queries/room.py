@@ -12,8 +12,10 @@ from pathlib import Path
 
 from clary.clock import Clock
 from clary.config import Settings
+from clary.queries.child import end_leftover
 from clary.queries.desk import Desk
-from clary.queries.life import Life, end_leftover
+from clary.queries.life import Life
+from clary.queries.spares import Spares
 from clary.queries.spec import Outcome, QuerySpec
 from clary.sandbox import WarmParent
 
@@ -33,8 +35,8 @@ class Queries:
         self._settings = settings
         self._clock = clock
         self._desk = desk
-        self._warm = warm
         self._folder = folder
+        self._spares = Spares(warm, folder, _share_of_memory(settings))
         self._lock = threading.Lock()
         self._lives: dict[str, tuple[Life, Future[Outcome]]] = {}
         self._pool = ThreadPoolExecutor(settings.query_slots, thread_name_prefix="query")
@@ -44,7 +46,7 @@ class Queries:
         """Run a query when its turn comes: `began` is called then, `ended` once in any case, on a thread of ours."""
         spec.memory_bytes = spec.memory_bytes or _share_of_memory(self._settings)
         spec.submitted = spec.submitted or self._clock.now()
-        life = Life(spec, self._desk, self._warm, self._folder / spec.id)
+        life = Life(spec, self._desk, self._spares, self._folder / spec.id)
         with self._lock:
             future = self._pool.submit(_run, life, began, time.monotonic())
             self._lives[spec.id] = life, future
@@ -85,11 +87,11 @@ class Queries:
         for id_ in reversed(lives):  # those that wait first, or they would begin
             self.cancel(id_)
         self._pool.shutdown(wait=True)
+        self._spares.close()
 
     def _end(self, id: str, ended: Ended, future: Future[Outcome]) -> None:  # noqa: A002
         with self._lock:
-            life, _ = self._lives.pop(id)
-        life.close()
+            del self._lives[id]
         try:
             outcome = future.result()
         except CancelledError:
@@ -98,12 +100,12 @@ class Queries:
             _log.error("query %s", id, exc_info=error)
             outcome = Outcome(ok=False, error_kind="SYSTEM", message=f"GENERIC_INTERNAL_ERROR: {error}")
         ended(outcome)
+        self._spares.prepare()
 
 
 def _run(life: Life, began: Began, entered: float) -> Outcome:
     waited = time.monotonic() - entered
-    began()
-    outcome = life.run()
+    outcome = life.run(began)
     outcome.queue_ms = int(waited * 1000)
     return outcome
 

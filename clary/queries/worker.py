@@ -4,7 +4,6 @@ import importlib
 import os
 import socket
 import sys
-from pathlib import Path
 
 import duckdb
 import msgspec
@@ -12,7 +11,6 @@ import msgspec
 from clary.queries.engine import connect, run
 from clary.queries.front import Front
 from clary.queries.places import SOCKET, Places
-from clary.queries.spec import QuerySpec
 
 # Neither may leave a thread behind, which no fork of the warm parent would have.
 os.environ["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
@@ -25,14 +23,13 @@ duckdb.default_connection().close()
 
 
 def main(arguments: list[str]) -> int:
-    """Run the query of work/spec.json and report its outcome."""
-    places = msgspec.json.decode(arguments[0], type=Places)
+    """Come up, wait for a query, run it and report its outcome."""
+    places, memory_bytes = msgspec.json.decode(arguments[0], type=Places), int(arguments[1])
     sys.setrecursionlimit(_DEPTH)
     os.chdir(places.work)
-    spec = msgspec.json.decode(Path(places.work, "spec.json").read_bytes(), type=QuerySpec)
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(f"{places.sockets}/{SOCKET}")
         front = Front(connection)
-        with connect(spec) as engine:  # closed when the outcome is told: nobody waits for that
-            front.report(run(spec, front, places, engine))
+        with connect(memory_bytes) as engine:  # closed when the outcome is told: nobody waits for that
+            front.report(run(front.spec(), front, places, engine))
     return 0

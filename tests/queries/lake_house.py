@@ -129,7 +129,7 @@ class Lake:
         fields = {"database": "db", "submitted": 1_700_000_000.0, **fields}
         spec = QuerySpec(id=f"query-{self._runs}", scope=("0" * 12, "us-east-1"), query=query, target=target, **fields)
         try:
-            with connect(spec) as connection:
+            with connect(spec.memory_bytes) as connection:
                 return run(spec, Asked(self), Places(str(work), str(self.folder / "staged"), ""), connection)
         finally:
             os.chdir(here)

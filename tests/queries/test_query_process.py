@@ -5,6 +5,7 @@ import random
 import signal
 import sqlite3
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from clary.config import Settings
 from clary.errors import ServiceError
 from clary.queries import Desk, Queries, QuerySpec, Target
 from clary.sandbox import WarmParent, is_running, start_time
+from clary.sandbox.kernel import children_of
 
 MANY = "unnest(sequence(1, 10000))"
 ENDLESS = f"select count(*) from {MANY} a(i), {MANY} b(j), {MANY} c(k), {MANY} d(l) where (i * j + k) % 7 = l"
@@ -100,12 +102,31 @@ class Room:
         self.start(name, query, **fields)
         return self.outcome(name)
 
+    def folders(self):
+        """Those of queries."""
+        return [path.name for path in self.folder.iterdir() if not path.name.startswith("spare-")]
+
+    def spare(self):
+        """The pid and start time of the process that waits."""
+        while (spare := self.queries._spares._spare) is None:
+            time.sleep(0.01)
+        pid = self.pid(spare.folder.name)
+        return pid, start_time(pid)
+
     def pid(self, name):
         """Of a running query's process."""
         note = self.folder / name / "process.json"
         while not note.exists():
             assert name not in self.outcomes
         return int(note.read_text().partition('"pid":')[2].partition(",")[0])
+
+
+def limits(pid):
+    """What bounds the program of a query: the third process of its sandbox."""
+    while not (inner := children_of(pid)) or not (programs := children_of(inner[0])):
+        pass
+    lines = Path(f"/proc/{programs[0]}/limits").read_text().splitlines()[1:]
+    return {line[:26].strip(): line[26:] for line in lines}
 
 
 @pytest.fixture
@@ -126,7 +147,7 @@ def test_a_query_reads_what_the_server_stages_and_leaves_its_result(room):
     assert outcome.tables == [("awsdatacatalog", "db", "t")]
     assert not (room.folder / "query-0" / "staged").exists()
     room.queries.discard("query-0")
-    assert list(room.folder.iterdir()) == []
+    assert room.folders() == []
 
 
 def test_files_to_commit_are_named_as_the_host_sees_them(room):
@@ -278,6 +299,58 @@ def test_closing_ends_all_and_tells_each(room):
     assert len(room.outcomes) == 6
 
 
+def test_a_process_waits_for_the_next_query_and_takes_that_one_alone(room):
+    assert room.run("select 1").ok
+    waiting = room.spare()
+    assert is_running(*waiting)
+    room.start("q", ENDLESS)
+    assert room.pid("q") == waiting[0]
+    assert room.queries.cancel("q")
+    assert room.outcome("q").error_kind == "CANCELLED"
+    assert not is_running(*waiting)
+    room.lake.add_table("t", "a int", "text")
+    room.lake.put("t/1", b"1\n")
+    another = room.spare()
+    assert another != waiting
+    assert Path(room.run("select a from t").result).read_text() == '"a"\n"1"\n'
+    assert not is_running(*another)
+
+
+def test_a_process_that_waits_is_bound_as_one_that_was_started_for_its_query(room):
+    assert room.run("select 1").ok
+    pid, _ = room.spare()
+    started = {name: value for name, value in limits(pid).items() if name.startswith("Max")}
+    room.start(
+        "own", ENDLESS, memory_bytes=room.queries._spares._memory_bytes + 1
+    )  # so that it isn't the one that waits
+    own = room.pid("own")
+    assert own != pid
+    assert "unlimited" not in started["Max data size"]
+    assert {**limits(own), "Max data size": ""} == {**started, "Max data size": ""}
+    assert room.queries.cancel("own")
+
+
+def test_a_process_that_waits_for_long_or_until_the_end_is_ended(room):
+    assert room.run("select 1").ok
+    waiting = room.spare()
+    room.queries._spares.expire()
+    assert not is_running(*waiting)
+    assert list(room.folder.iterdir()) == [room.folder / "query-0"]
+    assert room.run("select 2").ok
+    waiting = room.spare()
+    room.queries.close()
+    assert not is_running(*waiting)
+
+
+def test_a_process_that_is_killed_while_it_waits_takes_no_query(room):
+    assert room.run("select 1").ok
+    pid, started = room.spare()
+    os.kill(pid, signal.SIGKILL)
+    while is_running(pid, started) or not room.queries._spares._spare.has_ended():
+        pass
+    assert room.run("select 2").ok
+
+
 def test_what_a_killed_server_left_is_ended_and_removed_but_for_what_is_kept(room):
     room.start("q", ENDLESS)
     pid = room.pid("q")
@@ -287,7 +360,7 @@ def test_what_a_killed_server_left_is_ended_and_removed_but_for_what_is_kept(roo
     later.recover(keep=["query-0"])
     assert room.outcome("q").error_kind == "SYSTEM"
     assert not is_running(pid, started)
-    assert [folder.name for folder in room.folder.iterdir()] == ["query-0"]
+    assert room.folders() == ["query-0"]
     later.close()
 
 

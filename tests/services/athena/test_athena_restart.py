@@ -51,7 +51,7 @@ def test_what_a_server_finds(tmp_path, monkeypatch):
         for id_ in waiting:
             wait_until(lambda id_=id_: lake.execution(id_)["Status"]["State"] == "SUCCEEDED", "it doesn't run again")
         assert lake.rows("SELECT n FROM late") == [["n"], ["2"]]
-        wait_until(lambda: not list((settings.data_dir / "queries").iterdir()), "a query's folder stays")
+        wait_until(lambda: not list((settings.data_dir / "queries").glob("????????-*")), "a query's folder stays")
 
 
 def start_and_cut(server, lake, monkeypatch, owner, moment, statement):
