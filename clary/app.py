@@ -111,6 +111,7 @@ COUNTS = (
     crawlers.running,
     athena.running,
 )
+PROBLEMS = (firehose.problems,)
 ENDS = (kinesis.store_measurements, lambda_.store_measurements, crawlers.close)
 
 KEY_SECONDS = 7 * 24 * 3600.0  # the longest job
@@ -311,6 +312,7 @@ class House:
             "data_dir": str(self.settings.data_dir),
             "services": list(SERVICES),
             "running": {name: count for counts in COUNTS for name, count in counts(self.rooms).items()},
+            "problems": [problem for problems in PROBLEMS for problem in problems(self.rooms)],
         }
 
 

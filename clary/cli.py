@@ -94,6 +94,8 @@ def status(data_dir: DataDir = None) -> None:
     width = max(map(len, rows)) + 2
     for name, value in rows.items():
         typer.echo(f"{name:<{width}}{value}")
+    for problem in health["problems"]:
+        typer.echo(f"{'held up':<{width}}{problem}")
 
 
 app.add_typer(cli_spot.app, name="spot")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clary.clock import Clock
-from clary.delivery.columns import ColumnSink, make_reader
+from clary.delivery.columns import ColumnSink
 from clary.delivery.host import Host
-from clary.delivery.outputs import Output, Outputs, document_of
+from clary.delivery.outputs import BACKUP, DATA, Output, Outputs, document_of
 from clary.delivery.partition import Partitioner
-from clary.delivery.plan import Plan
+from clary.delivery.plan import Conversion, Plan
 from clary.delivery.records import Failed, Record
 from clary.delivery.split import end_records, split_records
 from clary.delivery.transform import Transformer
@@ -26,9 +26,20 @@ _EXTENSIONS = {"parquet": ".parquet", "orc": ".orc"}
 
 
 class Batch:
-    """Takes records as they were put; what it makes of them lies in a folder, nothing of it delivered."""
+    """Takes records as they were put; what it makes of them lies in a folder, nothing of it delivered.
 
-    def __init__(self, plan: Plan, host: Host, clock: Clock, folder: Path, tell: Callable[[str, str], None]) -> None:
+    `reader` is what reads records into columns; where it is a failure, all that were to be converted have failed so.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        host: Host,
+        clock: Clock,
+        folder: Path,
+        tell: Callable[[str, str], None],
+        reader: JsonReader | Failed | None = None,
+    ) -> None:
         self._plan, self._clock = plan, clock
         self._outputs = Outputs(plan, folder, clock)
         self._transformer = Transformer(plan, host, clock, tell) if plan.function else None
@@ -36,16 +47,18 @@ class Batch:
         self._make: Callable[[Path], ColumnSink] | None = None
         self._extension = ""
         self._pool: ThreadPoolExecutor | None = None
-        if plan.conversion:
-            reader: JsonReader = make_reader(plan.conversion, host.columns(plan.scope, plan.conversion))
+        self._hopeless = reader if isinstance(reader, Failed) else None
+        self._sinks: list[ColumnSink] = []
+        self._unconverted = [0, 0]
+        if plan.conversion and reader and not isinstance(reader, Failed):
             self._pool = ThreadPoolExecutor(1, "delivery-columns")
-            self._make = partial(ColumnSink, conversion=plan.conversion, reader=reader, pool=self._pool)
+            self._make = partial(self._open_columns, plan.conversion, reader, self._pool)
             self._extension = _EXTENSIONS[plan.conversion.output]
 
     def take(self, records: Sequence[Record]) -> None:
         """Let records pass all stages."""
         if self._plan.backup:
-            self._outputs.data("backup", self._plan.backup, records)
+            self._outputs.data(BACKUP, self._plan.backup, records)
         if self._plan.split:
             records, failed = split_records(records, self._plan.split)
             self._fail_processing(failed)
@@ -72,6 +85,22 @@ class Batch:
         if self._partitioner:
             self._partitioner.close()
 
+    def measurements(self) -> dict[str, tuple[float, str]]:
+        """What CloudWatch is told of the conversion of a finished batch: values with their units by metric."""
+        if self._plan.conversion is None:
+            return {}
+        records, size = self._unconverted
+        return {
+            "SucceedConversion.Records": (max(0, sum(sink.records for sink in self._sinks) - records), "Count"),
+            "SucceedConversion.Bytes": (max(0, sum(sink.size for sink in self._sinks) - size), "Bytes"),
+            "FailedConversion.Records": (records, "Count"),
+            "FailedConversion.Bytes": (size, "Bytes"),
+        }
+
+    def _open_columns(self, conversion: Conversion, reader: JsonReader, pool: Executor, path: Path) -> ColumnSink:
+        self._sinks.append(ColumnSink(path, conversion, reader, pool))
+        return self._sinks[-1]
+
     def _write(self, records: Sequence[Record]) -> None:
         if not records:
             return
@@ -90,8 +119,11 @@ class Batch:
             self._outputs.request(self._plan.endpoint, records)
             if not self._plan.endpoint.all_data:
                 return
+        if self._hopeless:
+            self._fail_conversion(self._hopeless._replace(record=record) for record in records)
+            return
         place, extension = self._plan.place, self._extension
-        self._fail_conversion(self._outputs.data("data", place, records, self._make, extension=extension, keys=keys))
+        self._fail_conversion(self._outputs.data(DATA, place, records, self._make, extension=extension, keys=keys))
 
     def _fail_processing(self, failed: Iterable[Failed], *, lambda_: bool = False) -> None:
         more = {"lambdaArn": self._plan.function.arn} if lambda_ and self._plan.function else {}
@@ -112,6 +144,8 @@ class Batch:
         }
         now, documents = self._clock.now(), []
         for item in failed:
+            self._unconverted[0] += 1
+            self._unconverted[1] += len(item.record.data)
             more = {
                 "lastErrorCode": item.code,  # what AWS's objects really have, beside what its guide says
                 "lastErrorMessage": item.message,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from clary.delivery.plan import Conversion
 from clary.delivery.records import Failed, Record, data_of
+from clary.errors import ClientError, ServiceError
 
 if TYPE_CHECKING:
     from clary.tables.json_records import JsonReader
@@ -17,8 +18,15 @@ _BLOCK = 8 * 1024 * 1024
 _CODE = "DataFormatConversion.ParseError"
 
 
+class SchemaProblem(ServiceError):
+    """There are no columns by which records could be converted."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message, code=f"DataFormatConversion.{code}", status=400)
+
+
 def make_reader(conversion: Conversion, columns: Sequence[tuple[str, str]]) -> JsonReader:
-    """What reads records by a table's columns."""
+    """What reads records by a table's columns; SchemaProblem for types that there are not."""
     from clary.tables.json_fields import JsonOptions
     from clary.tables.json_records import JsonReader
 
@@ -29,7 +37,10 @@ def make_reader(conversion: Conversion, columns: Sequence[tuple[str, str]]) -> J
         keys=conversion.keys,
         timestamp_formats=conversion.timestamp_formats,
     )
-    return JsonReader(columns, options)
+    try:
+        return JsonReader(columns, options)
+    except ClientError as problem:
+        raise SchemaProblem("InvalidSchema", f"The schema is invalid. Error parsing the schema: {problem}.") from None
 
 
 class ColumnSink:
@@ -42,12 +53,17 @@ class ColumnSink:
         self._file = ColumnFile(path, reader.schema, conversion.output, conversion.options)
         self._held: list[Sequence[Record]] = []
         self._size = 0
+        self.records = self.size = 0
+        """What it took, in all."""
         self._converting: Future[list[Failed]] | None = None
 
     def take(self, records: Sequence[Record]) -> list[Failed]:
         """Hold records until there are enough for a block; those of the block before it that don't fit come back."""
+        size = sum(map(len, data_of(records)))
         self._held.append(records)
-        self._size += sum(map(len, data_of(records)))
+        self._size += size
+        self.size += size
+        self.records += len(records)
         return self._begin() if self._size >= _BLOCK else []
 
     def drain(self) -> list[Failed]:

@@ -5,26 +5,33 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from clary.clock import Clock
 from clary.delivery.batch import Batch
+from clary.delivery.columns import SchemaProblem, make_reader
 from clary.delivery.endpoint import FAILED, Undelivered, failed_records, post_request
 from clary.delivery.host import Host
 from clary.delivery.outputs import Output, Outputs, document_of
 from clary.delivery.plan import Plan
+from clary.delivery.records import Failed, Record, data_of
 from clary.delivery.source import Backlog, Position, Source
 from clary.errors import ServiceError
 from clary.store.records import Key, Records
+
+if TYPE_CHECKING:
+    from clary.tables.json_records import JsonReader
 
 log = logging.getLogger("clary.delivery")
 
 KIND = "delivery-position"
 _FIRST_RETRY, _LAST_RETRY = 5.0, 300.0
+_SCHEMA_SECONDS = 300.0  # how long a schema that is missing holds records up before they go to the errors
 
 
 class State(msgspec.Struct):
@@ -47,6 +54,9 @@ class Life:
         self._working = threading.Lock()
         self._gone = False
         self._retry_at, self._failures = 0.0, 0
+        self._problem = ""
+        self._schema_missing_since = 0.0
+        self._source_told_at = 0.0
         self._gathered_by: Plan | None = None  # while nothing of what was gathered is delivered
         stored = records.get(self._key)
         self._state = msgspec.convert(stored.body, State) if stored else State()
@@ -73,11 +83,18 @@ class Life:
         if self._state.next is not None:
             return self._retry_at
         waiting = self.backlog()
+        self._tell_of_source()
         if not waiting.records:
             return None
         full = waiting.bytes >= self.plan.size
         when = 0.0 if full else waiting.oldest / 1000 + self.plan.patience
         return max(when, self._retry_at)
+
+    def problem(self) -> str:
+        """Why nothing is delivered at present; empty where nothing hinders it."""
+        if (problem := self.source.problem) is not None:
+            return f"{problem.code}: {problem.message}"
+        return self._problem
 
     def deliver(self) -> None:
         """Do all that is due."""
@@ -112,7 +129,7 @@ class Life:
         except (ServiceError, OSError) as problem:
             self._put_off(problem)
             return False
-        self._failures, self._retry_at = 0, 0.0
+        self._failures, self._retry_at, self._problem = 0, 0.0, ""
         return True
 
     def _gather(self) -> None:
@@ -120,8 +137,11 @@ class Life:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(mode=0o700, parents=True)
         plan, position = self.plan, dict(self._state.position)
-        with closing(Batch(plan, self._host, self._clock, self._folder, self._tell)) as batch:
+        reader = self._find_reader(plan)
+        with closing(Batch(plan, self._host, self._clock, self._folder, self._tell, reader)) as batch:
             for piece in self.source.read(position, plan.size):
+                if plan.source:
+                    self._count_read(piece.records)
                 batch.take(piece.records)
                 position |= piece.position
             outputs = batch.finish()
@@ -129,6 +149,23 @@ class Life:
             raise InterruptedError("The server is ending.")  # a function that was cut off has failed no record
         self._store(State(dict(self._state.position), outputs, self._clock.now(), position))
         self._gathered_by = plan
+        self._host.count(plan.scope, plan.name, batch.measurements())
+
+    def _find_reader(self, plan: Plan) -> JsonReader | Failed | None:
+        """What reads records into columns; where there has been no schema for long, how every record has failed."""
+        if plan.conversion is None:
+            return None
+        try:
+            reader = make_reader(plan.conversion, self._host.columns(plan.scope, plan.conversion))
+        except SchemaProblem as problem:
+            now = self._clock.now()
+            self._schema_missing_since = self._schema_missing_since or now
+            if now < self._schema_missing_since + _SCHEMA_SECONDS:
+                raise
+            self._tell(problem.code, problem.message)
+            return Failed(Record(b"", 0), problem.code, problem.message, self._failures + 1)
+        self._schema_missing_since = 0.0
+        return reader
 
     def _hand_over(self) -> None:
         """Deliver the files, then note that they are."""
@@ -179,7 +216,7 @@ class Life:
 
     def _count(self, output: Output) -> None:
         """Tell CloudWatch what was delivered."""
-        where = "DeliveryToS3" if output.bucket else "DeliveryToHttpEndpoint"
+        where = "DeliveryToHttpEndpoint" if not output.bucket else "BackupToS3" if output.backup else "DeliveryToS3"
         values = {
             f"{where}.Records": (output.records, "Count"),
             f"{where}.Bytes": ((self._folder / output.file).stat().st_size, "Bytes"),
@@ -194,10 +231,32 @@ class Life:
         self._retry_at = self._clock.now() + wait
         code = problem.code if isinstance(problem, ServiceError) else "InternalError"
         message = str(problem) or code
+        self._problem = f"{code}: {message}"
         log.warning("delivery stream %s: %s: %s; tried again in %g s", self.plan.name, code, message, wait)
         self._tell(code, f"{message.rstrip('.')}. The delivery is tried again.")
         where = "DeliveryToHttpEndpoint" if isinstance(problem, Undelivered) else "DeliveryToS3"
-        self._host.count(self.plan.scope, self.plan.name, {f"{where}.Success": (0, "Count")})
+        oldest = min((output.oldest for output in self._state.outputs), default=0) or self.backlog().oldest
+        values: dict[str, tuple[float, str]] = {}
+        if oldest:
+            values[f"{where}.DataFreshness"] = (max(0.0, self._clock.now() - oldest / 1000), "Seconds")
+        if self._state.next is not None:
+            values[f"{where}.Success"] = (0, "Count")
+        self._host.count(self.plan.scope, self.plan.name, values)
+
+    def _count_read(self, records: Sequence[Record]) -> None:
+        size = sum(map(len, data_of(records)))
+        values = {"Records": (len(records), "Count"), "Bytes": (size, "Bytes")}
+        named = {f"DataReadFromKinesisStream.{name}": value for name, value in values.items()}
+        self._host.count(self.plan.scope, self.plan.name, named)
+
+    def _tell_of_source(self) -> None:
+        """Say that the stream that is read is not there, and now and then that it still isn't."""
+        if (problem := self.source.problem) is None:
+            self._source_told_at = 0.0
+        elif self._clock.now() >= self._source_told_at + _LAST_RETRY:
+            self._source_told_at = self._clock.now()
+            log.warning("delivery stream %s: %s: %s", self.plan.name, problem.code, problem.message)
+            self._tell(problem.code, problem.message)
 
     def _tell(self, code: str, message: str) -> None:
         """Write into the stream's log, if it has one."""

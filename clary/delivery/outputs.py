@@ -19,6 +19,8 @@ from clary.delivery.prefix import complete, complete_error, evaluate, suffix
 from clary.delivery.records import Failed, Record, data_of
 from clary.streams.shard import sync_path
 
+DATA, BACKUP = "data", "backup"
+
 
 class Output(msgspec.Struct, frozen=True):
     """A file and what becomes of it: an object, or where `bucket` is empty the request with the id `key`."""
@@ -29,6 +31,8 @@ class Output(msgspec.Struct, frozen=True):
     records: int
     oldest: int
     """When the oldest of its records arrived (epoch milliseconds)."""
+    backup: bool = False
+    """Whether it has the records as they came."""
 
 
 class Sink(Protocol):
@@ -69,6 +73,7 @@ class Outputs:
             ending = place.extension or extension or EXTENSIONS[place.compression]
             key = self._key(place, complete(place.prefix), records[0].arrival, ending, keys=keys)
             growing = self._begin(name, place, key, records, make)
+            growing.backup = kind == BACKUP
         return growing.take(records)
 
     def request(self, endpoint: Endpoint, records: Sequence[Record]) -> None:
@@ -143,7 +148,7 @@ class _Growing:
 
     def __init__(self, bucket: str, key: str, path: Path, sink: Sink, oldest: int) -> None:
         self.bucket, self.key, self.path, self.sink, self.oldest = bucket, key, path, sink, oldest
-        self.records = 0
+        self.records, self.backup = 0, False
 
     def take(self, records: Sequence[Record]) -> list[Failed]:
         failed = self.sink.take(records)
@@ -151,7 +156,8 @@ class _Growing:
         return failed
 
     def output(self, root: Path) -> Output:
-        return Output(str(self.path.relative_to(root)), self.bucket, self.key, self.records, self.oldest)
+        file = str(self.path.relative_to(root))
+        return Output(file, self.bucket, self.key, self.records, self.oldest, self.backup)
 
     def drain(self) -> list[Failed]:
         failed = self.sink.drain()

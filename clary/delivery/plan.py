@@ -1,5 +1,7 @@
 """What a delivery stream does with its records, in plain values: no defaults are left to be thought of."""
 
+from typing import Any
+
 import msgspec
 
 from clary.delivery.scope import Scope
@@ -49,7 +51,7 @@ class Conversion(msgspec.Struct, frozen=True, kw_only=True):
     keys: dict[str, str] = {}
     """The JSON key of a column, where it is not its name."""
     output: str = "parquet"
-    options: dict[str, str | int | float | bool] = {}
+    options: dict[str, Any] = {}
 
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):

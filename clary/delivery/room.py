@@ -85,6 +85,11 @@ class Deliveries:
         """What a stream has that is not yet delivered."""
         return self._lives[identity].backlog()
 
+    def problem(self, identity: str) -> str:
+        """Why a stream delivers nothing at present; empty where nothing hinders it."""
+        life = self._lives.get(identity)
+        return life.problem() if life else ""
+
     def remove(self, identity: str) -> None:
         """Forget a stream with all it holds, as soon as what is at hand ends."""
         life = self._lives.pop(identity)

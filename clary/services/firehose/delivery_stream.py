@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from clary.services.firehose import stream_record
+from clary.services.firehose.checks import is_enabled
 from clary.services.firehose.destination import create_destination
 from clary.services.firehose.destination import update_destination as updated
 from clary.services.firehose.errors import (
@@ -15,7 +16,8 @@ from clary.services.firehose.errors import (
     LimitExceededException,
     ResourceInUseException,
 )
-from clary.services.firehose.plan_of import plan_of
+from clary.services.firehose.plan_of import conversion_of, plan_of
+from clary.services.firehose.schema import check_schema
 from clary.services.firehose.tags import set_tags
 from clary.services.iam import role
 from clary.services.kinesis import inside as kinesis
@@ -35,6 +37,9 @@ def create_delivery_stream(call: Call, request: dict[str, Any]) -> dict[str, Any
     _check_roles(call, request)
     if len(_names(call)) >= LIMIT:
         raise LimitExceededException(f"You have already consumed your firehose quota of {LIMIT} hoses.")
+    destination = create_destination(request)
+    source = _source(call, request, kind)
+    _check_schema(call, name, destination, {})
     now, arn = call.rooms.clock.now(), call.arn(f"deliverystream/{name}")
     body: dict[str, Any] = {
         "Id": call.rooms.clock.hex(24),
@@ -45,10 +50,10 @@ def create_delivery_stream(call: Call, request: dict[str, Any]) -> dict[str, Any
         "DeliveryStreamType": kind,
         "VersionId": "1",
         "CreateTimestamp": now,
-        "Destinations": [create_destination(request)],
+        "Destinations": [destination],
         "HasMoreDestinations": False,
         "Tags": set_tags({}, request.get("Tags") or []),
-        **_source(call, request, kind),
+        **source,
     }
     _hide_access_key(body)
     try:
@@ -99,7 +104,8 @@ def update_destination(call: Call, request: dict[str, Any]) -> dict[str, Any]:
                 f"and specified version id: {asked} do not match"
             )
         [had] = body["Destinations"]
-        body["Destinations"] = [updated(request, had)]
+        body["Destinations"] = [destination := updated(request, had)]
+        _check_schema(call, body["DeliveryStreamName"], destination, had)
         body["VersionId"] = str(int(body["VersionId"]) + 1)
         body["LastUpdateTimestamp"] = call.rooms.clock.now()
         _hide_access_key(body)
@@ -112,6 +118,14 @@ def _check_roles(call: Call, request: dict[str, Any]) -> None:
     for arn in sorted(set(_roles_in(request))):
         if role.is_refused(call.rooms, call.operation, arn):
             raise InvalidArgumentException(f"Firehose is unable to assume role {arn}. Please check the role provided.")
+
+
+def _check_schema(call: Call, name: str, destination: dict[str, Any], before: dict[str, Any]) -> None:
+    """Refuse a conversion that is new and could never be done."""
+    member, place = "DataFormatConversionConfiguration", "ExtendedS3DestinationDescription"
+    described, had = destination.get(place) or {}, before.get(place) or {}
+    if is_enabled(described, member) and described[member] != had.get(member):
+        check_schema(call.rooms, conversion_of(described, stream_record.key_of(call, name)))
 
 
 def _roles_in(document: Any) -> Iterator[str]:

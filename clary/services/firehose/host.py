@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,10 @@ from clary.delivery.host import Answer, Column, Shard, Stretch
 from clary.delivery.plan import Conversion
 from clary.delivery.records import Record
 from clary.delivery.scope import Scope
-from clary.jobs.host import Scope as CatalogScope
+from clary.errors import ServiceError
 from clary.services.firehose import measurements
 from clary.services.firehose.post import hang_up, post
-from clary.services.glue import inside as catalog
+from clary.services.firehose.schema import columns_of
 from clary.services.kinesis import inside as kinesis
 from clary.services.lambda_ import inside as functions
 from clary.services.s3 import inside as objects
@@ -29,7 +30,8 @@ def host(rooms: Callable[[], Rooms]) -> Host:
     """The callables, each looking the rooms up when it is called: a reset replaces them."""
 
     def put_object(bucket: str, key: str, path: Path) -> None:
-        objects.put_object_file(rooms(), bucket, key, path)
+        with _failing_as("S3"):
+            objects.put_object_file(rooms(), bucket, key, path)
 
     def object_exists(bucket: str, key: str) -> bool:
         return objects.first_key(rooms(), bucket, key) == key
@@ -41,24 +43,23 @@ def host(rooms: Callable[[], Rooms]) -> Host:
         measurements.count(rooms(), scope, stream, values)
 
     def columns(scope: Scope, conversion: Conversion) -> list[Column]:  # noqa: ARG001
-        where = CatalogScope(conversion.catalog, conversion.region)
-        named = conversion.database, conversion.table, conversion.table_version
-        described = catalog.get_table_version(rooms(), where, *named).get("StorageDescriptor") or {}
-        return [Column(row["Name"], row["Type"]) for row in described.get("Columns") or ()]
+        return columns_of(rooms(), conversion)
 
     def invoke(scope: Scope, arn: str, payload: bytes) -> Answer:
         answer = functions.invoke(rooms(), scope, arn, payload)
         return Answer(answer.payload, answer.error)
 
     def shards(arn: str) -> list[Shard]:
-        found = kinesis.shards_of(rooms(), arn)
+        with _failing_as("Kinesis"):
+            found = kinesis.shards_of(rooms(), arn)
         return [Shard(shard.number, shard.id, shard.parents, shard.stream) for shard in found]
 
     def place_of(arn: str, shard: int, position: str) -> int:
         return kinesis.place_of(rooms(), arn, shard, position)
 
     def read(arn: str, shard: Shard, place: int, room: int) -> Stretch:
-        found = kinesis.read(rooms(), arn, shard.number, place, _MOST_RECORDS, room)
+        with _failing_as("Kinesis"):
+            found = kinesis.read(rooms(), arn, shard.number, place, _MOST_RECORDS, room)
         records = [
             Record(
                 row.Data, round(row.ApproximateArrivalTimestamp * 1000), row.PartitionKey, row.SequenceNumber, shard.id
@@ -88,3 +89,13 @@ def host(rooms: Callable[[], Rooms]) -> Host:
         when_changed=when_changed,
         when_created=when_created,
     )
+
+
+@contextmanager
+def _failing_as(service: str) -> Iterator[None]:
+    """Give a service's refusals the codes that Firehose's logs have for them: S3.NoSuchBucket."""
+    try:
+        yield
+    except ServiceError as problem:
+        code = f"{service}.{problem.code.removesuffix('Exception')}"
+        raise ServiceError(problem.message, code=code, status=problem.status) from None

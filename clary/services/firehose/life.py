@@ -21,3 +21,9 @@ def running(rooms: Rooms) -> dict[str, int]:
     ids = [record.body["Id"] for record in rooms.records.every(KIND)]
     waiting = sum(rooms.delivery.backlog(identity).records for identity in ids)
     return {"deliveries": len(ids), "records to deliver": waiting}
+
+
+def problems(rooms: Rooms) -> list[str]:
+    """Which delivery streams are held up, and why."""
+    told = {record.key: rooms.delivery.problem(record.body["Id"]) for record in rooms.records.every(KIND)}
+    return [f"delivery stream {key.name} ({key.region}): {problem}" for key, problem in told.items() if problem]

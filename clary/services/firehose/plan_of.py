@@ -9,7 +9,7 @@ from clary.delivery.plan import MIB, Conversion, Endpoint, Place
 from clary.delivery.scope import Scope
 from clary.services.firehose.checks import is_enabled
 from clary.services.firehose.processors import read_processors
-from clary.store.records import Record
+from clary.store.records import Key, Record
 
 
 def plan_of(record: Record) -> Plan:
@@ -40,7 +40,7 @@ def plan_of(record: Record) -> Plan:
         query=processors.query,
         delimiter=processors.delimiter,
         partitioned=partitioned,
-        conversion=_conversion(described["DataFormatConversionConfiguration"], record) if converted else None,
+        conversion=conversion_of(described, record.key) if converted else None,
         endpoint=_endpoint(endpoint, body.get("AccessKey", "")) if endpoint else None,
         log=(logging["LogGroupName"], logging["LogStreamName"]) if logging.get("Enabled") else None,
     )
@@ -57,18 +57,20 @@ def _place(described: dict[str, Any]) -> Place:
     )
 
 
-def _conversion(described: dict[str, Any], record: Record) -> Conversion:
-    schema = described["SchemaConfiguration"]
-    reads = described["InputFormatConfiguration"]["Deserializer"]
-    writes = described["OutputFormatConfiguration"]["Serializer"]
+def conversion_of(described: dict[str, Any], key: Key) -> Conversion:
+    """How a destination of the stream of that key converts records."""
+    configuration = described["DataFormatConversionConfiguration"]
+    schema = configuration["SchemaConfiguration"]
+    reads = configuration["InputFormatConfiguration"]["Deserializer"]
+    writes = configuration["OutputFormatConfiguration"]["Serializer"]
     openx, hive = reads.get("OpenXJsonSerDe") or {}, reads.get("HiveJsonSerDe")
     parquet, orc = writes.get("ParquetSerDe"), writes.get("OrcSerDe")
     return Conversion(
         database=schema["DatabaseName"],
         table=schema["TableName"],
         table_version=schema.get("VersionId") or "LATEST",
-        catalog=schema.get("CatalogId") or record.key.account,
-        region=schema.get("Region") or record.key.region,
+        catalog=schema.get("CatalogId") or key.account,
+        region=schema.get("Region") or key.region,
         hive=hive is not None,
         timestamp_formats=tuple((hive or {}).get("TimestampFormats") or ()),
         case_insensitive=openx.get("CaseInsensitive", True),

@@ -1,12 +1,15 @@
 """A Firehose whose clock a test moves, and delivery streams that go to a bucket of the test's."""
 
 import itertools
+import json
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from clary.access import Access
 from clary.clock import Clock, MovedClock
+from clary.services.firehose import store_measurements
 
 _numbers = itertools.count()
 ROLE = "arn:aws:iam::000000000000:role/ClaryExecutionRole"
@@ -59,12 +62,42 @@ class Firehose:
         [(key, body)] = self.objects(prefix).items()
         return key, body
 
+    def measured(self, name, metric, statistic="Sum"):
+        """What CloudWatch has of a delivery stream in the last hour; None for nothing."""
+        store_measurements(self.server.house.rooms)
+        now = datetime.fromtimestamp(self.clock.now(), UTC)
+        points = self.server.client("cloudwatch").get_metric_statistics(
+            Namespace="AWS/Firehose",
+            MetricName=metric,
+            Dimensions=[{"Name": "DeliveryStreamName", "Value": name}],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(hours=1),
+            Period=7200,
+            Statistics=[statistic],
+        )["Datapoints"]
+        return points[0][statistic] if points else None
+
+    def logged(self, name):
+        """What the log that `logging(name)` asks for tells, as (code, message)."""
+        where = logging(name)["CloudWatchLoggingOptions"]
+        found = self.server.client("logs").get_log_events(
+            logGroupName=where["LogGroupName"], logStreamName=where["LogStreamName"], startFromHead=True
+        )
+        lines = [json.loads(event["message"]) for event in found["events"]]
+        return [(line["errorCode"], line["message"]) for line in lines]
+
     def refused(self, operation, **request):
         """The code and the message of a refusal."""
         with pytest.raises(self.client.exceptions.ClientError) as caught:
             getattr(self.client, operation)(**request)
         error = caught.value.response["Error"]
         return error["Code"], error["Message"]
+
+
+def logging(name):
+    """The option of a destination that tells its problems in a log."""
+    where = {"LogGroupName": f"/aws/kinesisfirehose/{name}", "LogStreamName": "DestinationDelivery"}
+    return {"CloudWatchLoggingOptions": {"Enabled": True, **where}}
 
 
 @pytest.fixture(scope="session")
@@ -95,3 +128,28 @@ def firehose(moved_house):
     client = found.client
     for name in client.list_delivery_streams(Limit=1000)["DeliveryStreamNames"]:
         client.delete_delivery_stream(DeliveryStreamName=name)
+
+
+@pytest.fixture
+def table(firehose):
+    """The client of Glue, and the database of a table of conveyor belts."""
+    glue = firehose.server.client("glue")
+    name = f"db{next(_numbers)}"
+    glue.create_database(DatabaseInput={"Name": name})
+    columns = {"belt_id": "int", "belt_temp": "double", "at": "timestamp", "tags": "map<string,int>"}
+    storage = {"Columns": [{"Name": column, "Type": kind} for column, kind in columns.items()]}
+    glue.create_table(DatabaseName=name, TableInput={"Name": "belts", "StorageDescriptor": storage})
+    return glue, name
+
+
+def conversion(database, *, output=None, read=None, **schema):
+    """The options of a destination that converts by the table."""
+    return {
+        "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60},
+        "DataFormatConversionConfiguration": {
+            "Enabled": True,
+            "SchemaConfiguration": {"RoleARN": ROLE, "DatabaseName": database, "TableName": "belts", **schema},
+            "InputFormatConfiguration": {"Deserializer": read or {"OpenXJsonSerDe": {}}},
+            "OutputFormatConfiguration": {"Serializer": output or {"ParquetSerDe": {}}},
+        },
+    }

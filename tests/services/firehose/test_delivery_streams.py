@@ -8,12 +8,11 @@ import re
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import cramjam
 import pytest
 from botocore.exceptions import ClientError
-
-from clary.services.firehose import store_measurements
 
 
 def test_a_delivery_stream_lives_and_goes(firehose):
@@ -170,7 +169,7 @@ def test_a_missing_bucket_holds_a_delivery_up_and_loses_nothing(firehose):
     [event] = logs.get_log_events(logGroupName="/aws/kinesisfirehose/late", logStreamName="DestinationDelivery")[
         "events"
     ]
-    assert '"errorCode":"NoSuchBucket"' in event["message"]
+    assert '"errorCode":"S3.NoSuchBucket"' in event["message"]
     firehose.s3.create_bucket(Bucket="not-there-yet")
     firehose.put(name, "late\n")
     firehose.pass_time(300)
@@ -249,22 +248,7 @@ def test_metrics(firehose):
     name = firehose.create(BufferingHints={"SizeInMBs": 1, "IntervalInSeconds": 60})
     firehose.put(name, "one", "three")
     firehose.pass_time(60)
-    store_measurements(firehose.server.house.rooms)
-    cloudwatch = firehose.server.client("cloudwatch")
-    now = datetime.fromtimestamp(firehose.clock.now(), UTC)
-
-    def sum_of(metric):
-        points = cloudwatch.get_metric_statistics(
-            Namespace="AWS/Firehose",
-            MetricName=metric,
-            Dimensions=[{"Name": "DeliveryStreamName", "Value": name}],
-            StartTime=now - timedelta(hours=1),
-            EndTime=now + timedelta(hours=1),
-            Period=7200,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        return sum(point["Sum"] for point in points)
-
+    sum_of = partial(firehose.measured, name)
     assert (sum_of("IncomingRecords"), sum_of("IncomingBytes")) == (2, 8)
     assert (sum_of("DeliveryToS3.Records"), sum_of("DeliveryToS3.Success")) == (2, 1)
     assert sum_of("DeliveryToS3.DataFreshness") == 60

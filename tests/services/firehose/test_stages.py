@@ -10,7 +10,7 @@ import pyarrow.orc as orc
 import pyarrow.parquet as pq
 import pytest
 
-from tests.services.firehose.conftest import ROLE
+from tests.services.firehose.conftest import ROLE, conversion
 
 _numbers = itertools.count()
 SOURCE = """
@@ -158,30 +158,6 @@ def test_texts_are_split_at_a_delimiter(firehose):
     assert firehose.only()[1] == b"a\nb\nc\n"
 
 
-@pytest.fixture
-def table(firehose):
-    """A Glue table of conveyor belts."""
-    glue = firehose.server.client("glue")
-    name = f"db{next(_numbers)}"
-    glue.create_database(DatabaseInput={"Name": name})
-    columns = {"belt_id": "int", "belt_temp": "double", "at": "timestamp", "tags": "map<string,int>"}
-    storage = {"Columns": [{"Name": column, "Type": kind} for column, kind in columns.items()]}
-    glue.create_table(DatabaseName=name, TableInput={"Name": "belts", "StorageDescriptor": storage})
-    return glue, name
-
-
-def conversion(database, *, output=None, read=None, **schema):
-    return {
-        "BufferingHints": {"SizeInMBs": 64, "IntervalInSeconds": 60},
-        "DataFormatConversionConfiguration": {
-            "Enabled": True,
-            "SchemaConfiguration": {"RoleARN": ROLE, "DatabaseName": database, "TableName": "belts", **schema},
-            "InputFormatConfiguration": {"Deserializer": read or {"OpenXJsonSerDe": {}}},
-            "OutputFormatConfiguration": {"Serializer": output or {"ParquetSerDe": {}}},
-        },
-    }
-
-
 def test_json_becomes_parquet_by_the_table_and_what_does_not_fit_is_kept_apart(firehose, table):
     _, database = table
     name = firehose.create(Prefix="out/", **conversion(database))
@@ -258,20 +234,6 @@ def test_the_version_of_a_table_stays_and_latest_moves(firehose, table):
     assert version == "0"
     assert pq.read_table(io.BytesIO(firehose.only("fixed/")[1])).column_names[:2] == ["belt_id", "belt_temp"]
     assert pq.read_table(io.BytesIO(firehose.only("latest/")[1])).to_pylist() == [{"belt_id": "1", "more": 2}]
-
-
-def test_a_table_that_is_gone_holds_a_delivery_up_until_it_is_back(firehose, table):
-    glue, database = table
-    kept = glue.get_table(DatabaseName=database, Name="belts")["Table"]
-    name = firehose.create(**conversion(database))
-    glue.delete_table(DatabaseName=database, Name="belts")
-    firehose.put(name, '{"belt_id":1}')
-    firehose.pass_time(60)
-    assert firehose.objects() == {}
-    table_input = {"Name": "belts", "StorageDescriptor": {"Columns": kept["StorageDescriptor"]["Columns"]}}
-    glue.create_table(DatabaseName=database, TableInput=table_input)
-    firehose.pass_time(10)
-    assert pq.read_table(io.BytesIO(firehose.only()[1])).num_rows == 1
 
 
 def test_partitions_of_columns(firehose, table):
