@@ -61,6 +61,7 @@ class House:
             place_of=refuse,
             read=refuse,
             when_changed=refuse,
+            when_created=refuse,
         )
         self.deliveries = Deliveries(self.clock, host, Records(database, self.clock), folder / "deliveries")
 
