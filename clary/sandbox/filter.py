@@ -29,7 +29,12 @@ class _Program(ctypes.Structure):
 
 
 def forbid_user_namespaces() -> None:
-    """For this process and all that it starts, for good; needs no_new_privs. A kernel without seccomp is let be."""
+    """For this process and all that it starts, for good; needs no_new_privs.
+
+    A kernel without seccomp is let be, and so is a kind of machine that isn't listed.
+    """
+    if platform.machine() not in _MACHINES:
+        return
     number, kinds = _MACHINES[platform.machine()]
     rows = [row for kind in kinds for row in _rows(*kind)] + [_row(_RETURN, _ERROR | errno.ENOSYS)]
     program = _Program(len(rows), b"".join(rows))
