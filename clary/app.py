@@ -35,6 +35,7 @@ from clary.services.glue import crawler_life as crawlers
 from clary.services.iam.role import ensure_default_role
 from clary.services.lambda_ import inside as functions
 from clary.services.s3 import inside as objects
+from clary.services.s3.cors import answer_headers, preflight
 from clary.services.s3.notification import DESTINATIONS, Destination
 from clary.store.catalog import Catalog
 from clary.store.changes import Changes
@@ -48,7 +49,7 @@ from clary.streams import Streams
 from clary.tables.infer_crawls import Crawls
 from clary.transform import Transforms
 from clary.wire import Registry, Rooms
-from clary.wire.app import WireApp
+from clary.wire.app import CrossOrigin, WireApp
 
 # Adding a service: its folder under services/ and its name here.
 SERVICES = (
@@ -132,7 +133,12 @@ class House:
         self._lock.acquire()
         self._warm = WarmParent(PRELOAD, settings.data_dir / "warm", settings.kernels_dir, hidden=[settings.data_dir])
         self.rooms = self._furnish()
-        self.app = WireApp(self.rooms, Registry.load(SERVICES), pages=self._pages())
+        self.app = WireApp(
+            self.rooms,
+            Registry.load(SERVICES),
+            pages=self._pages(),
+            cross_origin=CrossOrigin(preflight, answer_headers),
+        )
         self._settle()
 
     def listens(self) -> None:

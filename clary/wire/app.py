@@ -6,13 +6,14 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 from clary.access import Identity, SignedRequest
 from clary.access.errors import incomplete_signature
 from clary.errors import ServiceError
 from clary.wire.body import ClientGone, Receive, StreamedBody
 from clary.wire.call import Call, Reply, Rooms
+from clary.wire.identifiers import host_id
 from clary.wire.protocols.errors import encode_error
 from clary.wire.registry import Registry
 from clary.wire.request import Request, Scope, parse_request
@@ -29,6 +30,13 @@ HASHED_ON_THE_LOOP = 256 * 1024
 DOCUMENT_LIMIT = 8 * 1024 * 1024  # S3's XML bodies; the largest, a completion of 10,000 parts, stays below 4 MiB
 
 
+class CrossOrigin(NamedTuple):
+    """What S3's buckets tell browsers: before a request, and with its answer."""
+
+    preflight: Callable[[Rooms, Request], dict[str, str]]
+    answer: Callable[[Rooms, Request], dict[str, str]]
+
+
 class ServerEnded(ServiceError):
     """The server ends before the request was done."""
 
@@ -42,10 +50,17 @@ class ServerEnded(ServiceError):
 class WireApp:
     """Serves the operations of a registry; `pages` are further routes by method and path."""
 
-    def __init__(self, rooms: Rooms, registry: Registry, pages: Mapping[tuple[str, str], Page] | None = None) -> None:
+    def __init__(
+        self,
+        rooms: Rooms,
+        registry: Registry,
+        pages: Mapping[tuple[str, str], Page] | None = None,
+        cross_origin: CrossOrigin | None = None,
+    ) -> None:
         self.rooms = rooms
         self.registry = registry
         self.pages = dict(pages or {})
+        self._cross_origin = cross_origin
         self._limit = rooms.settings.max_request_mib * 1024 * 1024
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="operation")
 
@@ -63,7 +78,10 @@ class WireApp:
         try:
             request = parse_request(scope, receive, self._limit)
             request.id = self._request_id(request)
-            response = await self.handle(request)
+            if self._cross_origin and request.method == "OPTIONS":
+                response = await self.preflight(request, self._cross_origin)
+            else:
+                response = await self.handle(request)
         except ClientGone:
             return
         except ServiceError as error:
@@ -73,6 +91,8 @@ class WireApp:
         except Exception:
             response = self.failure(request, ServiceError("The request failed because of an error inside Clary."))
             log.exception("request %s: %s %s", request and request.id, scope["method"], scope["path"])
+        if self._cross_origin and request and request.is_s3 and "origin" in request.headers:
+            response.headers |= await self.to_other_origin(request, self._cross_origin)
         log.debug("%s %s: %d", scope["method"], scope["path"], response.status)
         await send_response(response, request, scope["method"], receive, send)
 
@@ -89,6 +109,20 @@ class WireApp:
         result = await self.call(route, self._call(request, route, identity, region), values)
         reply = result if isinstance(result, Reply) else Reply(result or {})
         return route.codec.encode(reply, request.id)
+
+    async def preflight(self, request: Request, cross_origin: CrossOrigin) -> Response:
+        """What a browser asks before a page of another origin uses a bucket; nothing else asks for OPTIONS."""
+        headers = await asyncio.to_thread(cross_origin.preflight, self.rooms, request)
+        return Response(200, {**headers, "x-amz-request-id": request.id, "x-amz-id-2": host_id(request.id)})
+
+    async def to_other_origin(self, request: Request, cross_origin: CrossOrigin) -> dict[str, str]:
+        """The headers of an answer of S3's, an error too, to a page of another origin."""
+        if request.method == "OPTIONS":  # has them already
+            return {}
+        try:
+            return await asyncio.to_thread(cross_origin.answer, self.rooms, request)
+        except ServiceError:  # the state can't be read: the answer itself says so, or came before
+            return {}
 
     async def read_body(self, request: Request) -> None:
         """All of the body; its hash is that of the bytes sent, before gzip is undone."""

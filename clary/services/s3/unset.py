@@ -116,18 +116,6 @@ def put_bucket_ownership_controls(call: Call, request: dict[str, Any]) -> dict[s
 
 
 @operation
-def get_bucket_cors(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """None."""
-    raise _not_set(call, request, "NoSuchCORSConfiguration", "The CORS configuration does not exist")
-
-
-@operation
-def delete_bucket_cors(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """There is none to delete."""
-    return _nothing(call, request)
-
-
-@operation
 def get_bucket_website(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """None."""
     message = "The specified bucket does not have a website configuration"
