@@ -62,13 +62,6 @@ class DryRunOperationException(ServiceError):
         super().__init__("The request would have succeeded, but DryRun is set.")
 
 
-class KMSNotFoundException(ServiceError):
-    """There is no such key."""
-
-    code = "KMSNotFoundException"
-    status = 400
-
-
 class InternalFailure(ServiceError):
     """The records could not be stored."""
 

@@ -54,7 +54,11 @@ def put_record(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         raise InternalFailure(row.ErrorMessage or "")
     if row.ErrorCode:
         raise ProvisionedThroughputExceededException(row.ErrorMessage or "")
-    return {"SequenceNumber": row.SequenceNumber, "ShardId": row.ShardId, "EncryptionType": "NONE"}
+    return {
+        "SequenceNumber": row.SequenceNumber,
+        "ShardId": row.ShardId,
+        "EncryptionType": record.body["EncryptionType"],
+    }
 
 
 @operation
@@ -68,7 +72,8 @@ def put_records(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     rows = _put(call, record, asked)
     measurements.put_done(call.rooms, record, "PutRecords", asked, rows, started)
     failed = sum(row.ErrorCode is not None for row in rows)
-    return {"FailedRecordCount": failed, "Records": msgspec.Raw(msgspec.json.encode(rows)), "EncryptionType": "NONE"}
+    written, encryption = msgspec.Raw(msgspec.json.encode(rows)), record.body["EncryptionType"]
+    return {"FailedRecordCount": failed, "Records": written, "EncryptionType": encryption}
 
 
 def _check(record: Record, asked: list[dict[str, Any]], path: str) -> None:

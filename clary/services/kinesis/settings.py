@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from clary.errors import ValidationException
 from clary.services.kinesis import stream_record
-from clary.services.kinesis.errors import InvalidArgumentException, KMSNotFoundException
+from clary.services.kinesis.errors import InvalidArgumentException
 from clary.wire import Call, operation
 
 _LEAST_HOURS, _MOST_HOURS = 24, 8760
@@ -102,17 +101,18 @@ def _set_metrics(call: Call, request: dict[str, Any], combine: Any) -> dict[str,
 
 @operation
 def start_stream_encryption(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Refused: there are no keys here, and records that are not encrypted must not be called so."""
-    stream_record.require(call, request)
-    if request["EncryptionType"] != "KMS":
-        raise ValidationException("EncryptionType must be KMS to start encryption.")
-    raise KMSNotFoundException(
-        f"KeyId {request['KeyId']} is not found: Clary has no KMS and stores streams without encryption."
-    )
+    """Keep that a stream shall be encrypted, and with which key; the bytes stay as they are, as those of S3 do."""
+    return _set_encryption(call, request, {"EncryptionType": "KMS", "KeyId": request["KeyId"]})
 
 
 @operation
 def stop_stream_encryption(call: Call, request: dict[str, Any]) -> dict[str, Any]:
-    """Nothing to do: no stream is encrypted."""
-    stream_record.require(call, request)
+    """Keep that it shall no longer be."""
+    return _set_encryption(call, request, {"EncryptionType": "NONE", "KeyId": None})
+
+
+def _set_encryption(call: Call, request: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    if request["EncryptionType"] != "KMS":
+        raise InvalidArgumentException("EncryptionType must be KMS.")
+    stream_record.change(call, stream_record.name_of(call, request), lambda body: body.update(wanted))
     return {}

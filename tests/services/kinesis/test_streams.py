@@ -104,13 +104,21 @@ def test_policies(kinesis, stream, refused):
     assert refused("put_resource_policy", ResourceARN=stream.arn, Policy="{")[0] == "InvalidArgumentException"
 
 
-def test_encryption_is_refused(kinesis, stream, refused):
-    code, message = refused(
-        "start_stream_encryption", StreamName=stream.name, EncryptionType="KMS", KeyId="alias/aws/kinesis"
-    )
-    assert code == "KMSNotFoundException"
-    assert "alias/aws/kinesis" in message
-    kinesis.stop_stream_encryption(StreamName=stream.name, EncryptionType="KMS", KeyId="alias/aws/kinesis")
+def test_encryption_is_kept_and_told(kinesis, stream, refused):
+    key = {"StreamName": stream.name, "KeyId": "alias/aws/kinesis"}
+    kinesis.start_stream_encryption(**key, EncryptionType="KMS")
+    for described in (
+        kinesis.describe_stream(StreamName=stream.name)["StreamDescription"],
+        kinesis.describe_stream_summary(StreamName=stream.name)["StreamDescriptionSummary"],
+    ):
+        assert (described["EncryptionType"], described["KeyId"]) == ("KMS", "alias/aws/kinesis")
+    record = {"Data": b"x", "PartitionKey": "k"}
+    assert kinesis.put_record(StreamName=stream.name, **record)["EncryptionType"] == "KMS"
+    assert kinesis.put_records(StreamName=stream.name, Records=[record])["EncryptionType"] == "KMS"
+    assert refused("start_stream_encryption", **key, EncryptionType="NONE")[0] == "InvalidArgumentException"
+    kinesis.stop_stream_encryption(**key, EncryptionType="KMS")
+    described = kinesis.describe_stream(StreamName=stream.name)["StreamDescription"]
+    assert (described["EncryptionType"], "KeyId" in described) == ("NONE", False)
 
 
 def test_what_a_stream_counts(moved_server):
