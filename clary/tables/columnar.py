@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,7 @@ def _open_parquet(path: Path, schema: pa.Schema, options: Options) -> Any:
 def _open_orc(path: Path, schema: pa.Schema, options: Options) -> Any:
     from pyarrow import orc
 
-    columns = options.get("BloomFilterColumns") or []
+    filtered = _type_numbers(schema, options.get("BloomFilterColumns") or ())
     return orc.ORCWriter(
         path,
         file_version="0.11" if options.get("FormatVersion") == "V0_11" else "0.12",
@@ -75,6 +75,28 @@ def _open_orc(path: Path, schema: pa.Schema, options: Options) -> Any:
         row_index_stride=options.get("RowIndexStride", 10_000),
         padding_tolerance=options.get("PaddingTolerance", 0.05) if options.get("EnablePadding") else 0.0,
         dictionary_key_size_threshold=options.get("DictionaryKeyThreshold", 0.0),
-        bloom_filter_columns=[schema.names.index(name) for name in columns if name in schema.names],
-        bloom_filter_fpp=options.get("BloomFilterFalsePositiveProbability", 0.05),
+        bloom_filter_columns=filtered,
+        bloom_filter_fpp=options.get("BloomFilterFalsePositiveProbability", 0.05) if filtered else 0.05,
     )
+
+
+def _type_numbers(schema: pa.Schema, names: Collection[str]) -> list[int]:
+    """The numbers that ORC gives the plain types in some columns: it counts all types, those within others too."""
+    found: list[int] = []
+    number = 1  # 0 is the row
+    for field in schema:
+        plain = _plain_types(field.type)
+        if field.name in names:
+            found += [number + place for place, is_plain in enumerate(plain) if is_plain]
+        number += len(plain)
+    return found
+
+
+def _plain_types(kind: pa.DataType) -> list[bool]:
+    """Of a type, and of those within it, in ORC's order: whether they have none within them."""
+    from pyarrow import types
+
+    children = [kind.key_type, kind.item_type] if types.is_map(kind) else []
+    if types.is_struct(kind) or types.is_list(kind):
+        children = [kind.field(number).type for number in range(kind.num_fields)]
+    return [not children, *(plain for child in children for plain in _plain_types(child))]

@@ -146,6 +146,11 @@ def _check_conversion(described: dict[str, Any]) -> None:
     for name, given in (("Deserializer", reads), ("Serializer", writes)):
         if sum(value is not None for value in given.values()) != 1:
             raise InvalidArgumentException(f"Exactly one {name} must be given for data format conversion.")
+    bloom = writes.get("OrcSerDe") or {}
+    if bloom.get("BloomFilterColumns") and not 0 < bloom.get("BloomFilterFalsePositiveProbability", 0.05) < 1:
+        raise InvalidArgumentException(
+            "BloomFilterFalsePositiveProbability must lie between 0 and 1 for bloom filters: neither can be had."
+        )
     for pattern in (reads.get("HiveJsonSerDe") or {}).get("TimestampFormats") or ():
         if pattern != "millis":
             _check_timestamp_format(pattern)

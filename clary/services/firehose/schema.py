@@ -53,7 +53,14 @@ def check_schema(rooms: Rooms, conversion: Conversion) -> None:
         raise InvalidArgumentException(problem.message) from None
     except ClientError as problem:
         raise InvalidArgumentException(f"The schema is invalid. Error parsing the schema: {problem}.") from None
-    names = {column.name for column in columns}
+    names = [column.name for column in columns]
     for name in conversion.options.get("BloomFilterColumns") or ():
         if name not in names:
             raise InvalidArgumentException(f"BloomFilterColumns names {name}, which is not a column of the table.")
+    taken: dict[str, str] = {}
+    for name in names:
+        key = conversion.keys.get(name, name)
+        if taken.setdefault(key.lower() if conversion.case_insensitive else key, name) != name:
+            raise InvalidArgumentException(
+                f"ColumnToJsonKeyMappings gives two columns the JSON key {key}, {name} is one: not in Clary."
+            )

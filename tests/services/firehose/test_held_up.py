@@ -153,3 +153,17 @@ def test_a_schema_that_can_never_fit_is_refused(firehose, table, schema, told):
     assert (code, told in message) == ("InvalidArgumentException", True), message
     glue.delete_table(DatabaseName=database, Name="belts")
     firehose.client.update_destination(**update, ExtendedS3DestinationUpdate={"Prefix": "elsewhere/"})
+
+
+@pytest.mark.parametrize(
+    ("output", "read", "told"),
+    [
+        ({"OrcSerDe": {"BloomFilterColumns": ["belt_id", "belt"]}}, None, "names belt, which is not a column"),
+        (None, {"OpenXJsonSerDe": {"ColumnToJsonKeyMappings": {"at": "Belt_ID"}}}, "the JSON key Belt_ID, at is one"),
+    ],
+)
+def test_serializers_that_name_what_the_table_has_not_are_refused(firehose, table, output, read, told):
+    options = conversion(table[1], output=output, read=read)
+    request = {"DeliveryStreamName": "wrong", "ExtendedS3DestinationConfiguration": firehose.place(**options)}
+    code, message = firehose.refused("create_delivery_stream", **request)
+    assert (code, told in message) == ("InvalidArgumentException", True), message

@@ -273,6 +273,12 @@ def test_the_source_is_backed_up(firehose, function):
         ({**conversion("d"), "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 60}}, "must be at least 64"),
         ({**conversion("d"), "CompressionFormat": "GZIP"}, "CompressionFormat must be UNCOMPRESSED"),
         (conversion("d", read={"HiveJsonSerDe": {}, "OpenXJsonSerDe": {}}), "Exactly one Deserializer"),
+        (
+            conversion(
+                "d", output={"OrcSerDe": {"BloomFilterColumns": ["a"], "BloomFilterFalsePositiveProbability": 0}}
+            ),
+            "BloomFilterFalsePositiveProbability must lie between 0 and 1",
+        ),
         (conversion("d", read={"HiveJsonSerDe": {"TimestampFormats": ["yyyy-qq"]}}), "letter 'q'"),
         ({**PARTITIONED, "BufferingHints": {"SizeInMBs": 5, "IntervalInSeconds": 60}}, "at least 64"),
         (PARTITIONED, "Prefix must contain partitionKey"),
