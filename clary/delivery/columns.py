@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clary.tables.json_records import JsonReader
 
 _BLOCK = 8 * 1024 * 1024
-_CODE = "DataFormatConversion.ParseError"
+_PARSE_ERROR, _MALFORMED = "DataFormatConversion.ParseError", "DataFormatConversion.MalformedData"
 
 
 class SchemaProblem(ServiceError):
@@ -87,4 +87,5 @@ class ColumnSink:
         if not refused:
             return []
         records = [record for records in held for record in records]
-        return [Failed(records[item.number], _CODE, item.reason) for item in refused]
+        codes = {True: _PARSE_ERROR, False: _MALFORMED}
+        return [Failed(records[item.number], codes[item.malformed], item.reason) for item in refused]

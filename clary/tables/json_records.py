@@ -17,7 +17,7 @@ from clary.tables.hive_types import HiveType, parse_hive_type, to_arrow
 from clary.tables.json_arrays import conform, is_read_quickly, quick_type, slow_type
 from clary.tables.json_fields import Fields, JsonOptions
 from clary.tables.json_times import compile_pattern
-from clary.tables.json_values import Fitter, Number, Unfit, read_objects
+from clary.tables.json_values import Fitter, Malformed, Number, Unfit, read_objects
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,10 +33,11 @@ _OPEN, _LINE = b"{\n"
 
 
 class Refused(NamedTuple):
-    """A record that doesn't fit: its number among those read, and why."""
+    """A record that doesn't fit: its number among those read, why, and whether it is no JSON at all."""
 
     number: int
     reason: str
+    malformed: bool
 
 
 class JsonReader:
@@ -160,7 +161,7 @@ class JsonReader:
             try:
                 lines += [self._fitter.fit(found) for found in read_objects(record)]
             except Unfit as problem:
-                refused.append(Refused(number, str(problem)))
+                refused.append(Refused(number, str(problem), isinstance(problem, Malformed)))
         return self._table_of(lines), refused
 
     def _table_of(self, lines: list[bytes]) -> pa.Table:

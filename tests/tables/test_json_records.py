@@ -91,14 +91,33 @@ def test_values_that_do_not_fit(kind, text):
     rows, refused = read({"a": kind, "b": "int"}, ['{"b": 1}', f'{{"a": {text}}}', '{"b": 2}'])
     assert rows == [{"a": None, "b": 1}, {"a": None, "b": 2}]
     assert list(refused) == [1]
-    assert "does not fit the column a of type" in refused[1]
+    assert "does not fit the column a" in refused[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "told"),
+    [
+        ("struct<x:int>", '{"X": "no"}', '"no" does not fit the column a.x of type int'),
+        ("struct<x:struct<y:int>>", '{"x": {"y": [1]}}', "[1] does not fit the column a.x.y of type int"),
+        ("array<int>", '[1, 2, "no"]', '"no" does not fit the column a[2] of type int'),
+        ("array<struct<x:date>>", '[{"x": 7}]', "7 does not fit the column a[0].x of type date"),
+        ("map<string,array<int>>", '{"k": [1], "l": [true]}', "true does not fit the column a.l[0] of type int"),
+        ("map<int,int>", '{"k": 1}', '"k" does not fit the column a.key of type int'),
+        ("map<string,boolean>", '{"k": 1}', "1 does not fit the column a.k of type boolean"),
+        ("decimal(3,1)", "1000", "1000 does not fit the column a of type decimal(3,1)"),
+        ("int", f'"{"x" * 101}"', f'"{"x" * 100}..." does not fit the column a of type int'),
+    ],
+)
+def test_a_misfit_is_named_by_its_place(kind, text, told):
+    _, refused = read({"a": kind}, [f'{{"a": {text}}}'])
+    assert refused == {0: f"Data does not match the schema: {told}"}
 
 
 @pytest.mark.parametrize(
     ("record", "reason"),
     [
         ('{"a": 1', "Malformed JSON"),
-        ("", "The record is empty"),
+        ("", "The record was empty or contained only whitespace"),
         ("7", "not a number"),
         ('[{"a": 1}, {"a": 2}]', "not an array"),
         ('{"a": 1}, {"a": 2}', "Malformed JSON"),

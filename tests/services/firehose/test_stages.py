@@ -184,7 +184,8 @@ def test_json_becomes_parquet_by_the_table_and_what_does_not_fit_is_kept_apart(f
     starts = [base64.b64decode(row["rawData"])[:12] for row in failed]
     assert starts == [b'{"belt_id":"', b'[{"belt_id":', b'{"belt_id":4']
     first = failed[0]
-    assert first["ErrorCode"] == first["lastErrorCode"] == "DataFormatConversion.ParseError"
+    assert first["ErrorCode"] == first["lastErrorCode"] == "DataFormatConversion.MalformedData"
+    assert [row["ErrorCode"].rpartition(".")[2] for row in failed] == ["MalformedData", "MalformedData", "ParseError"]
     assert first["ErrorMessage"] == (
         'Data does not match the schema: "seven" does not fit the column belt_id of type int'
     )
