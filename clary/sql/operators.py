@@ -24,6 +24,7 @@ from clary.sql.types import (
 )
 
 _INTERVALS = (DAY_TO_SECOND.name, YEAR_TO_MONTH.name)
+_NUMBER = re.compile(r"(?:CAST\()*'?([-+]?[\d.]+(?:[eE][-+]?\d+)?)'?(?: AS [A-Z]+(?:\(\d+,\d+\))?\))*")
 _MOMENTS = ("date", "timestamp", "timestamp with time zone", "time")
 
 
@@ -72,10 +73,18 @@ def _of_numbers(operator: str, left: Typed, right: Typed, place: Place) -> Typed
     first, second = coerce(left, both), coerce(right, both)
     if both.name in WHOLE:
         if operator == "/":
-            return Typed(f"clary_divide({first}, {second})", both)
+            return Typed(_guarded("clary_divide", "//", first, second), both)
         if operator == "%":
-            return Typed(f"clary_modulus({first}, {second})", both)
+            return Typed(_guarded("clary_modulus", "%", first, second), both)
     return Typed(f"({first} {operator} {second})", both)
+
+
+def _guarded(macro: str, operator: str, dividend: str, divisor: str) -> str:
+    """A division that fails by zero; by a constant that is none it needs no macro, of which DuckDB binds few in one."""
+    constant = _NUMBER.fullmatch(divisor)
+    if constant and float(constant[1]):
+        return f"({dividend} {operator} {divisor})"
+    return f"{macro}({dividend}, {divisor})"
 
 
 def _as_decimal(value: Typed) -> Typed:
@@ -103,7 +112,7 @@ def _of_decimals(operator: str, left: Typed, right: Typed, place: Place) -> Type
         wanted = decimal_of(max(1, min(p2 - s2, p1 - s1) + scale), scale)
         work = decimal_of(min(38, max(p1 - s1, p2 - s2) + scale), scale)
         first, second = cast_to(left.sql, work), cast_to(right.sql, work)
-        return Typed(cast_to(f"clary_modulus({first}, {second})", wanted), wanted)
+        return Typed(cast_to(_guarded("clary_modulus", "%", first, second), wanted), wanted)
     wanted = decimal_of(min(38, p1 + s2 + max(0, s2 - s1)), scale)
     return Typed(divide_decimals(left, right, wanted), wanted)
 
@@ -219,9 +228,7 @@ def compare_sql(operator: str, left: Typed, right: Typed, place: Place) -> str:
 
 def _is_number(sql: str) -> bool:
     """Whether the text is a constant that is no NaN."""
-    return (
-        re.fullmatch(r"(?:CAST\()*'?[-+]?[\d.]+(?:[eE][-+]?\d+)?'?(?: AS [A-Z]+(?:\(\d+,\d+\))?\))*", sql) is not None
-    )
+    return _NUMBER.fullmatch(sql) is not None
 
 
 def _compare_composed(operator: str, left: Typed, right: Typed, place: Place) -> str:

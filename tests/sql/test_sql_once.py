@@ -1,5 +1,7 @@
 """An operand is evaluated once for each row, however often its text is needed; nesting makes no text explode."""
 
+import time
+
 import duckdb
 import pytest
 from values_of_trino import NoTables, evaluate
@@ -137,3 +139,11 @@ def test_offsets_of_window_functions_are_checked(connection, call, message):
 def test_offsets_may_be_zero_or_columns(connection):
     query = "SELECT lag(n, 0) OVER w, lead(n, k) OVER w, ntile(k) OVER w FROM (VALUES (1, 1), (2, 1)) AS t(n, k)"
     assert evaluate(connection, f"{query} WINDOW w AS (ORDER BY n)")[0] == [["1", "2", "1"], ["2", "null", "1"]]
+
+
+@pytest.mark.parametrize(("operator", "expected"), [("/", "0"), ("%", "6")])
+def test_a_long_chain_of_divisions_by_constants_is_quick(connection, operator, expected):
+    chain = f" {operator} ".join(["n", *["7"] * 300])
+    started = time.monotonic()
+    assert evaluate(connection, f"SELECT {chain} FROM (VALUES 6) AS t(n)")[0] == [[expected]]
+    assert time.monotonic() - started < 5  # with a lambda for each of them it is 14

@@ -89,11 +89,12 @@ SCALARS = read_table("""
 
 _NAN = "CAST('nan' AS DOUBLE)"
 _WITHIN = "CASE WHEN x BETWEEN -1 AND 1 THEN {}(x) WHEN x IS NOT NULL THEN " + _NAN + " END"
+_BY_ZERO = "b = 0 AND a IS NOT NULL THEN clary_fail('DIVISION_BY_ZERO: Division by zero')"  # NULL / 0 is NULL
 
 MACROS = {
-    "clary_divide(a, b)": "CASE WHEN b = 0 THEN clary_fail('DIVISION_BY_ZERO: Division by zero') ELSE a // b END",
-    "clary_modulus(a, b)": "CASE WHEN b = 0 THEN clary_fail('DIVISION_BY_ZERO: Division by zero') ELSE a % b END",
-    "clary_divide_rounded(a, b)": """CASE WHEN b = 0 THEN clary_fail('DIVISION_BY_ZERO: Division by zero')
+    "clary_divide(a, b)": f"CASE WHEN {_BY_ZERO} ELSE a // b END",
+    "clary_modulus(a, b)": f"CASE WHEN {_BY_ZERO} ELSE a % b END",
+    "clary_divide_rounded(a, b)": f"""CASE WHEN {_BY_ZERO}
         ELSE (abs(a) * 2 + abs(b)) // (abs(b) * 2) * CASE WHEN (a < 0) = (b < 0) THEN 1 ELSE -1 END END""",
     **{
         f"clary_{name}(x)": f"""CASE WHEN x > 0 THEN {name}(x) WHEN x = 0 THEN CAST('-inf' AS DOUBLE)
