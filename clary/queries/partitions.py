@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from clary.queries.whole_numbers import narrowed
 from clary.tables.duck_types import literal, quote, to_duck
 from clary.tables.hive_types import HiveType
 from clary.tables.partition_paths import NULL, folder_of
-from clary.tables.projection import Projection, is_projected
+from clary.tables.projection import Numbers, Projection, is_projected
 
 if TYPE_CHECKING:
     import duckdb
 
     from clary.queries.front import Front
     from clary.queries.spec import QuerySpec
+
+_WHOLE = ("tinyint", "smallint", "int", "bigint")
 
 Keys = list[tuple[str, HiveType]]
 
@@ -62,8 +65,8 @@ def _projected(
     """The partitions that the table's parameters tell, each key pruned before they are combined."""
     projection = Projection(table, [name for name, _ in keys], spec.submitted)
     rows: list[list[str | None]] = [[]]
-    for number, (name, _) in enumerate(keys):
-        values = projection.values(name, conjuncts.constants(name))
+    for number, (name, kind) in enumerate(keys):
+        values = projection.values(name, conjuncts.constants(name), conjuncts.numbers(name, whole=kind.name in _WHOLE))
         alone = keep(connection, [keys[number]], [[value] for value in values], conjuncts)
         rows = projection.combine(rows, [values[place] for place in alone])
     kept = keep(connection, keys, rows, conjuncts)
@@ -136,6 +139,26 @@ class Conjuncts:
             if used == {name} and (values := _equals(node)) is not None:
                 found = values if found is None else [value for value in found if value in values]
         return found
+
+    def numbers(self, name: str, *, whole: bool) -> Numbers:
+        """The whole numbers that the column may be, a superset; `whole`: it is one by its type."""
+        found = Numbers()
+        for node, used in self._parts:
+            if used == {name}:
+                found = narrowed(found, node, self._value, whole=whole)
+        return found
+
+    def _value(self, node: Any) -> Any:
+        """What a node without columns evaluates to; None where it can't be known."""
+        import duckdb
+
+        if _columns(node):
+            return None
+        try:
+            row = self._connection.execute(f"SELECT {self._text(node)}").fetchone()
+        except duckdb.Error:  # what is wrong with it is told where the condition runs
+            return None
+        return row[0] if row else None
 
     def _take_apart(self, condition: str) -> None:
         statement = f"SELECT 1 FROM t WHERE {condition}"  # noqa: S608

@@ -6,9 +6,9 @@ Source: Athena's user guide, "Partition projection with Amazon Athena" and "Supp
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from clary.errors import ClientError
 
@@ -31,6 +31,26 @@ def is_projected(table: dict[str, Any]) -> bool:
     return bool((table.get("Parameters") or {}).get("projection.enabled", "").lower() == "true")
 
 
+class Numbers(NamedTuple):
+    """The whole numbers that a condition leaves of a key: from `low` to `high`, and where `only` is known, of these."""
+
+    low: int | None = None
+    high: int | None = None
+    only: frozenset[int] | None = None
+
+    def above(self, low: int) -> Numbers:
+        """Those that are at least so much."""
+        return self._replace(low=low if self.low is None else max(low, self.low))
+
+    def below(self, high: int) -> Numbers:
+        """Those that are at most so much."""
+        return self._replace(high=high if self.high is None else min(high, self.high))
+
+    def among(self, only: frozenset[int]) -> Numbers:
+        """Those that are among these."""
+        return self._replace(only=only if self.only is None else only & self.only)
+
+
 class Projection:
     """The values of each key. `now` is in seconds since the epoch; dates are UTC."""
 
@@ -41,13 +61,16 @@ class Projection:
         self._keys = keys
         self._now = datetime.fromtimestamp(now, UTC).replace(tzinfo=None)
 
-    def values(self, key: str, constants: list[str] | None) -> list[str]:
-        """All values of a key; of an injected one those that the query names, its `constants`."""
+    def values(self, key: str, constants: list[str] | None, numbers: Numbers) -> list[str]:
+        """The values of a key: of an injected one the query's `constants`, of an integer those that may be `numbers`.
+
+        Integers are neither all made nor counted before they are narrowed: a range may hold billions.
+        """
         kind = self._given(key, "type").lower()
         if kind == "enum":
             return [value.strip() for value in self._given(key, "values").split(",")]
         if kind == "integer":
-            return self._integers(key)
+            return self._integers(key, numbers)
         if kind == "date":
             return self._dates(key)
         if kind != "injected":
@@ -98,15 +121,27 @@ class Projection:
             raise self._problem(f"projection.{key}.range must have two values, not {first + comma + last!r}")
         return first.strip(), last.strip()
 
-    def _integers(self, key: str) -> list[str]:
+    def _integers(self, key: str, numbers: Numbers) -> list[str]:
         first, last = (self._number(key, "range", text) for text in self._range(key))
         step = self._number(key, "interval", self._optional(key, "interval", "1"))
         digits = self._number(key, "digits", self._optional(key, "digits", "0"))
         if step < 1:
             raise self._problem(f"projection.{key}.interval must be positive, not {step}")
-        if (last - first) // step > _MOST:
-            raise self._problem(f"projection.{key}.range has more than {_MOST} values")
-        return [f"{value:0{digits}d}" for value in range(first, last + 1, step)]
+        found: Iterable[int] = range(first, last + 1, step)
+        if numbers.only is not None:
+            found = sorted(value for value in numbers.only if value in found)
+        else:
+            low, high = first, last
+            if numbers.low is not None and numbers.low > first:
+                low = first + -(-(numbers.low - first) // step) * step
+            if numbers.high is not None:
+                high = min(last, numbers.high)
+            if (high - low) // step > _MOST:
+                raise self._problem(
+                    f"projection.{key}.range has more than {_MOST} values; a filter on {key!r} would help"
+                )
+            found = range(low, high + 1, step)
+        return [f"{value:0{digits}d}" for value in found]
 
     def _dates(self, key: str) -> list[str]:
         form = self._given(key, "format")
