@@ -15,6 +15,7 @@ import msgspec
 
 from clary.queries.places import SOCKET, Places
 from clary.sandbox import WarmParent, is_running
+from clary.sandbox.kernel import children_of
 
 _FORK = "clary.queries.process:main"
 _NOTE = "process.json"
@@ -107,10 +108,12 @@ class Child:
         return output.read_text(errors="replace")[-2000:] if output.exists() else ""
 
     def end(self) -> None:
-        """Kill the process; what it has written stays. It is gone when this returns."""
+        """Kill the process; what it has written stays. It is gone when this returns, and whatever it started."""
         if self._pid and not self._ended.is_set():
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+            # Process 1 of the sandbox: the one we know is told of its end when there is no other process left inside.
+            for pid in children_of(self._pid) or [self._pid]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             self._ended.wait(_END_SECONDS)
         for sock in (self.listener, self._woken, self._waker, self.connection):
             if sock is not None:

@@ -6,6 +6,7 @@ therefore rubbish that a crash left behind, and `sweep` removes it.
 
 import contextlib
 import os
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -45,6 +46,21 @@ class Blobs:
             with storage_errors():
                 self._make_folder(name)
                 descriptor = os.open(self.path(name), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        except BaseException:
+            self.discard(name)
+            raise
+        return Draft(name, self.path(name), descriptor)
+
+    def adopt(self, path: Path) -> "Draft":
+        """A second name for a file, or a copy where it can't have one; read-only, and a draft as `create` makes one."""
+        name = self._new_name()
+        try:
+            with storage_errors():
+                self._make_folder(name)
+                link(path, self.path(name))
+                os.chown(self.path(name), os.geteuid(), os.getegid())
+                self.path(name).chmod(0o444)
+                descriptor = os.open(self.path(name), os.O_RDONLY | os.O_CLOEXEC)
         except BaseException:
             self.discard(name)
             raise
@@ -180,6 +196,17 @@ class Draft:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+
+def link(source: Path, target: Path) -> None:
+    """A second name for a file, or a read-only copy where there can't be one."""
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        raise
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+        target.chmod(0o444)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,15 +4,13 @@ The file is written and handed out first; then a thread syncs it and lets all pa
 crash in between leaves the parts as they were and a file without a row, which the next sweep removes.
 """
 
-import os
-import shutil
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import sqlalchemy as sa
 
-from clary.store.blobs import Blobs, Draft
+from clary.store.blobs import Blobs, Draft, link
 from clary.store.database import Database, StorageFull
 from clary.store.object_rows import parts
 
@@ -65,17 +63,6 @@ class Joiner:
     def _drop(self, draft: Draft) -> None:
         draft.close()
         self._blobs.discard(draft.name)
-
-
-def link(source: Path, target: Path) -> None:
-    """A second name for a file, or a read-only copy where there can't be one."""
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        raise
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
-        target.chmod(0o444)
 
 
 def _replace(connection: sa.Connection, owner: str, whole: str) -> tuple[bool, list[str]]:

@@ -15,12 +15,12 @@ import sqlalchemy as sa
 from clary.clock import Clock
 from clary.store import object_rows as rows
 from clary.store import versions
-from clary.store.blobs import Blobs
+from clary.store.blobs import Blobs, link
 from clary.store.buckets import Buckets
 from clary.store.database import Database, storage_errors
 from clary.store.deletion import Choose, Removed, Target, delete
 from clary.store.incoming import INLINE_BYTES, Content, Hasher, Incoming
-from clary.store.joining import Joiner, is_whole, link
+from clary.store.joining import Joiner, is_whole
 from clary.store.object_list import Listing, list_objects
 from clary.store.object_rows import Bucket, Found, Object
 from clary.store.outbox import Announce, Outbox, say_nothing
@@ -51,6 +51,16 @@ class Piece(NamedTuple):
     path: Path | None
     start: int
     length: int
+
+
+class New(NamedTuple):
+    """An object to be; `check` sees what is there before, and raises where it can't be."""
+
+    bucket: str
+    key: str
+    content: Content
+    details: dict[str, Any]
+    check: Callable[[Found], None]
 
 
 class Opened:
@@ -138,21 +148,33 @@ class Objects:
         announce: Announce = say_nothing,
     ) -> Object:
         """Make the content the object of that key after `check` has seen what is there; durable when it returns."""
+        return self.put_all([New(bucket, key, content, details, check)], announce)[0]
+
+    def put_all(self, news: Sequence[New], announce: Announce = say_nothing) -> list[Object]:
+        """The same for several, in one transaction: all of them become visible at once."""
+        made, gone, told = [], [], False
         with self._database.write() as connection:
-            found = rows.find_object(connection, bucket, key)
-            check(found)
-            assert found.bucket is not None
-            version, now = versions.new_version(found.bucket, self._ticks, self._clock), self._clock.now()
-            new = Object(bucket, key, self._clock.hex(32), content.size, content.md5, now, 0, details, version)
-            gone = versions.put(connection, found.bucket, new, found.object)
-            rows.put_part(connection, new.id, 0, content, new.modified, {})
-            told = self.outbox.tell(connection, announce, found.bucket, [new])
+            for new in news:
+                found = rows.find_object(connection, new.bucket, new.key)
+                new.check(found)
+                assert found.bucket is not None
+                item = self._object(new, found.bucket)
+                gone += versions.put(connection, found.bucket, item, found.object)
+                rows.put_part(connection, item.id, 0, new.content, item.modified, {})
+                told |= self.outbox.tell(connection, announce, found.bucket, [item])
+                made.append(item)
         if told:
             self.outbox.ring()
-        if content.blob:
-            self._blobs.keep(content.blob)
+        for new in news:
+            if new.content.blob:
+                self._blobs.keep(new.content.blob)
         self._blobs.remove(gone, wait=False)
-        return new
+        return made
+
+    def _object(self, new: New, bucket: Bucket) -> Object:
+        version, now = versions.new_version(bucket, self._ticks, self._clock), self._clock.now()
+        size, md5 = new.content.size, new.content.md5
+        return Object(new.bucket, new.key, self._clock.hex(32), size, md5, now, 0, new.details, version)
 
     def change(
         self,

@@ -1,13 +1,13 @@
 """Makes the files of a query part of S3 and of the catalog, so that a server that is killed finishes it later.
 
-First a journal of all that is to be done is stored with the execution. Its files are then put under keys that the
-journal names, the catalog is changed, and the execution ends; each of these can be done again. Until the journal is
-stored nothing of the query is visible, and the query runs again.
+Its files are hashed and synced; then a journal of all that is to be done is stored with the execution. The files become
+objects under keys that the journal names, all at once, the catalog is changed, and the execution ends; each of these
+can be done again. Until the journal is stored nothing of the query is visible, and the query runs again.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +26,11 @@ from clary.services.athena.writes import Writing, table_input
 from clary.services.glue import inside as glue
 from clary.services.s3 import inside as objects
 from clary.store.records import Key, Record
-from clary.streams.shard import sync_path
 from clary.tables.partition_paths import NULL
 
 if TYPE_CHECKING:
     from clary.wire import Rooms
 
-_AT_ONCE = 4  # files that are made objects
 _UPDATES = {"create_table": "CREATE TABLE", "insert": "INSERT", "unload": "UNLOAD"}
 
 
@@ -58,8 +56,19 @@ class Journal(msgspec.Struct):
     partitions: list[dict[str, Any]] = []
 
 
-def begin_commit(rooms: Rooms, key: Key, writing: Writing, outcome: Outcome) -> bool:
-    """Store the journal of a query that has ended well; False where the execution has ended already."""
+def commit(rooms: Rooms, key: Key, writing: Writing, outcome: Outcome) -> None:
+    """Make visible what a query has written that has ended well, unless its execution has ended already."""
+    journal = _journal(rooms, key, writing, outcome)
+
+    def note(record: Record) -> None:
+        record.body["Commit"] = msgspec.to_builtins(journal)
+
+    with objects.taking_files(rooms, _places(journal)) as put:
+        if executions.change(rooms, key, note):
+            finish_commit(rooms, key, put)
+
+
+def _journal(rooms: Rooms, key: Key, writing: Writing, outcome: Outcome) -> Journal:
     scope = Scope(key.account, key.region)
     journal = Journal(
         id=key.name,
@@ -80,23 +89,20 @@ def begin_commit(rooms: Rooms, key: Key, writing: Writing, outcome: Outcome) -> 
         # Of a partition the folder is known; what an UNLOAD writes has its own.
         place = name if writing.kind != "unload" else f"{folder}/{name}".lstrip("/")
         journal.files.append(File(written.path, bucket, f"{prefix}{place}"))
-    for file in journal.files:  # before the journal says that they are there
-        sync_path(Path(file.path))
-
-    def note(record: Record) -> None:
-        record.body["Commit"] = msgspec.to_builtins(journal)
-
-    return executions.change(rooms, key, note)
+    return journal
 
 
-def finish_commit(rooms: Rooms, key: Key) -> None:
-    """Do what a stored journal says, from wherever it was left; what can't be done is taken back."""
+def finish_commit(rooms: Rooms, key: Key, put: Callable[[], None] | None = None) -> None:
+    """Do what a stored journal says, from wherever it was left; what can't be done is taken back.
+
+    `put` makes objects of the files where they are taken already.
+    """
     record = rooms.records.get(key)
     if record is None or "Commit" not in record.body:
         return
     journal = msgspec.convert(record.body["Commit"], Journal)
     try:
-        _put_files(rooms, journal.files)
+        put() if put else _put_files(rooms, journal)
         _change_catalog(rooms, Scope(key.account, key.region), journal)
     except (ServiceError, StatementFailed, OSError) as problem:
         _take_back(rooms, journal)
@@ -173,15 +179,13 @@ def _is_ours(rooms: Rooms, scope: Scope, journal: Journal) -> bool:
     return bool(found) and (found or {}).get("Parameters", {}).get("trino_query_id") == journal.id
 
 
-def _put_files(rooms: Rooms, files: list[File]) -> None:
-    """Some at once: one is hashed while another is synced."""
+def _put_files(rooms: Rooms, journal: Journal) -> None:
+    with objects.taking_files(rooms, _places(journal)) as put:
+        put()
 
-    def put(file: File) -> None:
-        objects.put_object_file(rooms, file.bucket, file.key, Path(file.path))
 
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="commit") as pool:
-        for _ in pool.map(put, files):
-            pass
+def _places(journal: Journal) -> list[tuple[str, str, Path]]:
+    return [(file.bucket, file.key, Path(file.path)) for file in journal.files]
 
 
 def _take_back(rooms: Rooms, journal: Journal) -> None:

@@ -13,7 +13,7 @@ from clary.jobs.host import Scope
 from clary.queries import Outcome, QuerySpec, Target
 from clary.services.athena import executions, history, metrics, reuse, views, writes
 from clary.services.athena.catalogs import find_catalog
-from clary.services.athena.commit import begin_commit, finish_commit, statistics_of
+from clary.services.athena.commit import commit, finish_commit, statistics_of
 from clary.services.athena.definitions import DEFINITIONS, define
 from clary.services.athena.kinds import KINDS, VIEW_DESCRIBED
 from clary.services.athena.parameters import check_count
@@ -148,8 +148,7 @@ def _end_query(
         elif not outcome.ok:
             _fail(rooms, record, outcome.message, outcome)
         elif writing is not None:
-            if begin_commit(rooms, record.key, writing, outcome):
-                finish_commit(rooms, record.key)
+            commit(rooms, record.key, writing, outcome)
         elif isinstance(statement, tree.CreateView):
             views.keep_view(rooms, session, statement, outcome)
             put_lines(rooms, record.body, "", KINDS[tree.CreateView].content_type)

@@ -1,6 +1,8 @@
 """What other rooms may do with objects: list, fetch, put, delete. They act for the owner of the bucket."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +14,14 @@ from clary.services.s3.object_lock import lock_written
 from clary.services.s3.ownership import check_version_id
 from clary.services.s3.properties import DEFAULT_TYPE, check_key
 from clary.store.deletion import Target
+from clary.store.incoming import Content, Incoming
 from clary.store.object_rows import Found
-from clary.store.objects import NoObject
+from clary.store.objects import New, NoObject
 from clary.wire import Rooms
 from clary.wire.checksums import Checksum
+
+_PUT = "ObjectCreated:Put"
+_AT_ONCE = 4  # files that are hashed and synced
 
 
 class ObjectInfo(NamedTuple):
@@ -95,24 +101,53 @@ def put_object_bytes(rooms: Rooms, bucket: str, key: str, body: bytes, *, conten
     _put(rooms, bucket, key, [body], content_type)
 
 
+@contextmanager
+def taking_files(rooms: Rooms, files: Sequence[tuple[str, str, Path]]) -> Iterator[Callable[[], None]]:
+    """Take the files for the bytes of the objects of these buckets and keys, without a copy: nobody may write to them.
+
+    They are hashed, and durable, when the block begins. What it is given makes them objects, all at once, and raises
+    NoSuchBucket. The files stay where they are.
+    """
+    runnings = [Checksum(checksums.DEFAULT) for _ in files]
+
+    def take(incoming: Incoming, file: tuple[str, str, Path]) -> Content:
+        incoming.take(file[2])
+        return incoming.finish()
+
+    def put() -> None:
+        news = [
+            _new(rooms, bucket, key, content, running, DEFAULT_TYPE)
+            for (bucket, key, _), content, running in zip(files, contents, runnings, strict=True)
+        ]
+        rooms.objects.put_all(news, announcing(rooms, by_the_server(rooms), _PUT))
+
+    with ExitStack() as stack:
+        incomings = [stack.enter_context(rooms.objects.incoming([running])) for running in runnings]
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="taking files") as pool:
+            contents = list(pool.map(take, incomings, files))  # one is hashed while another is synced
+        yield put
+
+
 def _put(rooms: Rooms, bucket: str, key: str, blocks: Iterable[bytes], content_type: str) -> None:
+    running = Checksum(checksums.DEFAULT)
+    with rooms.objects.incoming([running]) as incoming:
+        for block in blocks:
+            incoming.write([block])
+        new = _new(rooms, bucket, key, incoming.finish(), running, content_type)
+        rooms.objects.put_all([new], announcing(rooms, by_the_server(rooms), _PUT))
+
+
+def _new(rooms: Rooms, bucket: str, key: str, content: Content, running: Checksum, content_type: str) -> New:
     check_key(key)
+    checksum = checksums.object_checksum(running.name, running.base64())
+    details: dict[str, Any] = {"ContentType": content_type, "Metadata": {}, "Checksum": checksum}
 
     def check(found: Found) -> None:
         if found.bucket is None:
             raise NoSuchBucket(bucket)
         lock_written(found.bucket, details, rooms.clock.now())
 
-    running = Checksum(checksums.DEFAULT)
-    details: dict[str, Any] = {"ContentType": content_type, "Metadata": {}}
-    with rooms.objects.incoming([running]) as incoming:
-        for block in blocks:
-            incoming.write([block])
-        content = incoming.finish()
-        details["Checksum"] = checksums.object_checksum(running.name, running.base64())
-        rooms.objects.put(
-            bucket, key, content, details, check, announcing(rooms, by_the_server(rooms), "ObjectCreated:Put")
-        )
+    return New(bucket, key, content, details, check)
 
 
 def delete_object(rooms: Rooms, bucket: str, key: str) -> None:

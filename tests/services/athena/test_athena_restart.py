@@ -2,6 +2,7 @@
 
 from clary.config import Settings
 from clary.services.athena import commit, executions
+from clary.store.objects import Objects
 from tests.conftest import running
 from tests.main_job import wait_until
 from tests.services.athena.conftest import Lake
@@ -19,14 +20,14 @@ def test_what_a_server_finds(tmp_path, monkeypatch):
         cut = {
             moment: start_and_cut(server, lake, monkeypatch, owner, moment, statement)
             for owner, moment, statement in (
-                (commit.objects, "put_object_file", "INSERT INTO t VALUES (1, 'a'), (2, 'b')"),
+                (Objects, "put_all", "INSERT INTO t VALUES (1, 'a'), (2, 'b')"),
                 (commit, "_change_catalog", "CREATE TABLE made AS SELECT 5 AS n"),
                 (commit, "put_metadata", "INSERT INTO t VALUES (3, 'a')"),
                 (commit, "put_manifest", "CREATE TABLE taken AS SELECT 1 AS n"),
             )
         }
-        lake.athena.stop_query_execution(QueryExecutionId=cut["put_object_file"])
-        assert lake.execution(cut["put_object_file"])["Status"]["State"] == "RUNNING"  # it is too late for that
+        lake.athena.stop_query_execution(QueryExecutionId=cut["put_all"])
+        assert lake.execution(cut["put_all"])["Status"]["State"] == "RUNNING"  # it is too late for that
         lake.run("DROP TABLE taken")
         lake.run(f"CREATE EXTERNAL TABLE taken (other int) LOCATION 's3://{lake.bucket}/other/'")
         server.house.rooms.queries.start = lambda *_: None
@@ -37,7 +38,7 @@ def test_what_a_server_finds(tmp_path, monkeypatch):
         # A definition that was cut short ends, and says so.
         assert "whether it was done the catalog tells" in lake.execution(defined)["Status"]["StateChangeReason"]
         # A commit is finished, each of its objects is there once.
-        for moment, count in (("put_object_file", 2), ("_change_catalog", 1), ("put_metadata", 1)):
+        for moment, count in (("put_all", 2), ("_change_catalog", 1), ("put_metadata", 1)):
             assert lake.execution(cut[moment])["Status"]["State"] == "SUCCEEDED", moment
             assert lake.athena.get_query_results(QueryExecutionId=cut[moment])["UpdateCount"] == count
         assert len(lake.keys("t/")) == 3
