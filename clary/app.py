@@ -37,6 +37,7 @@ from clary.services.lambda_ import inside as functions
 from clary.services.s3 import inside as objects
 from clary.services.s3.cors import answer_headers, preflight
 from clary.services.s3.notification import DESTINATIONS, Destination
+from clary.services.s3.post import post_object
 from clary.store.catalog import Catalog
 from clary.store.changes import Changes
 from clary.store.database import Database
@@ -49,7 +50,7 @@ from clary.streams import Streams
 from clary.tables.infer_crawls import Crawls
 from clary.transform import Transforms
 from clary.wire import Registry, Rooms
-from clary.wire.app import CrossOrigin, WireApp
+from clary.wire.app import Browsers, WireApp
 
 # Adding a service: its folder under services/ and its name here.
 SERVICES = (
@@ -137,7 +138,7 @@ class House:
             self.rooms,
             Registry.load(SERVICES),
             pages=self._pages(),
-            cross_origin=CrossOrigin(preflight, answer_headers),
+            browsers=Browsers(preflight, answer_headers, post_object),
         )
         self._settle()
 

@@ -1,16 +1,19 @@
 """Verifies who signed a request. Authorisation by policy has its place behind this step."""
 
 import hmac
+from collections.abc import Mapping
 
 from clary.access import errors, signatures
 from clary.access.identities import Credential, Identities, Identity
-from clary.access.parse import iso_time, parse_header, parse_query, seconds_of, signing_time
+from clary.access.parse import credential_scope, iso_time, parse_header, parse_query, seconds_of, signing_time
 from clary.access.signatures import ChunkSigner, Scope, SignatureV4, SignedRequest
 from clary.clock import Clock
 from clary.config import Settings
 from clary.errors import ServiceError
 from clary.store.records import Records
 
+_FORM_V4 = ("X-Amz-Signature", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date")
+_FORM_V2 = ("Signature", "AWSAccessKeyId")
 SKEW_SECONDS = {"s3": 900.0}  # AWS: 15 minutes for S3, 5 for the rest
 
 
@@ -32,6 +35,29 @@ class Access:
         if "AWSAccessKeyId" in query and "Signature" in query:
             return self._query_v2(request, query)
         raise errors.no_credentials("s3" if request.header(b"x-amz-target") == "" else "json")
+
+    def authenticate_form(self, fields: Mapping[str, str]) -> tuple[Identity, str]:
+        """Who signed the policy of a form, and for which region; fields by their names in lower case."""
+        version_4 = any(name.lower() in fields for name in _FORM_V4)
+        if not version_4 and not any(name.lower() in fields for name in _FORM_V2):
+            raise errors.no_credentials("s3")
+        for name in (*(_FORM_V4 if version_4 else _FORM_V2), "Policy"):
+            if name.lower() not in fields:
+                raise errors.missing_field(name)
+        if version_4 and fields["x-amz-algorithm"] != signatures.ALGORITHM:
+            raise errors.query_error('X-Amz-Algorithm only supports "AWS4-HMAC-SHA256"')
+        named = fields["x-amz-credential"] if version_4 else f"{fields['awsaccesskeyid']}////aws4_request"
+        access_key, date, region, service = credential_scope(named, "s3")
+        credential = self.identities.find("s3", access_key, fields.get("x-amz-security-token", ""))
+        if credential is None:
+            raise errors.unknown_key("s3", access_key)
+        if version_4:
+            expected = signatures.sign_form_v4(credential.secret, date, region, service, fields["policy"])
+        else:
+            expected = signatures.sign_form_v2(credential.secret, fields["policy"])
+        if not hmac.compare_digest(expected.encode(), fields["x-amz-signature" if version_4 else "signature"].encode()):
+            raise errors.wrong_signature("s3", access_key)
+        return credential.identity, region
 
     def chunk_signer(self, request: SignedRequest) -> ChunkSigner:
         """What signs the chunks of an aws-chunked body whose head was authenticated."""

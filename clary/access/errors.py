@@ -77,6 +77,15 @@ def no_credentials(service: str) -> ServiceError:
     return ServiceError(message, code="MissingAuthenticationTokenException", status=403)
 
 
+def missing_field(name: str) -> ServiceError:
+    """A form lacks a field of its signature."""
+    message = (
+        f"Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
+    )
+    fields = {"ArgumentName": name, "ArgumentValue": ""}
+    return ServiceError(message, code="InvalidArgument", status=400, fields=fields)
+
+
 def incomplete_signature(service: str, message: str) -> ServiceError:
     """The authorization header or query lacks a part, or holds one that can't be."""
     if service in ("s3", ""):

@@ -35,7 +35,7 @@ def parse_header(request: SignedRequest, authorization: str) -> SignatureV4:
         raise errors.incomplete_signature(service, f"{message} Authorization={authorization}")
     if "host" not in headers:
         raise errors.incomplete_signature(service, "'Host' must be a signed header in the AWS Signature Version 4.")
-    access_key, date, region, service = _credential_scope(parts["Credential"], service)
+    access_key, date, region, service = credential_scope(parts["Credential"], service)
     if date != signed[:8]:
         message = (
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
@@ -66,12 +66,13 @@ def parse_query(query: dict[str, str]) -> SignatureV4:
     signed = query["X-Amz-Date"]
     if not _TIME.fullmatch(signed):
         raise errors.query_error("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
-    access_key, date, region, service = _credential_scope(query["X-Amz-Credential"], "s3")
+    access_key, date, region, service = credential_scope(query["X-Amz-Credential"], "s3")
     headers = tuple(query["X-Amz-SignedHeaders"].split(";"))
     return SignatureV4(access_key, date, region, service, headers, query["X-Amz-Signature"], signed, int(expires))
 
 
-def _credential_scope(credential: str, service: str) -> tuple[str, str, str, str]:
+def credential_scope(credential: str, service: str) -> tuple[str, str, str, str]:
+    """The access key, date, region and service of a credential."""
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or parts[4] != "aws4_request":
         form = "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"

@@ -116,6 +116,16 @@ def signing_key(secret: str, date: str, region: str, service: str) -> bytes:
     return key
 
 
+def sign_form_v4(secret: str, date: str, region: str, service: str, policy: str) -> str:
+    """The Version 4 signature of a form's policy, as the form has it."""
+    return hmac.new(signing_key(secret, date, region, service), policy.encode(), hashlib.sha256).hexdigest()
+
+
+def sign_form_v2(secret: str, policy: str) -> str:
+    """The Version 2 signature of a form's policy, as the form has it."""
+    return base64.b64encode(hmac.digest(secret.encode(), policy.encode(), "sha1")).decode()
+
+
 def sign_v2(secret: str, request: SignedRequest, path: str) -> str:
     """The Version 2 signature of a presigned S3 request, for the path of the resource with its bucket."""
     query = request.query()

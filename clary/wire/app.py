@@ -30,11 +30,12 @@ HASHED_ON_THE_LOOP = 256 * 1024
 DOCUMENT_LIMIT = 8 * 1024 * 1024  # S3's XML bodies; the largest, a completion of 10,000 parts, stays below 4 MiB
 
 
-class CrossOrigin(NamedTuple):
-    """What S3's buckets tell browsers: before a request, and with its answer."""
+class Browsers(NamedTuple):
+    """What web pages do with S3's buckets beside AWS's API; the first two return headers."""
 
     preflight: Callable[[Rooms, Request], dict[str, str]]
     answer: Callable[[Rooms, Request], dict[str, str]]
+    post_form: Callable[[Registry, Rooms, Request], Awaitable[Response]]
 
 
 class ServerEnded(ServiceError):
@@ -55,12 +56,12 @@ class WireApp:
         rooms: Rooms,
         registry: Registry,
         pages: Mapping[tuple[str, str], Page] | None = None,
-        cross_origin: CrossOrigin | None = None,
+        browsers: Browsers | None = None,
     ) -> None:
         self.rooms = rooms
         self.registry = registry
         self.pages = dict(pages or {})
-        self._cross_origin = cross_origin
+        self._browsers = browsers
         self._limit = rooms.settings.max_request_mib * 1024 * 1024
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="operation")
 
@@ -78,8 +79,10 @@ class WireApp:
         try:
             request = parse_request(scope, receive, self._limit)
             request.id = self._request_id(request)
-            if self._cross_origin and request.method == "OPTIONS":
-                response = await self.preflight(request, self._cross_origin)
+            if self._browsers and request.method == "OPTIONS":
+                response = await self.preflight(request, self._browsers)
+            elif self._browsers and is_form(request):
+                response = await self._browsers.post_form(self.registry, self.rooms, request)
             else:
                 response = await self.handle(request)
         except ClientGone:
@@ -91,8 +94,8 @@ class WireApp:
         except Exception:
             response = self.failure(request, ServiceError("The request failed because of an error inside Clary."))
             log.exception("request %s: %s %s", request and request.id, scope["method"], scope["path"])
-        if self._cross_origin and request and request.is_s3 and "origin" in request.headers:
-            response.headers |= await self.to_other_origin(request, self._cross_origin)
+        if self._browsers and request and request.is_s3 and "origin" in request.headers:
+            response.headers |= await self.to_other_origin(request, self._browsers)
         log.debug("%s %s: %d", scope["method"], scope["path"], response.status)
         await send_response(response, request, scope["method"], receive, send)
 
@@ -110,17 +113,17 @@ class WireApp:
         reply = result if isinstance(result, Reply) else Reply(result or {})
         return route.codec.encode(reply, request.id)
 
-    async def preflight(self, request: Request, cross_origin: CrossOrigin) -> Response:
+    async def preflight(self, request: Request, browsers: Browsers) -> Response:
         """What a browser asks before a page of another origin uses a bucket; nothing else asks for OPTIONS."""
-        headers = await asyncio.to_thread(cross_origin.preflight, self.rooms, request)
+        headers = await asyncio.to_thread(browsers.preflight, self.rooms, request)
         return Response(200, {**headers, "x-amz-request-id": request.id, "x-amz-id-2": host_id(request.id)})
 
-    async def to_other_origin(self, request: Request, cross_origin: CrossOrigin) -> dict[str, str]:
+    async def to_other_origin(self, request: Request, browsers: Browsers) -> dict[str, str]:
         """The headers of an answer of S3's, an error too, to a page of another origin."""
         if request.method == "OPTIONS":  # has them already
             return {}
         try:
-            return await asyncio.to_thread(cross_origin.answer, self.rooms, request)
+            return await asyncio.to_thread(browsers.answer, self.rooms, request)
         except ServiceError:  # the state can't be read: the answer itself says so, or came before
             return {}
 
@@ -197,6 +200,17 @@ class WireApp:
 
     def _request_id(self, request: Request) -> str:
         return self.rooms.clock.hex(16).upper() if request.is_s3 else self.rooms.clock.uuid()
+
+
+def is_form(request: Request) -> bool:
+    """Whether it is an upload to a bucket by a form, which signs its fields."""
+    return (
+        request.method == "POST"
+        and request.media_type == "multipart/form-data"
+        and not request.signed_for
+        and "authorization" not in request.headers
+        and request.raw_path.strip(b"/").count(b"/") == 0
+    )
 
 
 def signed_request(request: Request) -> SignedRequest:

@@ -42,7 +42,7 @@ async def put_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     checksum = BodyChecksum(body, checksums.claimed_algorithm(request, call.headers))
     incoming = call.rooms.objects.incoming(checksum.hashers)
     end = await receive(body, incoming, lambda: require_bucket(call, request))
-    return await asyncio.to_thread(_store, call, request, incoming, end, checksum, details)
+    return await asyncio.to_thread(store, call, request, incoming, end, checksum, details)
 
 
 @operation
@@ -60,16 +60,17 @@ def head_object(call: Call, request: dict[str, Any]) -> Reply:
     return _reply(found, span, answer)
 
 
-def _store(
+def store(
     call: Call,
     request: dict[str, Any],
     incoming: Incoming,
     end: list[bytes],
     checksum: BodyChecksum,
     details: dict[str, Any],
+    event: str = "ObjectCreated:Put",
 ) -> dict[str, Any]:
     """Write the end of the body and commit; in a thread, the only hop of a small PUT."""
-    writing = Writing(call, request, "ObjectCreated:Put")
+    writing = Writing(call, request, event)
     check = functools.partial(writing.check, details)
     with incoming:
         incoming.write(end)
