@@ -12,6 +12,7 @@ from clary.services.athena.errors import InvalidRequestException, ResourceNotFou
 from clary.services.athena.kinds import KINDS, VIEW_DESCRIBED, Kind
 from clary.services.athena.parameters import bind
 from clary.services.athena.result_location import check_result_configuration, split_location
+from clary.services.athena.syntax import check_syntax
 from clary.services.s3 import inside as objects
 from clary.sql.statements import parse, tree
 from clary.wire import Call
@@ -97,6 +98,7 @@ def read(call: Call, scope: Scope, workgroup: str, text: str, values: list[str])
             values = bind(values)
         if isinstance(statement, _COLUMNS):
             check_statement(text, statement)
+        check_syntax(text, statement)
     except ResourceNotFoundException as problem:
         raise InvalidRequestException(problem.message) from None
     except ClientError as problem:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from clary.errors import ClientError
 from clary.jobs.host import Scope
 from clary.services.athena.errors import InvalidRequestException, ResourceNotFoundException, page_of
+from clary.services.athena.syntax import check_syntax
 from clary.services.athena.workgroups import require_workgroup
 from clary.sql.statements import parse
 from clary.store.records import Key, Query, Record, RecordExists
@@ -136,7 +137,7 @@ def delete_statements(rooms: Rooms, scope: Scope, workgroup: str) -> None:
 
 def _check(text: str) -> None:
     try:
-        parse(text)
+        check_syntax(text, parse(text))
     except ClientError as problem:
         raise InvalidRequestException(str(problem), "MALFORMED_QUERY") from None
 

@@ -45,6 +45,8 @@ def test_prepared_statements(lake, athena, group, refused):
     assert "already exists" in refused("create_prepared_statement", **said)[1]
     wrong = {**said, "StatementName": "two", "QueryStatement": "SELEC\n 1"}
     assert refused("create_prepared_statement", **wrong)[1].startswith("line 1:1: mismatched input 'SELEC'")
+    wrong["QueryStatement"] = "SELECT a\nFROM t WHERE ?,"
+    assert refused("create_prepared_statement", **wrong)[1].startswith("line 2:15: mismatched input ','")
     athena.update_prepared_statement(**{**said, "QueryStatement": "SELECT ? + 2"})
     found = athena.get_prepared_statement(WorkGroup=group, StatementName="one")["PreparedStatement"]
     assert (found["QueryStatement"], found["Description"]) == ("SELECT ? + 2", "d")

@@ -104,6 +104,20 @@ def test_a_query_that_fails_says_why(lake, athena, refused):
 
 def test_statements_that_are_no_query(lake):
     assert lake.refuse("SELEC 1").startswith("line 1:1: mismatched input 'SELEC'. Expecting: ")
+    table = f"CREATE TABLE t WITH (external_location = 's3://{lake.bucket}/t/') AS\n"
+    for statement, place, token in (
+        ("SELECT 1 +", "1:11", "<EOF>"),
+        ("SELECT a FROM\n  t WHERE", "2:10", "<EOF>"),
+        (f"{table}SELECT a FROM WHERE", "2:15", "WHERE"),
+        ("INSERT INTO t\nSELECT a b c FROM t", "2:12", "c"),
+        ("CREATE VIEW v AS SELECT a FROM t GROUP 1", "1:40", "1"),
+        ("UNLOAD (SELECT a FROM t LIMIT x y) TO 's3://b/k/' WITH (format = 'JSON')", "1:31", "x"),
+        ("PREPARE p FROM\nSELECT FROM t", "2:8", "FROM"),
+        ("PREPARE p FROM SELEC 1", "1:16", "SELEC"),
+        ("USING EXTERNAL FUNCTION f(n integer) RETURNS integer LAMBDA 'f' SELECT f(1 FROM t", "1:82", "<EOF>"),
+    ):
+        assert lake.refuse(statement).startswith(f"line {place}: mismatched input '{token}'"), statement
+    assert lake.fail("SELECT 1 + '" + "x" * 20_000 + "' +").startswith("SYNTAX_ERROR: line 1:")
     assert lake.refuse("SELECT 1; SELECT 2") == "Only one sql statement is allowed. Got: SELECT 1; SELECT 2"
     assert "EXPLAIN is not supported by Clary" in lake.refuse("EXPLAIN SELECT 1")
     assert "MERGE is a statement for Iceberg tables" in lake.refuse("MERGE INTO t USING u ON true")
