@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from clary.clock import Clock
 from clary.delivery.columns import ColumnSink
 from clary.delivery.host import Host
-from clary.delivery.outputs import BACKUP, DATA, Output, Outputs, document_of
-from clary.delivery.partition import Partitioner
+from clary.delivery.outputs import BACKUP, DATA, LongKey, Output, Outputs, document_of
+from clary.delivery.partition import NO_PARTITION, Partitioner
 from clary.delivery.plan import Conversion, Plan
 from clary.delivery.records import Failed, Record
 from clary.delivery.split import end_records, split_records
@@ -110,7 +110,10 @@ class Batch:
         groups, failed = self._partitioner.group(records)
         self._fail_processing(failed)
         for keys, group in groups.items():
-            self._write_group(group, self._partitioner.values(keys))
+            try:
+                self._write_group(group, self._partitioner.values(keys))
+            except LongKey as problem:
+                self._fail_processing(Failed(record, NO_PARTITION, str(problem)) for record in group)
 
     def _write_group(self, records: Sequence[Record], keys: Mapping[str, Mapping[str, str]] | None = None) -> None:
         if self._plan.delimiter:

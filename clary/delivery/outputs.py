@@ -20,6 +20,11 @@ from clary.delivery.records import Failed, Record, data_of
 from clary.streams.shard import sync_path
 
 DATA, BACKUP = "data", "backup"
+_LONGEST_KEY = 1024
+
+
+class LongKey(Exception):
+    """No object can have a name that long."""
 
 
 class Output(msgspec.Struct, frozen=True):
@@ -66,7 +71,10 @@ class Outputs:
         keys: Mapping[str, Mapping[str, str]] | None = None,
         extension: str = "",
     ) -> list[Failed]:
-        """Add records to the object of a place and of partition keys; `make` opens a file that is not plain bytes."""
+        """Add records to the object of a place and of partition keys; `make` opens a file that is not plain bytes.
+
+        LongKey where the keys make its name too long.
+        """
         name = (kind, *(tuple(sorted(values.items())) for _, values in sorted((keys or {}).items())))
         growing = self._open.get(name)
         if growing is None:
@@ -140,7 +148,10 @@ class Outputs:
     ) -> str:
         moment = datetime.fromtimestamp(arrival / 1000, UTC).astimezone(ZoneInfo(place.zone))
         head = evaluate(prefix, moment, self._clock.hex, error_type=error_type, keys=keys)
-        return head + suffix(self._plan.name, self._plan.version, moment, self._clock.uuid(), extension)
+        key = head + suffix(self._plan.name, self._plan.version, moment, self._clock.uuid(), extension)
+        if keys and len(key.encode()) > _LONGEST_KEY:
+            raise LongKey(f"The partition keys make an object's name longer than {_LONGEST_KEY} bytes: {key[:100]}...")
+        return key
 
 
 class _Growing:

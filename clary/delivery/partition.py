@@ -13,8 +13,8 @@ from clary.delivery.records import Failed, Record
 
 QUERY, FUNCTION = "partitionKeyFromQuery", "partitionKeyFromLambda"
 MOST_PARTITIONS = 500
+NO_PARTITION = "DynamicPartitioning.MetadataExtractionFailed"
 
-_CODE = "DynamicPartitioning.MetadataExtractionFailed"
 _LONGEST = 256
 Keys = tuple[tuple[str, ...], tuple[str, ...]]
 
@@ -36,7 +36,7 @@ class Partitioner:
             try:
                 keys = self._of_query(result), self._of_function(record)
             except ValueError as problem:
-                failed.append(Failed(record, _CODE, str(problem)))
+                failed.append(Failed(record, NO_PARTITION, str(problem)))
                 continue
             if keys not in self._seen and len(self._seen) >= MOST_PARTITIONS:
                 message = f"There are more than {MOST_PARTITIONS} active partitions"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from clary.delivery.prefix import expressions_of, keys_of
@@ -51,6 +52,13 @@ def _check_endpoint(described: dict[str, Any]) -> None:
     for member in ("EndpointConfiguration", "S3DestinationDescription"):
         if not described.get(member):
             raise InvalidArgumentException(f"{member} must be given for an HTTP endpoint destination.")
+    url = described["EndpointConfiguration"]["Url"]
+    try:
+        host = urlsplit(url).hostname if urlsplit(url).port != 0 else None
+    except ValueError:
+        host = None
+    if not host:
+        raise InvalidArgumentException(f"EndpointConfiguration.Url {url} is not the URL of a host.")
     _check_place(described["S3DestinationDescription"])
     processors = read_processors(described.get("ProcessingConfiguration"))
     if processors.query:

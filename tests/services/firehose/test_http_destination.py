@@ -159,6 +159,16 @@ def test_an_endpoint_that_is_not_there(firehose, make):
     assert json.loads(body)["errorCode"] == "HttpEndpoint.ConnectionFailed"
 
 
+@pytest.mark.parametrize("url", ["https://localhost:99999/", "https://localhost:x/", "https:///take", "https://[::1/"])
+def test_a_url_that_is_none_is_refused(firehose, url):
+    endpoint = {"EndpointConfiguration": {"Url": url}, "S3Configuration": firehose.place()}
+    request = {"DeliveryStreamName": "wrong", "HttpEndpointDestinationConfiguration": endpoint}
+    assert firehose.refused("create_delivery_stream", **request) == (
+        "InvalidArgumentException",
+        f"EndpointConfiguration.Url {url} is not the URL of a host.",
+    )
+
+
 def test_destinations_that_are_refused(firehose):
     request = {"DeliveryStreamName": "wrong"}
     endpoint = {"EndpointConfiguration": {"Url": "https://x/"}, "S3Configuration": firehose.place()}

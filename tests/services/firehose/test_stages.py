@@ -136,6 +136,22 @@ def test_records_go_to_partitions_by_a_query(firehose):
     assert any("belt is null or empty" in row["errorMessage"] for row in failed)
 
 
+def test_partition_keys_that_no_object_can_be_named_by_fail_their_records_alone(firehose):
+    names = "abcde"
+    query = f"{{{','.join(f'{name}:.{name}' for name in names)}}}"
+    name = firehose.create(
+        Prefix="/".join(f"!{{partitionKeyFromQuery:{name}}}" for name in names) + "/",
+        ProcessingConfiguration=processors(MetadataExtraction={"MetadataExtractionQuery": query}),
+        **PARTITIONED,
+    )
+    firehose.put(name, *[json.dumps(dict.fromkeys(names, key)) for key in ("x" * 200, "y", "x" * 200)])
+    firehose.pass_time(60)
+    assert firehose.only("y/y/y/y/y/")
+    failed = lines(firehose.only("bad/processing-failed/")[1])
+    assert [row["errorCode"] for row in failed] == ["DynamicPartitioning.MetadataExtractionFailed"] * 2
+    assert "longer than 1024 bytes" in failed[0]["errorMessage"]
+
+
 def test_records_go_to_partitions_by_what_their_function_says(firehose, function):
     name = firehose.create(
         Prefix="b=!{partitionKeyFromLambda:building}/!{timestamp:yyyy}/",
