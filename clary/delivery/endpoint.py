@@ -17,6 +17,10 @@ from clary.delivery.records import Failed, Record
 from clary.errors import ServiceError
 
 FAILED = "http-endpoint-failed"
+MOST_RECORDS = 10_000
+"""In one request."""
+
+_MOST_ANSWER = 1024 * 1024
 _SHOWN = 500
 _TOO_LARGE = 413
 
@@ -74,8 +78,14 @@ def post_request(host: Host, plan: Plan, identity: str, path: Path) -> None:
         headers["X-Amz-Firehose-Common-Attributes"] = attributes.decode("latin-1")
     try:
         answer = host.post(endpoint.url, headers, path.read_bytes())
+    except TimeoutError as problem:
+        raise Undelivered("RequestTimeout", f"The delivery timed out before a response came: {problem}") from None
+    except ConnectionResetError as problem:
+        raise Undelivered("ConnectionReset", f"Unable to maintain connection with the endpoint: {problem}") from None
     except OSError as problem:
-        raise Undelivered("ConnectionFailed", f"The endpoint can't be reached: {problem}") from None
+        raise Undelivered("ConnectionFailed", f"Unable to connect to the destination endpoint: {problem}") from None
+    if len(answer.body) > _MOST_ANSWER:
+        raise Undelivered("ResponseTooLarge", "The response received from the endpoint is too large.")
     shown = answer.body[:_SHOWN].decode(errors="replace")
     if answer.status != 200:
         message = f"Received response with status code {answer.status}: {shown}"

@@ -6,7 +6,7 @@ import logging
 import shutil
 import threading
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,7 +40,7 @@ class State(msgspec.Struct):
     position: dict[str, int] = {}
     outputs: list[Output] = []
     begun: float = 0.0
-    """When the delivery of the outputs began."""
+    """When the delivery of the output that is first among them began."""
     next: dict[str, int] | None = None
     """The position after the outputs; None while there are none."""
 
@@ -48,8 +48,17 @@ class State(msgspec.Struct):
 class Life:
     """One delivery stream. `deliver` runs on one thread at a time."""
 
-    def __init__(self, plan: Plan, source: Source, host: Host, records: Records, clock: Clock, folder: Path) -> None:
-        self.plan, self.source = plan, source
+    def __init__(
+        self,
+        plan: Plan,
+        source: Source,
+        host: Host,
+        records: Records,
+        clock: Clock,
+        folder: Path,
+        converting: threading.Semaphore,
+    ) -> None:
+        self.plan, self.source, self._converting = plan, source, converting
         self._host, self._records, self._clock, self._folder = host, records, clock, folder
         self._working = threading.Lock()
         self._gone = False
@@ -124,7 +133,8 @@ class Life:
             if self._gathered_by not in (None, self.plan):
                 self._store(State(self._state.position))  # by the new plan it may go where the old one failed
             if self._state.next is None:
-                self._gather()
+                with self._converting if self.plan.conversion else nullcontext():
+                    self._gather()
             self._hand_over()
         except (ServiceError, OSError) as problem:
             self._put_off(problem)
@@ -178,9 +188,11 @@ class Life:
                 self._count(output)
                 self._gathered_by = None
                 del state.outputs[0]
+                state.begun = self._clock.now()
             except Undelivered as problem:
                 self._gathered_by = None
                 state.outputs[:1] = self._give_up(output, problem)
+                state.begun = self._clock.now()
                 self._store(state)
         self._unsure, self._gathered_by = False, None
         self._store(State(state.next))

@@ -13,7 +13,7 @@ import msgspec
 
 from clary.clock import Clock
 from clary.delivery.compression import EXTENSIONS, open_compressed
-from clary.delivery.endpoint import RequestFile
+from clary.delivery.endpoint import MOST_RECORDS, RequestFile
 from clary.delivery.plan import Endpoint, Place, Plan
 from clary.delivery.prefix import complete, complete_error, evaluate, suffix
 from clary.delivery.records import Failed, Record, data_of
@@ -59,7 +59,7 @@ class Outputs:
     def __init__(self, plan: Plan, root: Path, clock: Clock, *, below: str = "") -> None:
         self._plan, self._root, self._folder, self._clock = plan, root, root / below, clock
         self._open: dict[tuple[object, ...], _Growing] = {}
-        self._files = 0
+        self._files = self._requests = 0
 
     def data(
         self,
@@ -85,14 +85,18 @@ class Outputs:
         return growing.take(records)
 
     def request(self, endpoint: Endpoint, records: Sequence[Record]) -> None:
-        """Add records to the request to an endpoint."""
-        growing = self._open.get(("request",))
-        if growing is None:
-            path, identity = self.new_file(), self._clock.uuid()
-            sink = RequestFile(path, endpoint, identity, self._clock)
-            growing = _Growing("", identity, path, sink, records[0].arrival)
-            self._open[("request",)] = growing
-        growing.take(records)
+        """Add records to the requests to an endpoint, beginning another one when one is full."""
+        while records:
+            growing = self._open.get(("request", self._requests))
+            if growing is None or growing.records == MOST_RECORDS:
+                path, identity = self.new_file(), self._clock.uuid()
+                sink = RequestFile(path, endpoint, identity, self._clock)
+                growing = _Growing("", identity, path, sink, records[0].arrival)
+                self._requests += 1
+                self._open["request", self._requests] = growing
+            room = MOST_RECORDS - growing.records
+            growing.take(records[:room])
+            records = records[room:]
 
     def errors(self, place: Place, kind: str, documents: Iterable[tuple[int, bytes]]) -> None:
         """Add JSON documents, each with the arrival of its record, to the object of one type of error."""

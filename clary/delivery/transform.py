@@ -19,6 +19,12 @@ from clary.errors import ServiceError
 _MOST_RECORDS = 10_000
 _MOST_PAYLOAD = 6 * 1024 * 1024
 _OVERHEAD = 120  # bytes of JSON around a record's data, its id included
+_FUNCTION_ERROR, _WRONG = "Lambda.FunctionError", "Lambda.JsonProcessingException"
+_CODES = {  # of what Lambda answers, as Firehose names it
+    "ResourceNotFoundException": "ResourceNotFound",
+    "TooManyRequestsException": "InvokeLimitExceeded",
+    "AccessDeniedException": "InvokeAccessDenied",
+}
 _RESULTS = ("Ok", "Dropped", "ProcessingFailed")
 
 
@@ -55,7 +61,10 @@ class Transformer:
         answer, attempts = self._invoke(payload)
         if isinstance(answer, Failed):
             return [], [answer._replace(record=record, attempts=attempts) for record in records]
-        return _read_answer(answer, records, ids, attempts)
+        found, failed = _read_answer(answer, records, ids, attempts)
+        for code, message in {item.code: item.message for item in failed if item.code != _FUNCTION_ERROR}.items():
+            self._tell(code, message)
+        return found, failed
 
     def _invoke(self, payload: bytes) -> tuple[bytes | Failed, int]:
         """What the function answered, or why it did not; and how often it was asked."""
@@ -65,11 +74,11 @@ class Transformer:
             try:
                 answer = self._host.invoke(self._plan.scope, self._function.arn, payload)
             except ServiceError as problem:
-                failed = _failure(f"Lambda.{problem.code}", problem.message)
+                failed = _failure(f"Lambda.{_CODES.get(problem.code, problem.code)}", problem.message)
             else:
                 if not answer.error:
                     return answer.payload, attempts
-                failed = _failure("Lambda.FunctionError", _error_message(answer))
+                failed = _failure(_FUNCTION_ERROR, _error_message(answer))
             self._tell(failed.code, failed.message)
             if attempts > self._function.retries:
                 return failed, attempts
@@ -130,7 +139,7 @@ def _read_answer(
             raise TypeError
     except (ValueError, RecursionError, KeyError, TypeError):
         message = 'The function must answer with a JSON object that has a list "records"'
-        return [], _all_failed(records, "Lambda.FailedResponseFormat", message, attempts)
+        return [], _all_failed(records, _WRONG, message, attempts)
     by_id: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if isinstance(row, dict):
@@ -158,18 +167,18 @@ def _read_row(record: Record, rows: list[dict[str, Any]], unknown: list[str]) ->
     result = row.get("result")
     if result not in _RESULTS:
         message = f"The result of a record must be Ok, Dropped or ProcessingFailed, not {result!r}"
-        return Failed(record, "Lambda.InvalidResult", message)
+        return Failed(record, _WRONG, message)
     if result == "Dropped":
         return None
     if result == "ProcessingFailed":
-        return Failed(record, "Lambda.FunctionError", "ProcessingFailed status set for record")
+        return Failed(record, _FUNCTION_ERROR, "ProcessingFailed status set for record")
     try:
         data = base64.b64decode(row["data"], validate=True)
     except (KeyError, TypeError, ValueError, binascii.Error):
-        return Failed(record, "Lambda.InvalidData", "The data of a record must be base64")
+        return Failed(record, _WRONG, "The data of a record must be base64")
     keys = _partition_keys(row)
     if keys is None:
-        return Failed(record, "Lambda.InvalidMetadata", "metadata.partitionKeys must be an object of single values")
+        return Failed(record, _WRONG, "metadata.partitionKeys must be an object of single values")
     return record._replace(data=data, keys=keys or None)
 
 

@@ -31,8 +31,8 @@ class FakeHost:
         return answer if isinstance(answer, Answer) else Answer(json.dumps(answer).encode(), "")
 
 
-def transform(function, data, **options):
-    """What is delivered, what failed as (data, code, attempts), and the events."""
+def transform(function, data, told=None, **options):
+    """What is delivered, what failed as (data, code, attempts), and the events; `told` gets what the log is told."""
     plan = Plan(
         id="id",
         name="hose",
@@ -42,7 +42,7 @@ def transform(function, data, **options):
         place=Place(bucket="lake"),
         function=Function(arn=ARN, **options),
     )
-    host, told = FakeHost(function), []
+    host, told = FakeHost(function), [] if told is None else told
     transformer = Transformer(plan, host, MovedClock(), lambda code, message: told.append((code, message)))
     records = [Record(item, 1000 + number) for number, item in enumerate(data)]
     outcomes = [*transformer.take(records), transformer.finish()]
@@ -76,7 +76,9 @@ def test_records_come_back_as_the_function_made_them_in_their_order():
 
 def test_records_are_dropped_and_failed():
     results = iter(["Dropped", "ProcessingFailed", "Ok"])
-    delivered, failed, _ = transform(each(lambda record: {**ok(record), "result": next(results)}), [b"a", b"b", b"c"])
+    changing, told = each(lambda record: {**ok(record), "result": next(results)}), []
+    delivered, failed, _ = transform(changing, [b"a", b"b", b"c"], told)
+    assert told == []  # the function knows
     assert delivered == [b"C"]
     assert failed == [(b"b", "Lambda.FunctionError", 1)]
 
@@ -86,11 +88,11 @@ def test_records_are_dropped_and_failed():
     [
         (lambda row: None, "Lambda.MissingRecordId"),
         (lambda row: {**row, "recordId": "unknown"}, "Lambda.MissingRecordId"),
-        (lambda row: {**row, "result": "Fine"}, "Lambda.InvalidResult"),
-        (lambda row: {"recordId": row["recordId"], "data": row["data"]}, "Lambda.InvalidResult"),
-        (lambda row: {**row, "data": "not base64!"}, "Lambda.InvalidData"),
-        (lambda row: {"recordId": row["recordId"], "result": "Ok"}, "Lambda.InvalidData"),
-        (lambda row: {**row, "metadata": {"partitionKeys": [1]}}, "Lambda.InvalidMetadata"),
+        (lambda row: {**row, "result": "Fine"}, "Lambda.JsonProcessingException"),
+        (lambda row: {"recordId": row["recordId"], "data": row["data"]}, "Lambda.JsonProcessingException"),
+        (lambda row: {**row, "data": "not base64!"}, "Lambda.JsonProcessingException"),
+        (lambda row: {"recordId": row["recordId"], "result": "Ok"}, "Lambda.JsonProcessingException"),
+        (lambda row: {**row, "metadata": {"partitionKeys": [1]}}, "Lambda.JsonProcessingException"),
     ],
 )
 def test_a_record_that_is_answered_wrongly_fails_alone(change, code):
@@ -99,9 +101,11 @@ def test_a_record_that_is_answered_wrongly_fails_alone(change, code):
         changed = change(first)
         return {"records": [*others, *([changed] if changed else [])]}
 
-    delivered, failed, _ = transform(answer, [b"a", b"b"])
+    told = []
+    delivered, failed, _ = transform(answer, [b"a", b"b"], told)
     assert delivered == [b"B"]
     assert failed == [(b"a", code, 1)]
+    assert [code for code, _ in told] == [code]
 
 
 def test_a_record_that_is_answered_twice_fails():
@@ -116,7 +120,7 @@ def test_a_record_that_is_answered_twice_fails():
 def test_an_answer_of_another_form_fails_all(payload):
     delivered, failed, _ = transform(lambda event: Answer(payload, ""), [b"a", b"b"])
     assert delivered == []
-    assert failed == [(b"a", "Lambda.FailedResponseFormat", 1), (b"b", "Lambda.FailedResponseFormat", 1)]
+    assert failed == [(b"a", "Lambda.JsonProcessingException", 1), (b"b", "Lambda.JsonProcessingException", 1)]
 
 
 def test_a_function_that_raises_is_tried_again():

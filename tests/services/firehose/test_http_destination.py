@@ -2,12 +2,18 @@
 
 import base64
 import gzip
+import itertools
 import json
 import ssl
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
+from clary.services.firehose import post
+from tests.main_job import wait_until
+
+_numbers = itertools.count()
 
 # A key and a certificate of localhost, for these tests alone.
 CERTIFICATE = """\
@@ -43,6 +49,9 @@ class Endpoint:
                 body = json.loads(gzip.decompress(raw) if self.headers["Content-Encoding"] == "gzip" else raw)
                 endpoint.requests.append((dict(self.headers), body))
                 status, answer = endpoint.answers.pop(0) if endpoint.answers else (200, None)
+                if isinstance(answer, threading.Event):
+                    answer.wait(30)
+                    return
                 if answer is None:
                     answer = {"requestId": body["requestId"], "timestamp": body["timestamp"]}
                 text = json.dumps(answer).encode()
@@ -80,7 +89,7 @@ def endpoint(tmp_path, monkeypatch):
 @pytest.fixture
 def make(firehose, endpoint):
     def make(url=None, configuration=None, **options):
-        name = f"http-{len(firehose.bucket)}-{firehose.bucket}"
+        name = f"http-{next(_numbers)}-{firehose.bucket}"
         firehose.client.create_delivery_stream(
             DeliveryStreamName=name,
             HttpEndpointDestinationConfiguration={
@@ -149,6 +158,65 @@ def test_all_data_may_be_backed_up(firehose, endpoint, make):
     firehose.pass_time(60)
     assert endpoint.data() == [[b"a", b"b"]]
     assert firehose.only()[1] == b"ab"
+
+
+def codes(firehose):
+    """The errors of the records that the endpoint did not take, and their data, in order."""
+    rows = [
+        json.loads(line) for body in firehose.objects("http-endpoint-failed/").values() for line in body.splitlines()
+    ]
+    return [(row["errorCode"], base64.b64decode(row["rawData"])) for row in rows]
+
+
+def test_an_endpoint_that_hangs_is_given_up(firehose, endpoint, make, monkeypatch):
+    monkeypatch.setattr(post, "_SECONDS", 0.5)
+    name, hanging = make(RetryOptions={"DurationInSeconds": 0}), threading.Event()
+    endpoint.answers = [(200, hanging)]
+    firehose.put(name, "a")
+    firehose.pass_time(60)
+    hanging.set()
+    assert codes(firehose) == [("HttpEndpoint.RequestTimeout", b"a")]
+
+
+def test_endpoints_that_hang_hold_no_other_delivery_up(firehose, endpoint, make):
+    hanging = threading.Event()
+    endpoint.answers = [(200, hanging)] * 8
+    try:
+        for _ in range(8):
+            firehose.put(make(BufferingHints={"SizeInMBs": 1, "IntervalInSeconds": 0}), "a")
+        wait_until(lambda: len(endpoint.requests) == 8, "not all endpoints are asked at once", 10)
+        firehose.put(firehose.create(BufferingHints={"SizeInMBs": 1, "IntervalInSeconds": 0}), "b")
+        wait_until(lambda: list(firehose.objects().values()) == [b"b"], "the other waits", 10)
+    finally:
+        hanging.set()
+
+
+def test_what_an_endpoint_answers_wrongly_is_named(firehose, endpoint, make):
+    name = make(RetryOptions={"DurationInSeconds": 0})
+    reset = threading.Event()
+    reset.set()
+    endpoint.answers = [(413, {"errorMessage": "large"}), (200, {"x": "y" * (1 << 20)}), (200, reset), (302, {})]
+    for data in "abcd":
+        firehose.put(name, data)
+        firehose.pass_time(60)
+    assert sorted(codes(firehose), key=lambda row: row[1]) == [
+        ("HttpEndpoint.DestinationException", b"a"),
+        ("HttpEndpoint.ResponseTooLarge", b"b"),
+        ("HttpEndpoint.ConnectionReset", b"c"),
+        ("HttpEndpoint.DestinationException", b"d"),
+    ]
+
+
+def test_a_request_has_at_most_ten_thousand_records_and_each_its_own_time(firehose, endpoint, make):
+    name = make(RetryOptions={"DurationInSeconds": 10})
+    data = [b"%d" % number for number in range(25_000)]
+    endpoint.answers = [(500, {})] * 3
+    firehose.put(name, *data)
+    for seconds in (60, 5, 10, 20, 40):
+        firehose.pass_time(seconds)
+    taken = endpoint.data()
+    assert [len(rows) for rows in taken] == [10_000] * 3 + [10_000, 5_000]
+    assert sorted([row for rows in taken[3:] for row in rows] + [row for _, row in codes(firehose)]) == sorted(data)
 
 
 def test_an_endpoint_that_is_not_there(firehose, make):

@@ -90,7 +90,7 @@ def test_a_function_that_is_not_there_fails_all_and_says_so(firehose):
     firehose.pass_time()
     _, body = firehose.only("bad/processing-failed/")
     [failed] = lines(body)
-    assert (failed["errorCode"], failed["attemptsMade"]) == ("Lambda.ResourceNotFoundException", 2)
+    assert (failed["errorCode"], failed["attemptsMade"]) == ("Lambda.ResourceNotFound", 2)
     events = firehose.server.client("logs").get_log_events(
         logGroupName="/aws/kinesisfirehose/f", logStreamName="DestinationDelivery"
     )["events"]
