@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from clary.errors import ServiceError
+from clary.errors import ClientError, ServiceError
 from clary.services.athena import session as words
 from clary.services.athena.result_location import split_location
 from clary.services.athena.session import Session, partition_input_of, require_table
@@ -22,7 +22,9 @@ from clary.sql.statements.tree import (
     ShowPartitions,
     Spec,
 )
+from clary.tables.hive_types import parse_hive_type
 from clary.tables.partition_paths import NULL, folder_of, parse_folder
+from clary.tables.partition_values import is_of_type
 
 if TYPE_CHECKING:
     from clary.wire import Rooms
@@ -198,7 +200,22 @@ def _values(table: dict[str, Any], spec: Spec) -> list[str]:
     if len(spec) < len(keys):
         shown = ", ".join(f"{key}={value}" for key, value in spec.items())
         raise words.not_meant(f"partition spec {{{shown}}} doesn't contain all ({len(keys)}) partition columns")
+    for key in table["PartitionKeys"]:
+        _check_type(key, spec[key["Name"]])
     return [spec[key] or NULL for key in keys]
+
+
+def _check_type(key: dict[str, Any], value: str) -> None:
+    """Refuse a value that queries could not read as one of its key's."""
+    try:
+        kind = parse_hive_type(key.get("Type", "string"))
+    except ClientError:  # a query says what is wrong with it
+        return
+    if value not in ("", NULL) and not is_of_type(value, kind):
+        raise words.not_meant(
+            f"[Error 10248]: Cannot add partition column {key['Name']} of type string as it cannot be converted to "
+            f"type {kind}"
+        )
 
 
 def _check_keys(table: dict[str, Any], spec: Spec) -> None:

@@ -170,6 +170,11 @@ def test_partitions(belts):
     assert "Non-Partition column appears in the partition specification: id" in belts.fail(
         "ALTER TABLE belts ADD PARTITION (year=1, id=2)"
     )
+    refused = belts.fail("ALTER TABLE belts ADD PARTITION (year='x', site='x')")
+    reason = "Cannot add partition column year of type string as it cannot be converted to type int"
+    assert refused == f"{SEMANTIC} [Error 10248]: {reason}"
+    renamed = "ALTER TABLE belts PARTITION (year=2024, site='x') RENAME TO PARTITION (year='1.5', site='x')"
+    assert belts.fail(renamed) == refused
     assert "Partition not found (year = '1')" in belts.fail("ALTER TABLE belts DROP PARTITION (year=1)")
     belts.run("ALTER TABLE belts DROP IF EXISTS PARTITION (year=1), PARTITION (year=2024)")
     assert belts.lines("SHOW PARTITIONS belts") == ["year=2026/site=a%2Fb"]
