@@ -8,7 +8,7 @@ import stat
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from clary.streams.shard import make_folder, sync_path
@@ -60,6 +60,14 @@ class Archives:
         """How many bytes the archive has."""
         return (self._kept / f"{name}.zip").stat().st_size
 
+    def unzipped_size(self, names: Iterable[str]) -> int:
+        """How many bytes the archives have when they are unpacked."""
+        size = 0
+        for name in names:
+            with zipfile.ZipFile(self._kept / f"{name}.zip") as opened:
+                size += sum(entry.file_size for entry in opened.infolist())
+        return size
+
     def unpacked(self, names: Sequence[str]) -> Path:
         """The folder of all that the archives hold, later ones over earlier ones."""
         joined = names[0] if len(names) == 1 else hashlib.sha256("".join(names).encode()).hexdigest()
@@ -110,7 +118,7 @@ def unpack(archive: Path, folder: Path, most: int) -> int:
                 raise BadArchive(f"Unzipped size must be smaller than {UNZIPPED_BYTES} bytes")
             for entry in entries:
                 _write(opened, entry, folder)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, UnicodeError) as problem:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as problem:
         raise BadArchive(f"it is not a readable zip file: {problem}") from None
     except OSError as problem:
         raise BadArchive(f"its files can't be written: {problem.strerror}") from None
@@ -121,11 +129,13 @@ def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> Non
     target = _place(entry.filename, folder)
     mode = entry.external_attr >> 16
     if entry.is_dir():
-        target.mkdir(parents=True, exist_ok=True)
+        _make_folder(target, folder)
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target.parent, folder)
     if target.is_symlink() or target.is_file():
         target.unlink()
+    elif target.is_dir():
+        shutil.rmtree(target)
     if stat.S_ISLNK(mode):
         target.symlink_to(opened.read(entry).decode())
         return
@@ -134,11 +144,26 @@ def _write(opened: zipfile.ZipFile, entry: zipfile.ZipInfo, folder: Path) -> Non
     target.chmod(0o755 if mode & 0o111 else 0o644)
 
 
+def _make_folder(path: Path, folder: Path) -> None:
+    """Make a folder below another one, in place of what an earlier entry has put there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        for part in (path, *path.parents[: len(path.relative_to(folder).parts) - 1]):
+            if part.is_symlink() or part.is_file():
+                part.unlink()
+        path.mkdir(parents=True, exist_ok=True)
+
+
 def _place(name: str, folder: Path) -> Path:
     """Where an entry goes: neither its name nor a link on its way leads out of the folder."""
     target = folder / name
     if name.startswith("/") or ".." in Path(name).parts or "\0" in name:
         raise BadArchive(f"the entry {name!r} would leave its folder")
-    if not target.parent.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside = target.parent.resolve().is_relative_to(folder.resolve())
+    except (RuntimeError, OSError):
+        raise BadArchive(f"the entry {name!r} is behind links that lead nowhere") from None
+    if not inside:
         raise BadArchive(f"the entry {name!r} would leave its folder by a link")
     return target

@@ -107,8 +107,12 @@ def main(path: str, task_root: str, layers: str, memory: str) -> None:
         _send(connection, "failed", json.dumps(error).encode())
         sys.exit(1)
     _send(connection, "ready", b"")
+    own = os.getpid()
     while message := _receive(connection):
-        _send(connection, *_perform(handler, *message))
+        answer = _perform(handler, *message)
+        if os.getpid() != own:  # a fork that the handler has made and that has returned from it, too
+            os._exit(0)
+        _send(connection, *answer)
 
 
 def find_handler(text: str) -> Callable[[Any, Context], Any]:

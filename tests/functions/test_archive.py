@@ -2,6 +2,7 @@
 
 import io
 import os
+import stat
 import zipfile
 
 import pytest
@@ -36,6 +37,32 @@ def test_later_archives_lie_over_earlier_ones(tmp_path):
     folder = archives.unpacked([first, second])
     assert {path.name: path.read_text() for path in folder.iterdir()} == {"a": "1", "b": "2", "c": "2"}
     assert (archives.unpacked([first]) / "b").read_text() == "1"
+
+
+def test_files_and_folders_of_one_name_take_each_others_place(tmp_path):
+    archives = Archives(tmp_path)
+    first = archives.store(zipped(**{"a": "file", "b/c/d": "deep", "e": "same"}))
+    second = archives.store(zipped(**{"a/x": "1", "b": "file"}))
+    assert archives.unzipped_size([first, second]) == 4 + 4 + 4 + 1 + 4
+    folder = archives.unpacked([first, second])
+    found = {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+    assert found == {"a/x": "1", "b": "file", "e": "same"}
+    back = archives.unpacked([second, first])
+    found = {path.relative_to(back).as_posix(): path.read_text() for path in back.rglob("*") if path.is_file()}
+    assert found == {"a": "file", "b/c/d": "deep", "e": "same"}
+
+
+@pytest.mark.parametrize("target", ["loop", "a\0b", "", "x" * 5000])
+def test_links_that_can_not_be_made_or_followed_are_told(tmp_path, target):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as written:
+        link = zipfile.ZipInfo("loop")
+        link.external_attr = (stat.S_IFLNK | 0o777) << 16
+        written.writestr(link, target)
+        written.writestr("loop/x", "")
+    with pytest.raises(BadArchive) as caught:
+        Archives(tmp_path).store(buffer.getvalue())
+    assert str(tmp_path) not in str(caught.value)
 
 
 def test_an_archive_outlives_the_server_and_is_unpacked_anew(tmp_path):

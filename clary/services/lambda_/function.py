@@ -180,6 +180,7 @@ def _new_configuration(call: Call, name: Name, request: dict[str, Any]) -> Confi
         configuration["Environment"] = {"Variables": request["Environment"].get("Variables") or {}}
     if request.get("Layers"):
         configuration |= layers_of_function.members(call, request["Layers"])
+        layers_of_function.check_size(call, archive, configuration["LayerArchives"])
     return configuration
 
 

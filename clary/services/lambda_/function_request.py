@@ -83,6 +83,8 @@ def _check_environment(variables: dict[str, str]) -> None:
     unable = "Lambda was unable to configure your environment variables because the environment variables you have"
     if len(written) > _ENVIRONMENT_BYTES:
         raise InvalidParameterValueException(f"{unable} provided exceeded the 4KB limit. String measured: {written}")
+    if any("\0" in value for value in variables.values()):
+        raise InvalidParameterValueException(f"{unable} provided contains a null character.")
     reserved = [name for name in variables if name in _RESERVED]
     if reserved:
         raise InvalidParameterValueException(

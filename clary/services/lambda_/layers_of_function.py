@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clary.functions.archive import UNZIPPED_BYTES
 from clary.names import parse_arn
 from clary.services.lambda_.code import LAYER_VERSION_KIND
 from clary.services.lambda_.errors import InvalidParameterValueException
 from clary.store.records import Key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from clary.wire import Call
 
 _MOST = 5
+
+
+def check_size(call: Call, archive: str, layers: Iterable[str]) -> None:
+    """Refuse code that is too large together with its layers."""
+    size = call.rooms.functions.archives.unzipped_size([archive, *layers])
+    if size > UNZIPPED_BYTES:
+        raise InvalidParameterValueException(
+            f"Function code combined with layers exceeds the maximum allowed size of {UNZIPPED_BYTES} bytes. "
+            f"The actual size is {size} bytes."
+        )
 
 
 def members(call: Call, arns: list[str]) -> dict[str, Any]:

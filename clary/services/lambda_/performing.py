@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from clary.functions import Closing, Event, Outcome, Throttled
+from clary.functions import BadArchive, Closing, Event, Outcome, Throttled
 from clary.sandbox import SandboxError
 from clary.services.lambda_ import measurements
 from clary.services.lambda_.errors import (
@@ -31,7 +31,7 @@ def perform(rooms: Rooms, name: Name, configuration: Configuration, event: Event
     except Throttled as throttled:
         measurements.throttled(rooms, name)
         raise TooManyRequestsException(throttled.reason) from None
-    except SandboxError as problem:
+    except (SandboxError, BadArchive) as problem:  # an archive was unpacked before: the disk is full
         raise ServiceException(str(problem)) from None
     except Closing:
         raise server_ended() from None

@@ -30,6 +30,7 @@ def update_function_code(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     check_revision(latest, request)
     with call.rooms.functions.archives.keeping:
         members = code_members(call, code.store(call, request))
+        layers_of_function.check_size(call, members["Archive"], latest.get("LayerArchives", ()))
         if not request.get("DryRun"):
             latest = _update(call, name, request, members)
     code.remove_unused_soon(call.rooms)
@@ -50,6 +51,8 @@ def update_function_configuration(call: Call, request: dict[str, Any]) -> dict[s
         members["LoggingConfig"] = logging_config(name, request)
     if "Layers" in request:
         members |= layers_of_function.members(call, request["Layers"])
+        archive = require(call.rooms, name).body["Configuration"]["Archive"]
+        layers_of_function.check_size(call, archive, members["LayerArchives"])
     return _update(call, name, request, members)
 
 

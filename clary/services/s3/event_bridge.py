@@ -32,6 +32,7 @@ _TYPES = {
 }
 _REASONS = {
     "ObjectCreated:Put": "PutObject",
+    "ObjectCreated:Post": "POST Object",
     "ObjectCreated:Copy": "CopyObject",
     "ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
     "ObjectRemoved": "DeleteObject",

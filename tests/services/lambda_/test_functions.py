@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from function_helpers import ROLE, zipped
 
+from clary.services.lambda_ import layers_of_function
 from clary.store.pages import seal
 from tests.main_job import wait_until
 
@@ -132,6 +133,7 @@ def test_a_link_does_not_lead_out_of_the_archive(refused):
         ({"LoggingConfig": {"LogFormat": "JSON"}}, "asks for logs in JSON"),
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "Reserved keys used in this request: AWS_REGION"),
         ({"Environment": {"Variables": {"LONG": "x" * 4096}}}, "exceeded the 4KB limit"),
+        ({"Environment": {"Variables": {"NUL": "a\0b"}}}, "contains a null character"),
         ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:none:1"]}, "layer:none:1 does not exist."),
         ({"FunctionName": "x" * 65}, "Member must have length less than or equal to 64"),
     ],
@@ -281,6 +283,20 @@ def test_layers_lie_below_the_functions_own_code(make_function, client, refused)
     gone = refused("get_layer_version", LayerName="layer", VersionNumber=first["Version"])
     assert gone == ("ResourceNotFoundException", f"Layer version {arn} does not exist.")
     assert client.get_layer_version_by_arn(Arn=second["LayerVersionArn"])["Content"]["CodeSize"]
+
+
+def test_code_and_layers_together_have_a_limit(make_function, client, refused, monkeypatch):
+    monkeypatch.setattr(layers_of_function, "UNZIPPED_BYTES", 1000)
+    layer = client.publish_layer_version(LayerName="wide", Content={"ZipFile": zipped("x" * 600)})["LayerVersionArn"]
+    large, small = zipped("#" * 600), zipped("#")
+    told = "Function code combined with layers exceeds the maximum allowed size of 1000 bytes. The actual size is 1200 "
+    options = {"FunctionName": "f", "Runtime": "python3.12", "Role": ROLE, "Handler": "index.handler"}
+    assert told in refused("create_function", **options, Code={"ZipFile": large}, Layers=[layer])[1]
+    name = {"FunctionName": make_function(Code={"ZipFile": small}, Layers=[layer]).name}
+    assert told in refused("update_function_code", **name, ZipFile=large)[1]
+    client.update_function_configuration(**name, Layers=[])
+    client.update_function_code(**name, ZipFile=large)
+    assert told in refused("update_function_configuration", **name, Layers=[layer])[1]
 
 
 def test_reserved_concurrency_is_the_most_that_runs_at_a_time(make_function, client, refused):

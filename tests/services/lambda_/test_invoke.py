@@ -245,6 +245,15 @@ def test_a_function_has_a_thousand_processes_and_threads_at_most(make_function):
     assert problem == "can't start new thread"
 
 
+def test_a_fork_that_comes_back_from_the_handler_answers_nothing(make_function):
+    function = make_function("""
+        import os
+        def handler(event, context):
+            return [event, os.fork() > 0]
+    """)
+    assert [function.call(number) for number in range(10)] == [[number, True] for number in range(10)]
+
+
 def test_a_call_that_the_servers_end_cuts_off_is_told_so(tmp_path):
     settings = Settings(port=0, data_dir=tmp_path / "data", testing=True)
     with ThreadPoolExecutor() as threads, running(settings) as server:
