@@ -1,11 +1,9 @@
-"""The protobuf encoding: fields, varints, all numbers of a block at once.
+"""The protobuf encoding: fields and varints.
 
 Source: https://protobuf.dev/programming-guides/encoding/
 """
 
 from collections.abc import Iterator
-
-import numpy as np
 
 VARINT, FIXED64, DELIMITED, FIXED32 = 0, 1, 2, 5
 
@@ -65,31 +63,6 @@ def _read_varint(buffer: bytes, position: int, end: int) -> tuple[int, int]:
             return value, position
         shift += 7
     raise Malformed("a number is cut off" if shift < 70 else "a number has more than 10 bytes")
-
-
-def read_varints_at(data: np.ndarray, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The number at each position, (n,) int64, and the positions after them; four bytes at most, else -1."""
-    last = len(data) - 1
-    value, done = np.zeros(len(at), np.int64), np.zeros(len(at), bool)
-    for shift in (0, 7, 14, 21):
-        byte = data[np.minimum(at, last)].astype(np.int64)
-        value = np.where(done, value, value | (byte & 127) << shift)
-        at = at + ~done
-        done |= byte < 128
-        if done.all():
-            break
-    return np.where(done, value, -1), at
-
-
-def decode_varints(payload: np.ndarray) -> np.ndarray:
-    """All numbers of a byte array, int64; the array ends with a number's last byte."""
-    last = payload < 128
-    if last.all():
-        return payload.astype(np.int64)
-    starts = np.concatenate([[0], np.flatnonzero(last)[:-1] + 1])
-    place = np.arange(len(payload)) - np.repeat(starts, np.diff(np.append(starts, len(payload))))
-    groups = (payload & 127).astype(np.uint64) << (7 * place).astype(np.uint64)
-    return np.add.reduceat(groups, starts).astype(np.int64)
 
 
 def encode_varint(value: int) -> bytes:

@@ -21,7 +21,8 @@ from typing import NamedTuple
 import numpy as np
 
 from clary.errors import ClientError
-from clary.formats.protobuf import DELIMITED, FIXED32, FIXED64, Malformed, Span, read_varints_at, walk_fields
+from clary.formats.protobuf import DELIMITED, FIXED32, FIXED64, Malformed, Span, walk_fields
+from clary.formats.varints import read_varints_at
 
 FEATURES, LABEL = 1, 2
 FLOAT32, FLOAT64, INT32, BYTES = 2, 3, 7, 9

@@ -7,7 +7,7 @@ import numpy as np
 
 from clary.errors import ClientError
 from clary.formats.batch import Batch, ReadOptions, Sparse, cast
-from clary.formats.protobuf import decode_varints, encode_field, encode_varint
+from clary.formats.protobuf import encode_field, encode_varint
 from clary.formats.record_spans import (
     BYTES,
     FEATURES,
@@ -24,6 +24,7 @@ from clary.formats.record_spans import (
     Spans,
     iterate_runs,
 )
+from clary.formats.varints import decode_varints
 
 MAGIC = 0xCED7230A
 HEADER = struct.Struct("<II")

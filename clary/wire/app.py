@@ -136,7 +136,7 @@ class WireApp:
 
     def authenticate(self, request: Request, route: Route) -> tuple[Identity, str]:
         """Who signed the request, and for which region; operations that AWS takes unsigned are anybody's."""
-        settings, service = self.rooms.settings, route.operation.service.model.signing_name
+        settings, service = self.rooms.settings, route.operation.service.metadata.scope_name
         if route.operation.model.authtype == "none" and "authorization" not in request.headers:
             return Identity(settings.account, "", "", ""), settings.region
         identity, scope = self.rooms.access.authenticate(signed_request(request))

@@ -2,11 +2,14 @@
 
 import functools
 import gzip
+import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+_HEAD = 8192
 
 
 class Reference(msgspec.Struct, rename="camel", frozen=True, eq=False):
@@ -89,6 +92,18 @@ class Metadata(msgspec.Struct, rename="camel", frozen=True):
     xml_namespace: str = ""
     aws_query_compatible: dict[str, Any] | None = None
 
+    @property
+    def scope_name(self) -> str:
+        """The service's name in the credential scope of its signed requests."""
+        return self.signing_name or self.endpoint_prefix
+
+    @property
+    def preferred_protocol(self) -> str:
+        """The protocol that botocore and the CLI speak with it."""
+        listed = self.protocols or [self.protocol]
+        preferred = ("json", "rest-json", "rest-xml", "smithy-rpc-v2-cbor", "query", "ec2")
+        return next((name for name in preferred if name in listed), self.protocol)
+
 
 class ServiceModel(msgspec.Struct, frozen=True, eq=False):
     """A service: its operations and the shapes they are made of."""
@@ -96,18 +111,6 @@ class ServiceModel(msgspec.Struct, frozen=True, eq=False):
     metadata: Metadata
     operations: dict[str, OperationModel]
     shapes: dict[str, Shape]
-
-    @property
-    def signing_name(self) -> str:
-        """The service name in the credential scope of its signed requests."""
-        return self.metadata.signing_name or self.metadata.endpoint_prefix
-
-    @property
-    def protocol(self) -> str:
-        """The protocol that botocore and the CLI speak with it."""
-        listed = self.metadata.protocols or [self.metadata.protocol]
-        preferred = ("json", "rest-json", "rest-xml", "smithy-rpc-v2-cbor", "query", "ec2")
-        return next((name for name in preferred if name in listed), self.metadata.protocol)
 
     def timestamp_format(self, reference: Reference, default: str) -> str:
         """How a timestamp is written at this place: unixTimestamp, iso8601 or rfc822."""
@@ -131,11 +134,27 @@ def known_services() -> frozenset[str]:
 @functools.cache
 def load_model(service: str) -> ServiceModel:
     """The newest model of a service, by botocore's name of it; raises LookupError where there is none."""
+    path = _path_of(service)
+    content = path.read_bytes()
+    return msgspec.json.decode(gzip.decompress(content) if path.suffix == ".gz" else content, type=ServiceModel)
+
+
+def load_metadata(service: str) -> Metadata:
+    """What its model says of a service as a whole, which stands in front: the rest isn't read."""
+    path = _path_of(service)
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+        head = file.read(_HEAD).decode(errors="ignore")
+    _, _, rest = head.partition('"metadata":')
+    try:
+        document, _ = json.JSONDecoder().raw_decode(rest.lstrip())
+    except ValueError:
+        return load_model(service).metadata
+    return msgspec.convert(document, Metadata)
+
+
+def _path_of(service: str) -> Path:
     versions = sorted((data_folder() / service).glob("*/service-2.json*"), key=lambda path: path.parent.name)
     models = [path for path in versions if path.name in ("service-2.json", "service-2.json.gz")]
     if not models:
         raise LookupError(f"botocore has no model of a service named {service!r}")
-    content = models[-1].read_bytes()
-    if models[-1].suffix == ".gz":
-        content = gzip.decompress(content)
-    return msgspec.json.decode(content, type=ServiceModel)
+    return models[-1]

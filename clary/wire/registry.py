@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from clary.wire.constraints import Constraints, as_dict
-from clary.wire.model import OperationModel, load_model
-from clary.wire.operation import operations_of
+from clary.wire.model import OperationModel, ServiceModel, load_metadata, load_model
+from clary.wire.operation import name_of, operations_of
 from clary.wire.protocols import make_codec
 from clary.wire.protocols.codec import Codec
 from clary.wire.rest_routes import RestRoutes
@@ -24,16 +24,49 @@ Function = Callable[..., Any]
 
 
 class Service:
-    """One AWS service: its model, and what is compiled from it when first needed."""
+    """One AWS service: what its model says of it as a whole, and all else of the model when it is first needed."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.model = load_model(name)
-        self.protocol = self.model.protocol
-        self.constraints = Constraints(self.model)
-        self.one_line_constraints = Constraints(self.model, one_line=True)
-        self.tidying = Tidying(self.model)
-        self.operations = {key: Operation(self, operation) for key, operation in self.model.operations.items()}
+        self.metadata = load_metadata(name)
+        self._functions: list[Function] = []
+
+    def attach(self, function: Function) -> None:
+        """Take a function that does one of its operations."""
+        self._functions.append(function)
+
+    @functools.cached_property
+    def model(self) -> ServiceModel:
+        """All that botocore knows of it."""
+        return load_model(self.name)
+
+    @functools.cached_property
+    def operations(self) -> dict[str, "Operation"]:
+        """All operations of the model; NameError where a function does none of them."""
+        found = {key: Operation(self, operation) for key, operation in self.model.operations.items()}
+        for function in self._functions:
+            found[name_of(function)].attach(function)
+        return found
+
+    @property
+    def protocol(self) -> str:
+        """The protocol that botocore and the CLI speak with it."""
+        return self.metadata.preferred_protocol
+
+    @functools.cached_property
+    def constraints(self) -> Constraints:
+        """What its shapes allow."""
+        return Constraints(self.model)
+
+    @functools.cached_property
+    def one_line_constraints(self) -> Constraints:
+        """The same, for texts of one line."""
+        return Constraints(self.model, one_line=True)
+
+    @functools.cached_property
+    def tidying(self) -> Tidying:
+        """What becomes of nulls and unknown members."""
+        return Tidying(self.model)
 
     @functools.cached_property
     def rest_routes(self) -> RestRoutes:
@@ -81,16 +114,16 @@ class Registry:
     def __init__(self, modules: Iterable[ModuleType] = (), services: Iterable[str] = ()) -> None:
         self.services: dict[str, Service] = {name: Service(name) for name in services}
         for module in modules:
-            for service, operation, function in operations_of(module):
+            for service, function in operations_of(module):
                 if service not in self.services:
                     self.services[service] = Service(service)
-                self.services[service].operations[operation].attach(function)
+                self.services[service].attach(function)
         self.by_signing_name: dict[str, list[Service]] = {}
         self.by_target: dict[str, Service] = {}
         for found in self.services.values():
-            self.by_signing_name.setdefault(found.model.signing_name, []).append(found)
-            if found.model.metadata.target_prefix:
-                self.by_target[found.model.metadata.target_prefix] = found
+            self.by_signing_name.setdefault(found.metadata.scope_name, []).append(found)
+            if found.metadata.target_prefix:
+                self.by_target[found.metadata.target_prefix] = found
 
     @classmethod
     def load(cls, services: Iterable[str]) -> "Registry":

@@ -104,13 +104,13 @@ def _by_action(registry: Registry, signing_name: str, action: str) -> Operation:
     for service in speaking:
         if action in service.operations:
             return service.operations[action]
-    version = speaking[0].model.metadata.api_version if speaking else ""
+    version = speaking[0].metadata.api_version if speaking else ""
     message = f"Could not find operation {action}" + (f" for version {version}" if version else "")
     raise ServiceError(message, code="InvalidAction", status=400)
 
 
 def _protocols(service: Service) -> list[str]:
-    return service.model.metadata.protocols or [service.model.metadata.protocol]
+    return service.metadata.protocols or [service.metadata.protocol]
 
 
 def _by_path(registry: Registry, signing_name: str, request: Request) -> tuple[Operation, dict[str, str]]:

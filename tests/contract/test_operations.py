@@ -46,7 +46,7 @@ BOTOCORE = {}
 
 def written(operation, document):
     """The request as botocore's serializer writes it, as it comes in here."""
-    protocol = operation.service.model.protocol
+    protocol = operation.service.protocol
     serialized = create_serializer(protocol, include_validation=False).serialize_to_request(
         document, botocore_model(operation)
     )
@@ -56,7 +56,7 @@ def written(operation, document):
     prepared = AWSRequest(serialized["method"], url, data=body, params=parameters).prepare()
     path, _, query = prepared.url.removeprefix("http://localhost").partition("?")
     headers = [(name.lower().encode(), str(value).encode()) for name, value in serialized["headers"].items()]
-    signing_name = operation.service.model.signing_name
+    signing_name = operation.service.metadata.scope_name
     credential = f"AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/{signing_name}/aws4_request, SignedHeaders=host"
     scope = {
         "method": serialized["method"],
@@ -99,7 +99,7 @@ def test_what_is_written_botocore_reads_back(operation):
         return
     model, shape = operation.service.model, operation.model.output.shape
     document = example(model, shape, full=True)
-    protocol = model.protocol
+    protocol = operation.service.protocol
     members = [model.shapes[member.shape] for member in model.shapes[shape].members.values()]
     if protocol == "json" and any(member.eventstream for member in members):
         return  # all of the answer is the stream: a consumer of Kinesis reads it in the tests of that service
@@ -139,7 +139,7 @@ def test_every_constraint_is_kept(operation):
 
 
 def test_what_the_model_does_not_know_is_refused(operation):
-    if operation.service.model.protocol != "json" or operation.model.input is None:
+    if operation.service.protocol != "json" or operation.model.input is None:
         return
     request = written(operation, example(operation.service.model, operation.model.input.shape))
     request.content = json.dumps({**json.loads(request.content), "NoSuchMember": 1}).encode()

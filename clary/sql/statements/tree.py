@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 Value = str | int | float | bool | tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(msgspec.Struct, frozen=True):
     """A table, a view or a database; what was not said is ""."""
 
     name: str
@@ -20,8 +20,7 @@ class Name:
         return ".".join(part for part in (self.catalog, self.database, self.name) if part)
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(msgspec.Struct, frozen=True):
     """EXTERNAL FUNCTION name(argument type, ...) RETURNS type LAMBDA 'function': types as they were written."""
 
     name: str
@@ -30,8 +29,7 @@ class Function:
     function: str
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(msgspec.Struct, frozen=True):
     """A query: its text, where that begins in the statement, and the functions that USING declares before it."""
 
     text: str
@@ -39,8 +37,7 @@ class Query:
     functions: tuple[Function, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CreateTableAs:
+class CreateTableAs(msgspec.Struct, frozen=True):
     """CREATE TABLE ... AS; properties by lower-case name."""
 
     name: Name
@@ -51,8 +48,7 @@ class CreateTableAs:
     comment: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(msgspec.Struct, frozen=True):
     """INSERT INTO; no columns where none were named."""
 
     name: Name
@@ -60,8 +56,7 @@ class Insert:
     query: Query
 
 
-@dataclass(frozen=True, slots=True)
-class Unload:
+class Unload(msgspec.Struct, frozen=True):
     """UNLOAD (query) TO 's3://...'."""
 
     query: Query
@@ -69,8 +64,7 @@ class Unload:
     properties: Mapping[str, Value]
 
 
-@dataclass(frozen=True, slots=True)
-class CreateView:
+class CreateView(msgspec.Struct, frozen=True):
     """CREATE [OR REPLACE] VIEW."""
 
     name: Name
@@ -78,16 +72,14 @@ class CreateView:
     query: Query
 
 
-@dataclass(frozen=True, slots=True)
-class DropView:
+class DropView(msgspec.Struct, frozen=True):
     """DROP VIEW."""
 
     name: Name
     if_exists: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Explain:
+class Explain(msgspec.Struct, frozen=True):
     """EXPLAIN; options in upper case by upper-case name (FORMAT, TYPE)."""
 
     statement: Query
@@ -95,31 +87,27 @@ class Explain:
     analyze: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Prepare:
+class Prepare(msgspec.Struct, frozen=True):
     """PREPARE name FROM statement."""
 
     name: str
     statement: Query
 
 
-@dataclass(frozen=True, slots=True)
-class Execute:
+class Execute(msgspec.Struct, frozen=True):
     """EXECUTE name USING expressions."""
 
     name: str
     arguments: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Deallocate:
+class Deallocate(msgspec.Struct, frozen=True):
     """DEALLOCATE PREPARE name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """A column with its Hive type as it was written, and where that stands."""
 
     name: str
@@ -128,23 +116,20 @@ class Column:
     at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Delimited:
+class Delimited(msgspec.Struct, frozen=True):
     """ROW FORMAT DELIMITED: the delimiters by SerDe property (field.delim, line.delim, ...)."""
 
     delimiters: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Serde:
+class Serde(msgspec.Struct, frozen=True):
     """ROW FORMAT SERDE 'class' WITH SERDEPROPERTIES (...)."""
 
     library: str
     properties: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class CreateExternalTable:
+class CreateExternalTable(msgspec.Struct, frozen=True):
     """CREATE EXTERNAL TABLE; what was not said is empty."""
 
     name: Name
@@ -163,8 +148,7 @@ class CreateExternalTable:
     properties: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CreateDatabase:
+class CreateDatabase(msgspec.Struct, frozen=True):
     """CREATE DATABASE | SCHEMA."""
 
     name: str
@@ -174,8 +158,7 @@ class CreateDatabase:
     properties: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class DropDatabase:
+class DropDatabase(msgspec.Struct, frozen=True):
     """DROP DATABASE | SCHEMA."""
 
     name: str
@@ -183,16 +166,14 @@ class DropDatabase:
     cascade: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SetDatabaseProperties:
+class SetDatabaseProperties(msgspec.Struct, frozen=True):
     """ALTER DATABASE | SCHEMA name SET DBPROPERTIES."""
 
     name: str
     properties: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class DropTable:
+class DropTable(msgspec.Struct, frozen=True):
     """DROP TABLE."""
 
     name: Name
@@ -202,8 +183,7 @@ class DropTable:
 Spec = Mapping[str, str]  # one partition: value by the lower-case name of its column
 
 
-@dataclass(frozen=True, slots=True)
-class AddPartitions:
+class AddPartitions(msgspec.Struct, frozen=True):
     """ALTER TABLE ADD PARTITION: each with its location, or ""."""
 
     name: Name
@@ -211,8 +191,7 @@ class AddPartitions:
     if_not_exists: bool
 
 
-@dataclass(frozen=True, slots=True)
-class DropPartitions:
+class DropPartitions(msgspec.Struct, frozen=True):
     """ALTER TABLE DROP PARTITION."""
 
     name: Name
@@ -220,8 +199,7 @@ class DropPartitions:
     if_exists: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RenamePartition:
+class RenamePartition(msgspec.Struct, frozen=True):
     """ALTER TABLE PARTITION (...) RENAME TO PARTITION (...)."""
 
     name: Name
@@ -229,8 +207,7 @@ class RenamePartition:
     new: Spec
 
 
-@dataclass(frozen=True, slots=True)
-class AddColumns:
+class AddColumns(msgspec.Struct, frozen=True):
     """ALTER TABLE ADD COLUMNS."""
 
     name: Name
@@ -238,8 +215,7 @@ class AddColumns:
     partition: Spec | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ReplaceColumns:
+class ReplaceColumns(msgspec.Struct, frozen=True):
     """ALTER TABLE REPLACE COLUMNS."""
 
     name: Name
@@ -247,8 +223,7 @@ class ReplaceColumns:
     partition: Spec | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeColumn:
+class ChangeColumn(msgspec.Struct, frozen=True):
     """ALTER TABLE CHANGE COLUMN; `after` is a column, "" for the first place, None to leave it where it is."""
 
     name: Name
@@ -257,16 +232,14 @@ class ChangeColumn:
     after: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class SetTableProperties:
+class SetTableProperties(msgspec.Struct, frozen=True):
     """ALTER TABLE SET TBLPROPERTIES."""
 
     name: Name
     properties: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class SetLocation:
+class SetLocation(msgspec.Struct, frozen=True):
     """ALTER TABLE [PARTITION (...)] SET LOCATION."""
 
     name: Name
@@ -274,75 +247,65 @@ class SetLocation:
     location: str
 
 
-@dataclass(frozen=True, slots=True)
-class RepairTable:
+class RepairTable(msgspec.Struct, frozen=True):
     """MSCK REPAIR TABLE."""
 
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
-class ShowDatabases:
+class ShowDatabases(msgspec.Struct, frozen=True):
     """SHOW DATABASES | SCHEMAS [LIKE pattern]."""
 
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShowTables:
+class ShowTables(msgspec.Struct, frozen=True):
     """SHOW TABLES [IN database] ['pattern']."""
 
     database: str
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShowViews:
+class ShowViews(msgspec.Struct, frozen=True):
     """SHOW VIEWS [IN database] [LIKE 'pattern']."""
 
     database: str
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShowColumns:
+class ShowColumns(msgspec.Struct, frozen=True):
     """SHOW COLUMNS IN table."""
 
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
-class ShowPartitions:
+class ShowPartitions(msgspec.Struct, frozen=True):
     """SHOW PARTITIONS table."""
 
     name: Name
     partition: Spec | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ShowTableProperties:
+class ShowTableProperties(msgspec.Struct, frozen=True):
     """SHOW TBLPROPERTIES table [('name')]."""
 
     name: Name
     property: str
 
 
-@dataclass(frozen=True, slots=True)
-class ShowCreateTable:
+class ShowCreateTable(msgspec.Struct, frozen=True):
     """SHOW CREATE TABLE."""
 
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
-class ShowCreateView:
+class ShowCreateView(msgspec.Struct, frozen=True):
     """SHOW CREATE VIEW."""
 
     name: Name
 
 
-@dataclass(frozen=True, slots=True)
-class Describe:
+class Describe(msgspec.Struct, frozen=True):
     """DESCRIBE [EXTENDED | FORMATTED] table [PARTITION (...)] [column]."""
 
     name: Name

@@ -21,6 +21,7 @@ from clary.store.database import Database
 from clary.store.metrics import Metrics
 from clary.store.records import Records
 from clary.wire import Call
+from clary.wire.operation import name_of
 from tests.services.sagemaker.conftest import NotedBackground
 
 NOW = 1_700_000_040  # on a whole minute
@@ -50,10 +51,10 @@ def rooms(tmp_path: Path, clock: MovedClock) -> Iterator[SimpleNamespace]:
 def cloudwatch(rooms: SimpleNamespace) -> Operations:
     """`cloudwatch("PutMetricData", Namespace="n", MetricData=[...])`."""
     functions = {
-        function.aws_operation[1]: function
+        name_of(function): function
         for module in (alarm, alarm_history, alarm_tags, metric_data, metric_query, metric_statistics)
         for function in vars(module).values()
-        if hasattr(function, "aws_operation")
+        if hasattr(function, "aws_service")
     }
 
     def call(name: str, **request: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from clary.services.logs import log_event, log_group, log_stream, tags
 from clary.store.database import Database
 from clary.store.logs import Logs
 from clary.wire import Call
+from clary.wire.operation import name_of
 
 ACCOUNT, REGION = "000000000000", "eu-west-1"
 
@@ -29,10 +30,10 @@ def logs(tmp_path: Path, clock: MovedClock) -> Iterator[Operations]:
     database = Database(f"sqlite:///{tmp_path}/state.db")
     rooms = SimpleNamespace(logs=Logs(database, clock), clock=clock)
     functions = {
-        function.aws_operation[1]: function
+        name_of(function): function
         for module in (log_event, log_group, log_stream, tags)
         for function in vars(module).values()
-        if hasattr(function, "aws_operation")
+        if hasattr(function, "aws_service")
     }
 
     def call(name: str, **request: Any) -> dict[str, Any]:

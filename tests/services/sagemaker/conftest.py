@@ -16,6 +16,7 @@ from clary.store.metrics import Metrics
 from clary.store.objects import Objects
 from clary.store.records import Records
 from clary.wire import Call, Rooms
+from clary.wire.operation import name_of
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/ClaryExecutionRole"
@@ -135,7 +136,7 @@ class Desk:
         )
 
     def __call__(self, function, user_agent="", **request):
-        answer = function(self.call(function.aws_operation[1], user_agent), request)
+        answer = function(self.call(name_of(function), user_agent), request)
         return asyncio.run(answer) if inspect.isawaitable(answer) else answer
 
     def tell(self, arn, **change):
