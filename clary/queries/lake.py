@@ -14,7 +14,7 @@ from clary.queries.errors import QueryError
 from clary.queries.federation import Attached
 from clary.queries.information import NAME as INFORMATION
 from clary.queries.information import Described, Source, columns_of, table_of
-from clary.queries.partitions import Conjuncts, Part, find_parts
+from clary.queries.partitions import Conjuncts, Part, find_parts, texts_of
 from clary.queries.readers import check_partition, scan
 from clary.queries.table_record import data_columns, described, is_view, key_columns, typed_columns, view_text
 from clary.sql.contract import Column
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from clary.sql.contract import TableUse
 
 _PATH = "$path"
+_PARTITIONS = "$partitions"
 _ONE_BY_ONE = 100  # tables that information_schema asks for by name; of more, it is given all of their database
 
 Name = tuple[str, str, str]  # catalog, database, table
@@ -63,6 +64,8 @@ class Lake:
             found = other.columns(database, name)
             return SqlRelation(found) if found else None
         table = self._table(catalog, database, name)
+        if table is None and name.endswith(_PARTITIONS):
+            return self._partitions_relation(catalog, database, name)
         if table is None:
             return None
         columns = [Column(name, hive_to_trino(kind)) for name, kind in typed_columns(table)]
@@ -70,6 +73,13 @@ class Lake:
             return SqlRelation(columns, hidden=[Column(_PATH, "varchar")])
         self.used.append((catalog or self._spec.catalog, database, name))
         return SqlRelation(columns, view_text(table))
+
+    def _partitions_relation(self, catalog: str, database: str, name: str) -> SqlRelation | None:
+        """The partitions of a table, as rows of its keys."""
+        table = self._table(catalog, database, name.removesuffix(_PARTITIONS))
+        if table is None or not table.get("PartitionKeys"):
+            return None
+        return SqlRelation([Column(name, hive_to_trino(kind)) for name, kind in key_columns(table)])
 
     def missing(self, catalog: str, database: str) -> Literal["catalog", "database", ""]:
         """What of the two isn't there."""
@@ -93,7 +103,9 @@ class Lake:
             self._make_view(use, other.select(use.database, use.name, use.columns), kinds)
             return
         table = self._table(use.catalog, use.database, use.name)
-        assert table is not None
+        if table is None:
+            self._open_partitions(use)
+            return
         keys = key_columns(table)
         parts = find_parts(self._connection, self._front, self._spec, table, keys, use.filter)
         selects = []
@@ -104,6 +116,16 @@ class Lake:
         if not selects:
             selects = [_nothing(table, keys, use)]
         self._make_view(use, " UNION ALL ".join(selects), {name: to_duck(kind) for name, kind in typed_columns(table)})
+
+    def _open_partitions(self, use: TableUse) -> None:
+        table = self._table(use.catalog, use.database, use.name.removesuffix(_PARTITIONS))
+        assert table is not None
+        keys = key_columns(table)
+        parts = find_parts(self._connection, self._front, self._spec, table, keys, use.filter)
+        name = f"clary_partitions_{next(self._numbers)}"
+        self._connection.register(name, texts_of(keys, [part.values for part in parts]))
+        shown = [f"CAST({quote(key)} AS {to_duck(kind)}) AS {quote(key)}" for key, kind in keys]
+        self._connection.execute(f"CREATE TEMP VIEW {quote(use.alias)} AS SELECT {', '.join(shown)} FROM {name}")  # noqa: S608
 
     def _open_information(self, use: TableUse) -> None:
         conjuncts = Conjuncts(self._connection, use.filter)

@@ -14,6 +14,7 @@ from clary.tables.projection import Numbers, Projection, is_projected
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
     from clary.queries.front import Front
     from clary.queries.spec import QuerySpec
@@ -77,6 +78,14 @@ def _projected(
         folder = folder_of([name for name, _ in keys], values)
         parts.append(Part(folder, projection.location(values, folder), storage, list(values)))
     return parts
+
+
+def texts_of(keys: Keys, rows: list[list[str | None]]) -> pa.Table:
+    """Partition values as a table of texts with the names of the keys."""
+    import pyarrow as pa
+
+    columns = list(zip(*rows, strict=True)) or [()] * len(keys)
+    return pa.table([pa.array(column, pa.string()) for column in columns], names=[name for name, _ in keys])
 
 
 def keep(

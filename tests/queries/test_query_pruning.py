@@ -37,6 +37,21 @@ def test_partition_values_have_the_types_of_their_keys(lake):
     assert rows == [("3", "2022", "é/x"), ("9", "2023", None)]
 
 
+def test_partitions_are_told_as_rows(lake):
+    make(lake)
+    assert lake.rows('select * from "t$partitions" where year < 2021 order by 1, 2') == [
+        ("2019", "rome"),
+        ("2020", "oslo"),
+        ("2020", "rome"),
+    ]
+    assert lake.rows('select max(year) + 1, count(*) from db."t$partitions"') == [("2022", "4")]
+    assert lake.staged == []
+    lake.add_table("plain", "a int", "text")
+    assert "TABLE_NOT_FOUND" in lake.problem('select * from "plain$partitions"')
+    lake.parts.clear()
+    assert lake.rows('select city from "t$partitions"') == []
+
+
 def test_a_partition_value_that_isnt_of_its_keys_type_is_told(lake):
     make(lake)
     lake.add_partition("t", "word", "rome")
@@ -63,6 +78,7 @@ def test_projected_partitions_need_no_catalog(lake):
     lake.put("t/n=03/kind=y/f", b"1\n")
     lake.put("t/n=04/kind=y/f", b"2\n")
     assert lake.rows("select a, n, kind from t") == [("1", "3", "y")]
+    assert lake.rows('select * from "t$partitions" where n = 3 order by kind') == [("3", "x"), ("3", "y")]
     lake.text("select a from t where n = 3")
     assert sorted(lake.listed) == ["t/n=03/kind=x/", "t/n=03/kind=y/"]
 
