@@ -16,6 +16,7 @@ from clary.errors import ServiceError
 from clary.queries import messages
 from clary.queries.child import Child
 from clary.queries.desk import Desk
+from clary.queries.listing import list_folders
 from clary.queries.relay import Relay
 from clary.queries.spares import Spares
 from clary.queries.spec import Outcome, QuerySpec
@@ -128,10 +129,7 @@ class Life:
             case messages.AskPartitions():
                 return list(desk.partitions(scope, message.database, message.name))
             case messages.AskObjects():
-                return [
-                    [(item.key, item.size) for item in desk.list_objects(bucket, prefix)]
-                    for bucket, prefix in message.prefixes
-                ]
+                return list_folders(desk.list_objects, message.prefixes)
             case messages.AskFiles():
                 return self._stage(message.objects)
             case messages.AskInvoke():
