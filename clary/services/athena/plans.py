@@ -126,6 +126,8 @@ def kind_of(call: Call, scope: Scope, request: dict[str, Any], statement: tree.S
     if not isinstance(statement, tree.Describe | tree.ShowColumns):
         return kind
     name, database = statement.name, _database(request.get("QueryExecutionContext") or {})
+    if name.catalog and catalogs.find_catalog(call.rooms, scope, name.catalog) is None:
+        raise InvalidRequestException(f"Catalog '{name.catalog}' does not exist", "DATACATALOG_NOT_FOUND")
     table = session.find_table(call.rooms, scope, name.database or database, name.name)
     if table is None:
         raise InvalidRequestException(

@@ -59,6 +59,9 @@ def test_a_context_whose_catalog_is_not_there_is_told_by_what_reads_or_writes_ta
     assert lake.fail("INSERT INTO t SELECT 2", **nowhere) == refused
     assert lake.rows("SELECT 1 AS n", **nowhere) == [["n"], ["1"]]
     lake.run("CREATE VIEW v AS SELECT n FROM t", **nowhere)
+    assert lake.refuse(f"DESCRIBE nowhere.{lake.database}.t") == "Catalog 'nowhere' does not exist"
+    assert "EntityNotFoundException" in lake.refuse("DESCRIBE nope", **nowhere)
+    assert lake.lines("DESCRIBE t")
     assert lake.rows(f"SELECT n FROM awsdatacatalog.{lake.database}.v", **nowhere) == [["n"], ["1"]]
 
 
