@@ -174,7 +174,7 @@ class QueryParser(ExpressionParser):
     def _read_alias(self) -> str:
         if self.take_word("AS"):
             return self.read_identifier()
-        return self.read_identifier() if self.is_identifier() else ""
+        return self.read_identifier() if self.is_identifier() and not self._at_clause() else ""
 
     def _read_groups(self, select: tree.Select) -> None:
         self.expect_word("BY")
