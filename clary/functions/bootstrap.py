@@ -24,6 +24,8 @@ from typing import Any, NoReturn
 _HEAD = struct.Struct(">II")
 _MOST_BYTES = 6 * 1024 * 1024 + 100
 _THREAD_STACK = 1 << 20  # ten threads of boto3 are to fit into the smallest function's memory
+_DATE = "%Y-%m-%dT%H:%M:%SZ"
+_OF_RECORDS = {*vars(logging.makeLogRecord({})), "aws_request_id", "asctime"}
 _INDENT = "\N{NO-BREAK SPACE}"
 
 
@@ -68,6 +70,28 @@ class Context:
     def log(self, message: object) -> None:
         """Print without a line's end."""
         sys.stdout.write(str(message))
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as JSON, with what `extra` has added to it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        problem = record.exc_info
+        kind, error, trace = problem if problem else (None, None, None)
+        told = {
+            "timestamp": time.strftime(_DATE, time.gmtime(record.created)),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            "logger": record.name,
+            "stackTrace": traceback.format_tb(trace) if problem else None,
+            "errorType": kind.__name__ if kind else None,
+            "errorMessage": str(error) if problem else None,
+            "requestId": LogHandler.request_id,
+            "location": f"{record.pathname}:{record.funcName}:{record.lineno}" if problem else None,
+        }
+        extra = {name: value for name, value in vars(record).items() if name not in _OF_RECORDS and name not in told}
+        return json.dumps({name: value for name, value in (told | extra).items() if value is not None}, default=str)
 
 
 class LogHandler(logging.Handler):
@@ -198,12 +222,27 @@ def _client_context(text: str) -> Namespace | None:
 def _set_up_logging() -> None:
     logging.Formatter.converter = time.gmtime
     handler = LogHandler()
+    level = os.environ.get("AWS_LAMBDA_LOG_LEVEL", "")
+    if level:
+        logging.getLogger().setLevel({"TRACE": "DEBUG"}.get(level, level))
+    if _writes_json():
+        handler.setFormatter(JsonFormatter())
+        logging.getLogger().addHandler(handler)
+        return
     form = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
     handler.setFormatter(logging.Formatter(form, "%Y-%m-%dT%H:%M:%S"))
     logging.getLogger().addHandler(handler)
 
 
+def _writes_json() -> bool:
+    return os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON"
+
+
 def _log_error(error: dict[str, Any]) -> None:
+    if _writes_json():
+        now = time.strftime(_DATE, time.gmtime())
+        _print_event(json.dumps({"timestamp": now, "log_level": "ERROR", **error}))
+        return
     lines = [f"[ERROR] {error['errorType']}: {error['errorMessage']}", "Traceback (most recent call last):"]
     for entry in error["stackTrace"]:
         for line in entry.splitlines():

@@ -1,12 +1,12 @@
 """One event on one worker: the lines around it in the log, and AWS's words for every way it can fail."""
 
-import math
 import signal
 import time
 from typing import NamedTuple
 
 import msgspec
 
+from clary.functions import log_lines
 from clary.functions.spec import Event, Outcome
 from clary.functions.worker import Message, Worker, WorkerEnded
 
@@ -29,11 +29,18 @@ class Performed(NamedTuple):
     usable: bool
 
 
+class _Error(msgspec.Struct):
+    """What a worker tells of an error, as far as it is looked at here."""
+
+    errorType: str = ""  # noqa: N815 - AWS's name
+
+
 class _End(NamedTuple):
     """How it ended: with an answer or an error; a `line` goes to the log."""
 
     payload: bytes
-    error: str
+    status: str  # success, error, failure, timeout
+    error_type: str = ""
     peak_kib: int = 0
     usable: bool = False
     line: str = ""
@@ -47,7 +54,7 @@ def perform(worker: Worker, event: Event, *, fresh: bool) -> Performed:
     try:
         first = worker.start() if fresh else None
         initialised = (time.monotonic() - started) * 1000 if fresh else 0.0
-        output.say(f"START RequestId: {event.request_id} Version: {spec.version}")
+        _say(worker, log_lines.of_start(spec, event.request_id, worker.stamp()))
         started = time.monotonic()
         end = _answered(first if first and first.kind == "failed" else worker.perform(event))
     except WorkerEnded as ended:
@@ -55,16 +62,31 @@ def perform(worker: Worker, event: Event, *, fresh: bool) -> Performed:
     except TimeoutError:
         end = _timed_out(event, spec.timeout, worker.stamp())
     elapsed = (time.monotonic() - started) * 1000
-    if end.line:
-        output.say(end.line)
-    output.say(f"END RequestId: {event.request_id}")
-    output.say(_report(event, elapsed, initialised, spec.memory_mib, end.peak_kib))
-    return Performed(Outcome(end.payload, end.error, output.tail, elapsed), end.usable)
+    told = log_lines.End(
+        request_id=event.request_id,
+        status=end.status,
+        error_type=end.error_type,
+        told=end.line,
+        milliseconds=elapsed,
+        init_milliseconds=initialised,
+        peak_kib=end.peak_kib,
+        produced_bytes=len(end.payload),
+    )
+    _say(worker, log_lines.of_end(spec, told, worker.stamp()))
+    error = "" if end.status == "success" else "Unhandled"
+    return Performed(Outcome(end.payload, error, output.tail, elapsed), end.usable)
+
+
+def _say(worker: Worker, lines: list[str]) -> None:
+    for line in lines:
+        worker.output.say(line)
 
 
 def _answered(message: Message) -> _End:
-    error = "" if message.kind == "answer" else "Unhandled"
-    return _End(message.content, error, message.peak_kib, message.kind != "failed")
+    if message.kind == "answer":
+        return _End(message.content, "success", peak_kib=message.peak_kib, usable=True)
+    kind = msgspec.json.decode(message.content, type=_Error).errorType
+    return _End(message.content, "error", kind, message.peak_kib, message.kind != "failed")
 
 
 def _ended(event: Event, status: int, memory_mib: int) -> _End:
@@ -79,23 +101,11 @@ def _ended(event: Event, status: int, memory_mib: int) -> _End:
         reason = f"Runtime exited with error: exit status {status}"
     message = f"RequestId: {event.request_id} Error: {reason}"
     payload = msgspec.json.encode({"errorType": kind, "errorMessage": message})
-    return _End(payload, "Unhandled", peak, line=f"{message}\n{kind}")
+    return _End(payload, "failure", kind, peak, line=f"{message}\n{kind}")
 
 
 def _timed_out(event: Event, seconds: float, stamp: str) -> _End:
     told = f"Task timed out after {seconds:.2f} seconds"
     document = {"errorType": "Sandbox.Timedout", "errorMessage": f"RequestId: {event.request_id} Error: {told}"}
-    return _End(msgspec.json.encode(document), "Unhandled", line=f"{stamp} {event.request_id} {told}\n")
-
-
-def _report(event: Event, elapsed: float, initialised: float, memory_mib: int, peak_kib: int) -> str:
-    parts = [
-        f"REPORT RequestId: {event.request_id}",
-        f"Duration: {elapsed:.2f} ms",
-        f"Billed Duration: {math.ceil(elapsed + initialised)} ms",
-        f"Memory Size: {memory_mib} MB",
-        f"Max Memory Used: {math.ceil(peak_kib / 1024)} MB",
-    ]
-    if initialised:
-        parts.append(f"Init Duration: {initialised:.2f} ms")
-    return "\t".join(parts) + "\t"
+    payload = msgspec.json.encode(document)
+    return _End(payload, "timeout", document["errorType"], line=f"{stamp} {event.request_id} {told}\n")

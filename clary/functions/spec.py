@@ -24,6 +24,9 @@ class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
     code: str  # the SHA-256 of the archive in hexadecimal digits
     layers: tuple[str, ...] = ()  # the same of the layers' archives, the first one lowest
     log_group: str
+    json_log: bool = False
+    application_log_level: str = ""  # TRACE, DEBUG, INFO, WARN, ERROR, FATAL; with JSON only
+    system_log_level: str = "INFO"  # DEBUG, INFO, WARN
 
 
 class Event(NamedTuple):

@@ -19,7 +19,7 @@ import msgspec
 
 from clary.clock import Clock
 from clary.config import Settings
-from clary.functions import bootstrap
+from clary.functions import bootstrap, log_lines
 from clary.functions.archive import Archives
 from clary.functions.logbook import Logbook
 from clary.functions.output import Output
@@ -101,7 +101,8 @@ class Worker:
             )
         self.started = True
         until = time.monotonic() + _INIT_SECONDS + self.spec.timeout
-        self.output.say(self._first_line())
+        for line in log_lines.of_init(self.spec, self.stamp()):
+            self.output.say(line)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
             listener.bind(str(self._socket / "s"))
             listener.listen(1)
@@ -206,16 +207,12 @@ class Worker:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mib),
             "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
             "AWS_LAMBDA_LOG_STREAM_NAME": self._stream,
+            "AWS_LAMBDA_LOG_FORMAT": "JSON" if spec.json_log else "Text",
+            **({"AWS_LAMBDA_LOG_LEVEL": spec.application_log_level} if spec.application_log_level else {}),
             "_HANDLER": spec.handler,
             **self._ground.host.credentials(spec.account, spec.role, spec.name),
             **spec.environment,
         }
-
-    def _first_line(self) -> str:
-        own = f"{sys.version_info.major}.{sys.version_info.minor}"
-        wanted = self.spec.runtime.removeprefix("python")
-        note = "" if wanted == own else f" (the function asks for {self.spec.runtime}: Clary runs it on its own Python)"
-        return f"INIT_START Runtime Version: python:{own}.{sys.version_info.micro}{note}"
 
     def _await(self, source: socket.socket, until: float) -> None:
         """Wait until there is something to read, taking what the function prints meanwhile."""

@@ -191,9 +191,13 @@ def code_members(call: Call, archive: str) -> Configuration:
 
 
 def logging_config(name: Name, request: dict[str, Any]) -> dict[str, Any]:
-    """Where the logs go."""
-    asked = (request.get("LoggingConfig") or {}).get("LogGroup")
-    return {"LogFormat": "Text", "LogGroup": asked or f"/aws/lambda/{name.function}"}
+    """Where the logs go, and in which form."""
+    asked = request.get("LoggingConfig") or {}
+    group = {"LogGroup": asked.get("LogGroup") or f"/aws/lambda/{name.function}"}
+    if asked.get("LogFormat", "Text") == "Text":
+        return {"LogFormat": "Text", **group}
+    levels = {member: asked.get(member, "INFO") for member in ("ApplicationLogLevel", "SystemLogLevel")}
+    return {"LogFormat": "JSON", **levels, **group}
 
 
 def _delete_version(call: Call, name: Name) -> None:

@@ -122,6 +122,7 @@ def last_modified(now: float) -> str:
 
 def spec_of(name: Name, configuration: Configuration) -> FunctionSpec:
     """What is run for a version."""
+    logging = configuration["LoggingConfig"]
     return FunctionSpec(
         key=f"{name.arn}:{configuration['Version']}:{configuration['RevisionId']}",
         arn=name.arn,
@@ -137,5 +138,8 @@ def spec_of(name: Name, configuration: Configuration) -> FunctionSpec:
         memory_mib=configuration["MemorySize"],
         code=configuration["Archive"],
         layers=tuple(configuration.get("LayerArchives", ())),
-        log_group=configuration["LoggingConfig"]["LogGroup"],
+        log_group=logging["LogGroup"],
+        json_log=logging["LogFormat"] == "JSON",
+        application_log_level=logging.get("ApplicationLogLevel", ""),
+        system_log_level=logging.get("SystemLogLevel", "INFO"),
     )

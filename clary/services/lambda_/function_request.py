@@ -39,9 +39,6 @@ _NOT_DONE = (
     NotDone("FileSystemConfigs", "a file system"),
     NotDone("CodeSigningConfigArn", "code signing"),
     NotDone("SnapStart.ApplyOn", "snapshots", ("None",)),
-    NotDone("LoggingConfig.LogFormat", "logs in JSON", ("Text",)),
-    NotDone("LoggingConfig.ApplicationLogLevel", "levels of logs in JSON"),
-    NotDone("LoggingConfig.SystemLogLevel", "levels of logs in JSON"),
     NotDone("TenancyConfig", "isolation of tenants"),
     NotDone("CapacityProviderConfig", "a capacity provider"),
     NotDone("DurableConfig", "durable functions"),
@@ -61,6 +58,11 @@ def check(call: Call, request: dict[str, Any]) -> None:
     if request.get("Architectures", [ARCHITECTURE]) != [ARCHITECTURE]:
         raise InvalidParameterValueException(
             f"Architectures asks for {', '.join(request['Architectures'])}; this machine is {ARCHITECTURE}."
+        )
+    logging = request.get("LoggingConfig") or {}
+    if logging.get("LogFormat", "Text") == "Text" and ("ApplicationLogLevel" in logging or "SystemLogLevel" in logging):
+        raise InvalidParameterValueException(
+            "ApplicationLogLevel and SystemLogLevel can be set only where LogFormat is JSON."
         )
     _check_environment((request.get("Environment") or {}).get("Variables") or {})
 

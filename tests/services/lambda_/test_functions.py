@@ -130,7 +130,7 @@ def test_a_link_does_not_lead_out_of_the_archive(refused):
         ({"VpcConfig": {"SubnetIds": ["subnet-1"]}}, "VpcConfig asks for a VPC"),
         ({"DeadLetterConfig": {"TargetArn": "arn:aws:sqs:us-east-1:0:q"}}, "asks for a dead-letter queue"),
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "SnapStart.ApplyOn asks for snapshots"),
-        ({"LoggingConfig": {"LogFormat": "JSON"}}, "asks for logs in JSON"),
+        ({"LoggingConfig": {"SystemLogLevel": "WARN"}}, "can be set only where LogFormat is JSON"),
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "Reserved keys used in this request: AWS_REGION"),
         ({"Environment": {"Variables": {"LONG": "x" * 4096}}}, "exceeded the 4KB limit"),
         ({"Environment": {"Variables": {"NUL": "a\0b"}}}, "contains a null character"),

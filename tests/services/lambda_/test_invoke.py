@@ -245,6 +245,60 @@ def test_a_function_has_a_thousand_processes_and_threads_at_most(make_function):
     assert problem == "can't start new thread"
 
 
+JSON_LOGS = r"""
+    import logging
+    def handler(event, context):
+        logger = logging.getLogger("belts")
+        logger.debug("not shown")
+        logger.info("belt %d", 7, extra={"belt": 7})
+        print("plain")
+        try:
+            1 / 0
+        except ZeroDivisionError:
+            logger.exception("it broke")
+        if event:
+            raise ValueError("no\nbelt")
+"""
+
+
+def test_logs_in_json(make_function, client):
+    function = make_function(JSON_LOGS, LoggingConfig={"LogFormat": "JSON", "SystemLogLevel": "DEBUG"})
+    kept = client.get_function_configuration(FunctionName=function.name)["LoggingConfig"]
+    assert (kept["LogFormat"], kept["ApplicationLogLevel"], kept["SystemLogLevel"]) == ("JSON", "INFO", "DEBUG")
+
+    def lines(event=None):
+        answer = function.invoke(event, LogType="Tail")
+        text = base64.b64decode(answer["LogResult"]).decode().replace("plain\n", '{"plain": true}\n')
+        return answer["ResponseMetadata"]["RequestId"], [json.loads(line) for line in text.splitlines()]
+
+    request, (init, start, info, plain, broken, done, report) = lines()
+    assert (init["type"], start["type"], plain) == ("platform.initStart", "platform.start", {"plain": True})
+    assert start["record"] == {"requestId": request, "version": "$LATEST"}
+    assert {**info, "timestamp": ""} == {
+        "timestamp": "", "level": "INFO", "message": "belt 7", "logger": "belts", "requestId": request, "belt": 7,
+    }  # fmt: skip
+    assert (broken["level"], broken["errorType"], broken["errorMessage"]) == (
+        "ERROR",
+        "ZeroDivisionError",
+        "division by zero",
+    )
+    assert broken["location"].endswith("index.py:handler:11")
+    assert (done["type"], done["record"]["status"], done["record"]["metrics"]["producedBytes"]) == (
+        "platform.runtimeDone", "success", 4,
+    )  # fmt: skip
+    assert (report["type"], report["record"]["metrics"]["memorySizeMB"]) == ("platform.report", 128)
+    assert "initDurationMs" in report["record"]["metrics"]
+    _, (*_, error, done, report) = lines(1)
+    assert (error["log_level"], error["errorType"], error["errorMessage"]) == ("ERROR", "ValueError", "no\nbelt")
+    assert (report["record"]["status"], report["record"]["errorType"]) == ("error", "ValueError")
+    quiet = {"LogFormat": "JSON", "SystemLogLevel": "WARN", "ApplicationLogLevel": "FATAL"}
+    client.update_function_configuration(FunctionName=function.name, LoggingConfig=quiet)
+    assert lines()[1] == [{"plain": True}]
+    assert [row.get("type", row.get("errorType")) for row in lines(1)[1][1:]] == [
+        "ValueError", "platform.runtimeDone", "platform.report",
+    ]  # fmt: skip
+
+
 def test_a_fork_that_comes_back_from_the_handler_answers_nothing(make_function):
     function = make_function("""
         import os
