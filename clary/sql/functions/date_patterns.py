@@ -41,7 +41,8 @@ def _of_mysql(pattern: str) -> list[tuple[str, int]]:
 
 def _of_joda(pattern: str) -> list[tuple[str, int]]:
     parts: list[tuple[str, int]] = []
-    for match in re.finditer(r"([A-Za-z])\1*|''|'((?:[^']|'')*)'|([^A-Za-z'])|(')", pattern):
+    # A quote that isn't closed reaches to the end.
+    for match in re.finditer(r"([A-Za-z])\1*|''|'((?:[^']|'')*)(?:'|\Z)|([^A-Za-z'])", pattern):
         whole = match.group()
         if match.group(1):
             if match.group(1) not in "CyYuMdaHhkKmsSEDwxezZ":
@@ -50,8 +51,6 @@ def _of_joda(pattern: str) -> list[tuple[str, int]]:
                     raise NotImplementedError(f"the pattern letter {match.group(1)}")
                 raise ValueError(f"Illegal pattern component: {whole}")
             parts.append((match.group(1), len(whole)))
-        elif match.group(4):
-            raise ValueError("Illegal pattern: a quote is not closed")
         else:
             plain = "'" if whole == "''" else (match.group(2) or match.group(3) or "").replace("''", "'")
             parts.append((plain, -1))
