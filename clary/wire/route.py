@@ -71,7 +71,7 @@ def bucket_in_host(host: str) -> str:
     for mark in (".s3.", ".s3-"):
         if mark in name:
             return name.partition(mark)[0]
-    if name.startswith(("s3.", "s3-")) or not name.endswith(".localhost"):
+    if name.startswith("s3.") or not name.endswith(".localhost"):
         return ""
     return name.removesuffix(".localhost").removesuffix(".s3")
 

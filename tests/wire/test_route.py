@@ -45,6 +45,7 @@ def routed(*args, **kwargs):
         ("bkt.s3.us-east-1.localhost.localstack.cloud:4566", "bkt"),
         ("s3.us-east-1.localhost.localstack.cloud:4566", ""),
         ("s3-us-west-2.amazonaws.com", ""),
+        ("s3-data.localhost:4566", "s3-data"),
         ("my.bkt.s3.amazonaws.com", "my.bkt"),
         ("bkt.s3-eu-west-1.amazonaws.com", "bkt"),
         ("clary.example.org:4566", ""),

@@ -73,6 +73,22 @@ def test_a_form_that_boto3_signs_stores_its_file(page, bucket, server, version):
     assert (headers["etag"], head["ContentType"]) == (head["ETag"], "binary/octet-stream")
 
 
+def test_a_form_that_temporary_keys_sign_goes_to_the_buckets_own_host(page, server, bucket, aws):
+    role = {"RoleArn": "arn:aws:iam::000000000000:role/ClaryExecutionRole", "RoleSessionName": "page"}
+    keys = aws("sts").assume_role(**role)["Credentials"]
+    given = {"key": keys["AccessKeyId"], "secret": keys["SecretAccessKey"], "token": keys["SessionToken"]}
+    for version in ("s3", "s3v4"):
+        client = server.client("s3", signature_version=version, **given)
+        fields = client.generate_presigned_post(bucket, version)["fields"]
+        host = f"{bucket}.localhost:{server.settings.port}"
+        status, headers, found = page.send(fields, b"1", path="/", Host=host)
+        assert found == {}, version
+        assert (status, headers["location"]) == (204, f"http://{host}/{version}")
+        assert page.read(version) == b"1"
+        name = "x-amz-security-token"
+        assert page.send({**fields, name: fields[name][:-4] + "AAAA"})[2]["Code"] == "InvalidToken"
+
+
 def test_a_form_may_be_sent_in_pieces_of_any_size(page, server, bucket):
     fields = page.sign("k")
     head = "".join(
