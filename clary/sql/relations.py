@@ -13,8 +13,8 @@ from clary.sql.expressions import ExpressionTranslator, contains, walk
 from clary.sql.functions import VOLATILE
 from clary.sql.operators import compare
 from clary.sql.scope import Field, Scope, UsedTable
-from clary.sql.typed import Typed, coerce, select, text
-from clary.sql.types import BIGINT, UNKNOWN, Type, common_type, field_names, parse_type
+from clary.sql.typed import Typed, coerce, select
+from clary.sql.types import BIGINT, UNKNOWN, Type, common_type, parse_type
 from clary.tables.duck_types import quote
 
 if TYPE_CHECKING:
@@ -201,40 +201,31 @@ class RelationTranslator:
     # --- unnest ---
 
     def _unnest(self, node: tree.Unnest, seen: list[Field]) -> From:
+        """A column for each array and two for each map; an array's rows stay rows, as in Athena (not as in Trino)."""
         translator = ExpressionTranslator(self.queries, Scope(seen, self.parent))
         translator.allow = "UNNEST"
         alias = f"u{self.queries.session.number()}"
-        inner: list[tuple[str, list[tuple[Type, str]]]] = []
-        outer: list[str] = []
-        fields: list[Field] = []
+        lists: list[tuple[str, Type]] = []
         lengths: list[str] = []
         for argument in node.arguments:
             value = translator.translate(argument)
             kind = value.type
             if kind.name == "map":
                 for part, child in zip(("keys", "values"), kind.children, strict=True):
-                    inner.append((f"map_{part}({value.sql})", [(child, "")]))
+                    lists.append((f"map_{part}({value.sql})", child))
                 lengths.append(f"len(map_keys({value.sql}))")
-            elif kind.name == "array" and kind.children[0].name == "row":
-                row = kind.children[0]
-                inner.append((value.sql, list(zip(row.children, field_names(row), strict=True))))
-                lengths.append(f"len({value.sql})")
             elif kind.name == "array":
-                inner.append((value.sql, [(kind.children[0], "")]))
+                lists.append((value.sql, kind.children[0]))
                 lengths.append(f"len({value.sql})")
             else:
                 message = f"Cannot unnest type: {kind}"
                 raise SqlError("INVALID_FUNCTION_ARGUMENT", message, argument.place)
         if node.ordinality:
-            inner.append((f"range(1, coalesce(greatest({', '.join([*lengths, '0'])}), 0) + 1)", [(BIGINT, "")]))
-        for at, (_, parts) in enumerate(inner):
-            for child, name in parts:
-                column = f"c{len(fields)}"
-                whole = f"i.e{at}"
-                outer.append(f"{f'struct_extract({whole}, {text(name)})' if name else whole} AS {column}")
-                fields.append(Field("", child, f"{alias}.{column}"))
-        lists = ", ".join(f"unnest({sql}) AS e{at}" for at, (sql, _) in enumerate(inner))
-        return From(f"LATERAL ({select(', '.join(outer), f'(SELECT {lists}) AS i')}) AS {alias}", fields)
+            lists.append((f"range(1, coalesce(greatest({', '.join([*lengths, '0'])}), 0) + 1)", BIGINT))
+        fields = [Field("", kind, f"{alias}.c{at}") for at, (_, kind) in enumerate(lists)]
+        outer = ", ".join(f"i.c{at} AS c{at}" for at in range(len(lists)))
+        inner = ", ".join(f"unnest({sql}) AS c{at}" for at, (sql, _) in enumerate(lists))
+        return From(f"LATERAL ({select(outer, f'(SELECT {inner}) AS i')}) AS {alias}", fields)
 
 
 def _columns(found: Relation, used: UsedTable, full: tuple[str, str, str]) -> list[Field]:

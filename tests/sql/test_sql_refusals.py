@@ -67,6 +67,10 @@ FAILURES = [
         "SELECT * FROM shop AS s(a)",
         "MISMATCHED_COLUMN_ALIASES: line 1:15: Column alias list has 1 entries but 's' has 10",
     ),
+    (
+        "SELECT * FROM UNNEST(ARRAY[ROW(1, 'a')]) AS t(x, y)",
+        "MISMATCHED_COLUMN_ALIASES: line 1:15: Column alias list has 2 entries but 't' has 1 columns available",
+    ),
     ("SELECT * FROM shop a NATURAL JOIN shop b", "NOT_SUPPORTED: line 1:22: Natural join not supported"),
     ("WITH RECURSIVE a(x) AS (SELECT 1) SELECT * FROM a", "NOT_SUPPORTED: line 1:16: WITH RECURSIVE"),
     ("WITH a AS (SELECT 1), a AS (SELECT 2) SELECT 1", "DUPLICATE_NAMED_QUERY: line 1:23:"),
