@@ -18,9 +18,11 @@ from clary.services.lambda_.errors import (
 from clary.services.lambda_.function_record import configuration_of, name_of
 from clary.services.lambda_.performing import MOST_BYTES, MOST_EVENT_BYTES, check_payload, perform, server_ended
 from clary.wire import Call, Reply, operation
+from clary.wire.event_stream import Events
 from clary.wire.not_done import NotDone, refuse
 
 _CONTEXT_BYTES = 3583
+_CHUNK_BYTES = 1 << 20
 _NOT_DONE = (
     NotDone("DurableExecutionName", "durable functions"),
     NotDone("TenantId", "isolation of tenants"),
@@ -30,6 +32,31 @@ _NOT_DONE = (
 @operation
 async def invoke(call: Call, request: dict[str, Any]) -> Reply:
     """Wait for a handler's answer, put the event into the queue, or only look whether it could be done."""
+    return await _in_thread(call, request)
+
+
+@operation
+async def invoke_with_response_stream(call: Call, request: dict[str, Any]) -> dict[str, Any]:
+    """The answer in pieces, once all of it is there: handlers in Python have no way to stream theirs, at AWS either."""
+    answer = (await _in_thread(call, request)).body
+    return {
+        "StatusCode": answer["StatusCode"],
+        "ExecutedVersion": answer.get("ExecutedVersion"),
+        "EventStream": _events(answer),
+    }
+
+
+async def _events(answer: dict[str, Any]) -> Events:
+    payload, failed = bytes(answer["Payload"]), "FunctionError" in answer
+    for at in range(0, 0 if failed else len(payload), _CHUNK_BYTES):
+        yield {"PayloadChunk": {"Payload": payload[at : at + _CHUNK_BYTES]}}
+    complete = {"ErrorCode": answer["FunctionError"], "ErrorDetails": payload.decode()} if failed else {}
+    if "LogResult" in answer:
+        complete["LogResult"] = answer["LogResult"]
+    yield {"InvokeComplete": complete}
+
+
+async def _in_thread(call: Call, request: dict[str, Any]) -> Reply:
     loop = asyncio.get_running_loop()
     try:
         return await loop.run_in_executor(call.rooms.functions.threads, _invoke, call, request)

@@ -245,6 +245,29 @@ def test_a_function_has_a_thousand_processes_and_threads_at_most(make_function):
     assert problem == "can't start new thread"
 
 
+def test_an_answer_as_a_stream(make_function, client):
+    function = make_function("""
+        def handler(event, context):
+            if event < 0:
+                raise ValueError("less than nothing")
+            return "x" * event
+    """)
+
+    def stream(event, **options):
+        answer = client.invoke_with_response_stream(FunctionName=function.name, Payload=json.dumps(event), **options)
+        return answer["ExecutedVersion"], list(answer["EventStream"])
+
+    assert stream(1) == ("$LATEST", [{"PayloadChunk": {"Payload": b'"x"'}}, {"InvokeComplete": {}}])
+    *chunks, end = stream(3_000_000, LogType="Tail")[1]
+    assert b"".join(row["PayloadChunk"]["Payload"] for row in chunks) == json.dumps("x" * 3_000_000).encode()
+    assert len(chunks) == 3
+    assert b"END RequestId" in base64.b64decode(end["InvokeComplete"]["LogResult"])
+    ((_, complete),) = stream(-1)[1][0].items()
+    assert (complete["ErrorCode"], json.loads(complete["ErrorDetails"])["errorType"]) == ("Unhandled", "ValueError")
+    answer = client.invoke_with_response_stream(FunctionName=function.name, InvocationType="DryRun")
+    assert (answer["StatusCode"], list(answer["EventStream"])) == (204, [])
+
+
 JSON_LOGS = r"""
     import logging
     def handler(event, context):
