@@ -12,6 +12,7 @@ from clary.services.sagemaker.endpoint import create_endpoint, describe_endpoint
 from clary.services.sagemaker.endpoint_config import create_endpoint_config
 from clary.services.sagemaker.model import create_model
 from clary.store.metrics import Datum
+from clary.wire.operation import name_of, operations_of
 from tests.services.sagemaker.conftest import ACCOUNT, REGION, desk, model, variant
 
 __all__ = ["desk"]
@@ -34,12 +35,7 @@ class Scaler:
 
     def __init__(self, desk):
         self.desk, self.rooms, self.clock = desk, desk.rooms, desk.clock
-        self._functions = {
-            function.aws_operation[1]: function
-            for module in MODULES
-            for function in vars(module).values()
-            if hasattr(function, "aws_operation")
-        }
+        self._functions = {name_of(function): function for module in MODULES for _, function in operations_of(module)}
 
     def __call__(self, name, **request):
         call = replace(self.desk.call(name), service="application-autoscaling")
