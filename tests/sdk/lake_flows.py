@@ -106,5 +106,36 @@ def pyathena_reads_all_types():
         assert frame["id"].tolist() == [1, 2, 3]
 
 
+def pyathena_reads_the_catalog_and_its_errors():
+    lake = _lake("pyathena-catalog")
+    with pyathena.connect(s3_staging_dir=lake["s3_output"], schema_name=lake["database"]) as connection:
+        cursor = connection.cursor()
+        cursor.execute(
+            "SELECT column_name, data_type, extra_info FROM information_schema.columns "
+            "WHERE table_schema = %(schema)s AND table_name = 't' ORDER BY ordinal_position",
+            {"schema": lake["database"]},
+        )
+        assert cursor.fetchall() == [
+            ("id", "bigint", None),
+            ("name", "varchar", None),
+            ("price", "double", None),
+            ("day", "varchar", "partition key"),
+        ]
+        assert cursor.execute('SELECT * FROM "t$partitions" ORDER BY day DESC').fetchone() == ("2026-01-02",)
+        rows = "SELECT ARRAY[CAST(ROW('a', 1) AS ROW(name varchar, n integer))] AS items"
+        cursor.execute(f"SELECT item.name, item.n FROM ({rows}) CROSS JOIN UNNEST(items) AS t(item)")
+        assert cursor.fetchall() == [("a", 1)]
+        for statement, kind, reason in (
+            ("SELECT id FROM t WHERE", pyathena.error.DatabaseError, "line 1:23: mismatched input '<EOF>'"),
+            ("SELECT * FROM nowhere.t", pyathena.error.OperationalError, "Schema 'nowhere' does not exist"),
+        ):
+            try:
+                cursor.execute(statement)
+            except kind as error:
+                assert reason in str(error), error
+            else:
+                raise AssertionError(statement)
+
+
 if __name__ == "__main__":
     flow.run(flow.flows_of(sys.modules[__name__]), sys.argv[1:])
