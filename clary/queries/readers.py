@@ -10,7 +10,7 @@ from clary.queries.table_record import column_type
 from clary.tables.serde import ReadColumn, Scan, TableFile
 from clary.tables.serde_avro import scan_avro
 from clary.tables.serde_delimited import scan_csv, scan_delimited, scan_grok, scan_regex
-from clary.tables.serde_json import scan_json
+from clary.tables.serde_json import scan_json, scan_openx
 from clary.tables.serde_orc import scan_orc
 from clary.tables.serde_parquet import scan_parquet
 
@@ -24,7 +24,7 @@ _READERS = {
     "org.apache.hadoop.hive.contrib.serde2.MultiDelimitSerDe": scan_delimited,
     "org.apache.hadoop.hive.serde2.MultiDelimitSerDe": scan_delimited,
     "org.apache.hadoop.hive.serde2.OpenCSVSerde": scan_csv,
-    "org.openx.data.jsonserde.JsonSerDe": scan_json,
+    "org.openx.data.jsonserde.JsonSerDe": scan_openx,
     "org.apache.hive.hcatalog.data.JsonSerDe": scan_json,
     "org.apache.hadoop.hive.serde2.JsonSerDe": scan_json,
     "org.apache.hadoop.hive.serde2.RegexSerDe": scan_regex,

@@ -14,7 +14,7 @@ from clary.tables.hive_types import HiveType
 from clary.tables.lines import line_stream
 from clary.tables.serde import ReadColumn, Relation, Scan, TableFile
 from clary.tables.serde_delimited import header_lines
-from clary.tables.text_values import strict
+from clary.tables.text_values import strict, strict_openx
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,6 +31,7 @@ def scan_json(
     files: Sequence[TableFile],
     columns: Sequence[ReadColumn],
     parameters: Mapping[str, str],
+    value_of: Callable[[str, HiveType, int], str] = strict,
 ) -> Scan:
     """The members of the objects, nested ones with their declared types; blank lines are no rows.
 
@@ -59,10 +60,22 @@ def scan_json(
     lines = f"(SELECT file_index, {line} AS line FROM {quote(name)} WHERE payload != '')"  # noqa: S608
     sql = f"(SELECT {', '.join(parts)} FROM {lines})"  # noqa: S608
     read = {
-        column.name: strict(f"plain[{number}]", column.type, column.position) for number, column in enumerate(plain, 1)
+        column.name: value_of(f"plain[{number}]", column.type, column.position)
+        for number, column in enumerate(plain, 1)
     }
     read |= {column.name: _nested(f"nested[{number}]", column.type) for number, column in enumerate(nested, 1)}
     return Scan([Relation(sql, files, read)], sum(file.size for file in files))
+
+
+def scan_openx(
+    connection: duckdb.DuckDBPyConnection,
+    name: str,
+    files: Sequence[TableFile],
+    columns: Sequence[ReadColumn],
+    parameters: Mapping[str, str],
+) -> Scan:
+    """The same as OpenX's SerDe reads it."""
+    return scan_json(connection, name, files, columns, parameters, strict_openx)
 
 
 def _path(key: str) -> str:

@@ -69,6 +69,27 @@ def strict_csv(text: str, hive: HiveType, position: int) -> str:
     return f"CASE WHEN {text} IS NULL THEN NULL ELSE coalesce({value}, {_bad(text, hive, position)}) END"
 
 
+def strict_openx(text: str, hive: HiveType, position: int) -> str:
+    """As OpenX's JsonSerDe: timestamps may have a zone, or be seconds since 1970, milliseconds from 13 digits on.
+
+    Source: Trino's `OpenXJsonDeserializer.parseTimestamp`.
+    """
+    if hive.name != "timestamp":
+        return strict(text, hive, position)
+    written = lenient(text, hive)
+    zoned = lenient(f"CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP)", hive)
+    whole = f"CAST({text} AS BIGINT) * CASE WHEN length({text}) >= 13 THEN 1 ELSE 1000 END"
+    parts = f"CAST(trunc(CAST({text} AS DECIMAL(27,9)) * 1000) AS BIGINT)"
+    value = (
+        f"CASE WHEN contains({text}, ':') "
+        f"THEN CASE WHEN regexp_full_match({text}, '.+:.+[-+]\\d{{2}}:?\\d{{2}}') THEN {zoned} ELSE {written} END "
+        f"WHEN regexp_full_match({text}, '[-+]?\\d{{1,15}}') THEN CAST(epoch_ms({whole}) AS TIMESTAMP) "
+        f"WHEN regexp_full_match({text}, '[-+]?\\d{{1,12}}\\.\\d{{1,9}}') THEN CAST(epoch_ms({parts}) AS TIMESTAMP) "
+        f"ELSE {written} END"
+    )
+    return f"CASE WHEN {text} IS NULL THEN NULL ELSE coalesce({value}, {_bad(text, hive, position)}) END"
+
+
 def _bad(text: str, hive: HiveType, position: int) -> str:
     message = f"'HIVE_BAD_DATA: Error parsing field value ''' || {text} || ''' for field {position}: For input string: \"' || {text} || '\"'"  # noqa: E501
     return f"CAST(error({message}) AS {to_duck(hive)})"

@@ -294,3 +294,30 @@ def test_the_path_of_each_row(lake):
     lake.put("t/x/1", b"1\n")
     lake.put("t/y", b"2\n")
     assert lake.rows('select a, "$path" from t order by a') == [("1", "s3://lake/t/x/1"), ("2", "s3://lake/t/y")]
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("1767261600", "2026-01-01 10:00:00.000"),
+        ("1767261600500", "2026-01-01 10:00:00.500"),
+        ("1767261600.5", "2026-01-01 10:00:00.500"),
+        ("-1", "1969-12-31 23:59:59.000"),
+        ('"1767261600"', "2026-01-01 10:00:00.000"),
+        ('"2026-01-01 10:00:00.5"', "2026-01-01 10:00:00.500"),
+        ('"2026-01-01T12:00:00+02:00"', "2026-01-01 10:00:00.000"),
+        ('"2026-01-01 04:30:00.123-0530"', "2026-01-01 10:00:00.123"),
+        ('"2026-01-01T10:00:00Z"', "2026-01-01 10:00:00.000"),
+        ("null", None),
+    ],
+)
+def test_timestamps_of_json_may_be_numbers(lake, value, read):
+    lake.add_table("t", "at timestamp", "json")
+    lake.put("t/1", f'{{"at": {value}}}\n'.encode())
+    assert lake.rows("select at from t") == [(read,)]
+
+
+def test_a_word_is_no_timestamp_of_json(lake):
+    lake.add_table("t", "at timestamp", "json")
+    lake.put("t/1", b'{"at": "noon"}\n')
+    assert lake.problem("select at from t").startswith("HIVE_BAD_DATA: Error parsing field value 'noon' for field 0")
