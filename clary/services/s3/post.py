@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from clary.wire.response import Response
 
 # Fields that are not headers of PutObject, and headers that would tell of a body of another form.
-_NO_HEADERS = {"key", "acl", "tagging", "x-amz-trailer", "content-length", "transfer-encoding", "x-amz-acl"}
+_NO_HEADERS = {"key", "acl", "tagging", "x-amz-trailer", "content-length", "transfer-encoding"}
 _DONE = {"200": 200, "201": 201}
 
 

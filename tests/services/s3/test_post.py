@@ -125,7 +125,8 @@ def test_what_a_form_says_of_its_object(page, s3, bucket):
     assert (head["Metadata"], head["ChecksumCRC32"]) == ({"belt": "seven"}, crc)
     assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == [{"Key": "a", "Value": "b c"}]
     assert page.send(page.sign("k", tagging="no XML"))[2]["Code"] == "MalformedXML"
-    assert page.send(page.sign("k", acl="public-read"))[2]["Code"] == "AccessControlListNotSupported"
+    for name in ("acl", "x-amz-acl", "x-amz-grant-read"):
+        assert page.send(page.sign("k", **{name: "public-read"}))[2]["Code"] == "AccessControlListNotSupported"
 
 
 def test_what_a_form_is_answered_with(page, server, bucket):
