@@ -101,7 +101,7 @@ def _structure(hive: HiveType) -> Any:
         return [_structure(hive.children[0])]
     if hive.name == "struct":
         return {name: _structure(child) for name, child in zip(hive.names, hive.children, strict=True)}
-    return to_duck(hive)
+    return "TIMESTAMPTZ" if hive.name == "timestamp" else to_duck(hive)  # its zone is minded then
 
 
 def _normaliser(*, folds: bool, dots: bool) -> Callable[[pa.StringArray], pa.StringArray]:

@@ -43,7 +43,11 @@ def lenient(text: str, hive: HiveType) -> str:
     if hive.name == "binary":
         return f"coalesce(TRY(from_base64({text})), encode({text}))"
     if hive.name == "timestamp":
-        return f"CAST(CAST(TRY_CAST({text} AS TIMESTAMP) AS TIMESTAMP_MS) AS TIMESTAMP)"
+        # DuckDB reads a zone into a TIMESTAMP without minding it, and a TIMESTAMPTZ five times slower.
+        zoned = f"length({text}) > 19 AND ({text}[-6] IN ('+', '-') OR {text}[-5] IN ('+', '-'))"
+        instant = f"CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP)"
+        value = f"CASE WHEN {zoned} THEN {instant} ELSE TRY_CAST({text} AS TIMESTAMP) END"
+        return f"CAST(CAST({value} AS TIMESTAMP_MS) AS TIMESTAMP)"
     return f"TRY_CAST({text} AS {duck})"
 
 
@@ -70,19 +74,17 @@ def strict_csv(text: str, hive: HiveType, position: int) -> str:
 
 
 def strict_openx(text: str, hive: HiveType, position: int) -> str:
-    """As OpenX's JsonSerDe: timestamps may have a zone, or be seconds since 1970, milliseconds from 13 digits on.
+    """As OpenX's JsonSerDe: timestamps may be numbers: seconds since 1970, milliseconds from 13 digits on.
 
     Source: Trino's `OpenXJsonDeserializer.parseTimestamp`.
     """
     if hive.name != "timestamp":
         return strict(text, hive, position)
     written = lenient(text, hive)
-    zoned = lenient(f"CAST(TRY_CAST({text} AS TIMESTAMPTZ) AS TIMESTAMP)", hive)
     whole = f"CAST({text} AS BIGINT) * CASE WHEN length({text}) >= 13 THEN 1 ELSE 1000 END"
     parts = f"CAST(trunc(CAST({text} AS DECIMAL(27,9)) * 1000) AS BIGINT)"
     value = (
-        f"CASE WHEN contains({text}, ':') "
-        f"THEN CASE WHEN regexp_full_match({text}, '.+:.+[-+]\\d{{2}}:?\\d{{2}}') THEN {zoned} ELSE {written} END "
+        f"CASE WHEN contains({text}, ':') THEN {written} "
         f"WHEN regexp_full_match({text}, '[-+]?\\d{{1,15}}') THEN CAST(epoch_ms({whole}) AS TIMESTAMP) "
         f"WHEN regexp_full_match({text}, '[-+]?\\d{{1,12}}\\.\\d{{1,9}}') THEN CAST(epoch_ms({parts}) AS TIMESTAMP) "
         f"ELSE {written} END"

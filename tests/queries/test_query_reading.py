@@ -321,3 +321,13 @@ def test_a_word_is_no_timestamp_of_json(lake):
     lake.add_table("t", "at timestamp", "json")
     lake.put("t/1", b'{"at": "noon"}\n')
     assert lake.problem("select at from t").startswith("HIVE_BAD_DATA: Error parsing field value 'noon' for field 0")
+
+
+def test_offsets_of_timestamps_are_minded_in_texts_and_within_json(lake):
+    offset = "2026-01-01T12:00:00.5+02:00"
+    lake.add_table("t", "at timestamp", "text")
+    lake.put("t/1", f"{offset}\n2026-01-01 10:00:00.5\n".encode())
+    assert lake.rows("select distinct at from t") == [("2026-01-01 10:00:00.500",)]
+    lake.add_table("j", "a array<timestamp>, s struct<at:timestamp>", "json")
+    lake.put("j/1", f'{{"a": ["{offset}", "2026-01-01 10:00:00.5"], "s": {{"at": "{offset}"}}}}\n'.encode())
+    assert lake.rows("select a[1] = a[2], s.at = a[1], s.at from j") == [("true", "true", "2026-01-01 10:00:00.500")]
