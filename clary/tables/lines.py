@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BLOCK = 1 << 22
+_LARGEST_BLOCK = 64 << 20  # of Hadoop's framing; its own are 256 KiB
 _LONGEST_LINE = 1 << 28
 _LZ4_FRAME = b"\x04\x22\x4d\x18"
 _SNAPPY_FRAME = b"\xff\x06\x00\x00sNaPpY"
@@ -106,16 +107,19 @@ def _opened(name: str, stored: BinaryIO) -> IO[bytes] | Any:
         return _Pieces(_inflate(stored))
     if ending == "lz4":
         import cramjam
+        import pyarrow as pa
 
         if stored.peek(4)[:4] == _LZ4_FRAME:  # type: ignore[attr-defined]
-            return _Pieces(iter([bytes(cramjam.lz4.decompress(stored.read()))]))
-        return _Pieces(_hadoop_blocks(stored, lambda data, size: cramjam.lz4.decompress_block(data, output_len=size)))
+            return pa.CompressedInputStream(pa.PythonFile(stored), "lz4")
+        unpack = cramjam.lz4.decompress_block
+        return _Pieces(_told(_hadoop_blocks(stored, lambda data, size: unpack(data, output_len=size))))
     if ending == "snappy":
         import cramjam
 
         if stored.peek(10)[:10] == _SNAPPY_FRAME:  # type: ignore[attr-defined]
-            return _Pieces(iter([bytes(cramjam.snappy.decompress(stored.read()))]))
-        return _Pieces(_hadoop_blocks(stored, lambda data, size: cramjam.snappy.decompress_raw(data)))  # noqa: ARG005
+            return _Pieces(_told(bytes(cramjam.snappy.decompress(data)) for data in [stored.read()]))
+        unpack = cramjam.snappy.decompress_raw
+        return _Pieces(_told(_hadoop_blocks(stored, lambda data, size: unpack(data))))  # noqa: ARG005
     return stored
 
 
@@ -126,17 +130,31 @@ def _inflate(stored: BinaryIO) -> Iterator[bytes]:
     while data := stored.read(_BLOCK):
         yield inflater.decompress(data)
     yield inflater.flush()
+    if not inflater.eof:
+        raise EOFError("it breaks off")
 
 
 def _hadoop_blocks(stored: BinaryIO, decompress: Callable[[bytes, int], Any]) -> Iterator[bytes]:
     """Hadoop's own framing: the size of a block, then pieces of it, each after its stored size."""
     while head := stored.read(4):
         (left,) = struct.unpack(">I", head)
+        if left > _LARGEST_BLOCK:
+            raise ValueError("a block claims to be larger than any is")
         while left > 0:
             (size,) = struct.unpack(">I", stored.read(4))
             piece = bytes(decompress(stored.read(size), left))
             left -= len(piece)
             yield piece
+
+
+def _told(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same; what cramjam can't unpack is a ValueError."""
+    import cramjam
+
+    try:
+        yield from pieces
+    except cramjam.DecompressionError as problem:
+        raise ValueError(str(problem)) from None
 
 
 class _Pieces:

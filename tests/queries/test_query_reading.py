@@ -3,9 +3,12 @@
 import bz2
 import gzip
 import io
+import struct
+import zlib
 from datetime import date, datetime, time
 from decimal import Decimal
 
+import cramjam
 import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -190,6 +193,38 @@ def test_lazy_simple_takes_what_isnt_a_value_for_null(lake):
         (None, None, None, None, None, None, None),
         ("3", "0.0", "q", None, None, None, None),
     ]
+
+
+def hadoop(content, compress):
+    """Hadoop's framing: blocks of 5 bytes, each of one piece."""
+    found = b""
+    for at in range(0, len(content), 5):
+        block = content[at : at + 5]
+        piece = bytes(compress(block))
+        found += struct.pack(">II", len(block), len(piece)) + piece
+    return found
+
+
+@pytest.mark.parametrize(
+    ("ending", "compress"),
+    [
+        ("zst", lambda content: pa.compress(content, "zstd", asbytes=True)),
+        ("deflate", zlib.compress),
+        ("lz4", cramjam.lz4.compress),
+        ("lz4", lambda content: hadoop(content, lambda block: cramjam.lz4.compress_block(block, store_size=False))),
+        ("snappy", cramjam.snappy.compress),
+        ("snappy", lambda content: hadoop(content, cramjam.snappy.compress_raw)),
+    ],
+)
+def test_text_is_read_whatever_packed_it_and_broken_files_are_told(lake, ending, compress):
+    lake.add_table("t", "a string, n int", "text", **{"field.delim": ","})
+    whole = bytes(compress(b"x,1\ny,2\n" + b"z,3\n" * 1000))
+    lake.put(f"t/1.{ending}", whole)
+    assert lake.rows("select a, sum(n) from t group by a order by a") == [("x", "1"), ("y", "2"), ("z", "3000")]
+    told = f"HIVE_CURSOR_ERROR: Failed to read file at s3://lake/t/1.{ending}"
+    for broken in (whole[: len(whole) // 2], whole[:12] + b"\xff" * (len(whole) - 12)):
+        lake.put(f"t/1.{ending}", broken)
+        assert lake.problem("select count(*) from t").startswith(told)
 
 
 def test_lazy_simple_nests_by_its_delimiters(lake):
