@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -31,7 +33,7 @@ def scan_json(
     files: Sequence[TableFile],
     columns: Sequence[ReadColumn],
     parameters: Mapping[str, str],
-    value_of: Callable[[str, HiveType, int], str] = strict,
+    value_of: Callable[..., str] = strict,
 ) -> Scan:
     """The members of the objects, nested ones with their declared types; blank lines are no rows.
 
@@ -59,11 +61,16 @@ def scan_json(
         parts.append(f"json_extract(line, {paths(nested)}) AS nested")
     lines = f"(SELECT file_index, {line} AS line FROM {quote(name)} WHERE payload != '')"  # noqa: S608
     sql = f"(SELECT {', '.join(parts)} FROM {lines})"  # noqa: S608
+    if nested:
+        lone = value_of is strict_openx
+        made = [_texts(f"nested[{at}]", column, lone=lone) + f" AS nested_{at}" for at, column in enumerate(nested, 1)]
+        sql = f"(SELECT *, {', '.join(made)} FROM {sql})"  # noqa: S608
     read = {
         column.name: value_of(f"plain[{number}]", column.type, column.position)
         for number, column in enumerate(plain, 1)
     }
-    read |= {column.name: _nested(f"nested[{number}]", column.type) for number, column in enumerate(nested, 1)}
+    for number, column in enumerate(nested, 1):
+        read[column.name] = _typed(f"nested_{number}", column.type, partial(value_of, position=column.position))
     return Scan([Relation(sql, files, read)], sum(file.size for file in files))
 
 
@@ -90,18 +97,53 @@ def _checked(line: str, *, ignore: bool) -> str:
     return f"CASE WHEN json_valid({line}) AND json_type({line}) = 'OBJECT' THEN {line} ELSE {otherwise} END"
 
 
-def _nested(value: str, hive: HiveType) -> str:
-    structure = literal(json.dumps(_structure(hive)))
-    return f"CAST(json_transform_strict({value}, {structure}) AS {to_duck(hive)})"
+def _texts(value: str, column: ReadColumn, *, lone: bool) -> str:
+    """The value in the shape of its type, with text for all that isn't nested; `lone`: no array is an array of one."""
+    wanted = "ARRAY" if column.type.name == "array" else "OBJECT"
+    problem = f"'HIVE_BAD_DATA: Error parsing field value ''' || left({value}, 100) || ''' for field {column.position}'"
+    otherwise = f"json_array({value})" if lone and wanted == "ARRAY" else f"CAST(error({problem}) AS JSON)"
+    fits = f"coalesce(json_type({value}), 'NULL') IN ('{wanted}', 'NULL')"
+    shape = literal(json.dumps(_shape(column.type)))
+    return f"json_transform(CASE WHEN {fits} THEN {value} ELSE {otherwise} END, {shape})"
 
 
-def _structure(hive: HiveType) -> Any:
+def _shape(hive: HiveType) -> Any:
     """The type as DuckDB's json_transform takes it."""
     if hive.name == "array":
-        return [_structure(hive.children[0])]
+        return [_shape(hive.children[0])]
     if hive.name == "struct":
-        return {name: _structure(child) for name, child in zip(hive.names, hive.children, strict=True)}
-    return "TIMESTAMPTZ" if hive.name == "timestamp" else to_duck(hive)  # its zone is minded then
+        return {name: _shape(child) for name, child in zip(hive.names, hive.children, strict=True)}
+    return to_duck(_of_texts(hive))
+
+
+def _of_texts(hive: HiveType) -> HiveType:
+    """The type with strings for all that isn't nested."""
+    if hive.name not in _NESTED:
+        return HiveType("string")
+    return replace(hive, children=tuple(map(_of_texts, hive.children)))
+
+
+def _typed(value: str, hive: HiveType, value_of: Callable[[str, HiveType], str], depth: int = 0) -> str:
+    """The value of its type out of one with texts."""
+    if hive == _of_texts(hive):
+        return value
+    if hive.name not in _NESTED:
+        return value_of(value, hive)
+    item = f"x{depth}"
+
+    def listed(items: str, kind: HiveType) -> str:
+        return f"list_transform({items}, lambda {item}: {_typed(item, kind, value_of, depth + 1)})"
+
+    if hive.name == "array":
+        return listed(value, hive.children[0])
+    if hive.name == "map":
+        keys, values = listed(f"map_keys({value})", hive.children[0]), listed(f"map_values({value})", hive.children[1])
+        return f"CASE WHEN {value} IS NOT NULL THEN map({keys}, {values}) END"
+    fields = [
+        f"{quote(name)} := {_typed(f'struct_extract({value}, {literal(name)})', child, value_of, depth)}"
+        for name, child in zip(hive.names, hive.children, strict=True)
+    ]
+    return f"CASE WHEN {value} IS NOT NULL THEN struct_pack({', '.join(fields)}) END"
 
 
 def _normaliser(*, folds: bool, dots: bool) -> Callable[[pa.StringArray], pa.StringArray]:

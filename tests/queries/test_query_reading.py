@@ -366,3 +366,53 @@ def test_offsets_of_timestamps_are_minded_in_texts_and_within_json(lake):
     lake.add_table("j", "a array<timestamp>, s struct<at:timestamp>", "json")
     lake.put("j/1", f'{{"a": ["{offset}", "2026-01-01 10:00:00.5"], "s": {{"at": "{offset}"}}}}\n'.encode())
     assert lake.rows("select a[1] = a[2], s.at = a[1], s.at from j") == [("true", "true", "2026-01-01 10:00:00.500")]
+
+
+def test_nested_json_has_nulls_for_what_is_not_there_and_texts_of_numbers(lake):
+    lake.add_table(
+        "t",
+        "st struct<n:int,m:map<string,bigint>,d:date,miss:string,inn:struct<a:double,b:array<boolean>>>, "
+        "l array<struct<x:int,y:decimal(5,2)>>, m map<int,array<int>>",
+        "json",
+    )
+    lake.put(
+        "t/1",
+        b'{"st": {"n": "5", "m": {"K": "7"}, "d": "2026-01-01", "x": 1, "inn": {"b": [true, "false"]}}, '
+        b'"l": [{"x": 1}, {"y": "1.5"}, null, {}], "m": {"1": [2], "3": []}}\n'
+        b'{"st": null, "l": []}\n{"l": null, "st": {}}\n',
+    )
+    assert lake.rows("select st.n, st.m, st.d, st.miss, st.inn.a, st.inn.b from t") == [
+        ("5", "{k=7}", "2026-01-01", None, None, "[true, false]"),
+        (None,) * 6,
+        (None,) * 6,
+    ]
+    assert lake.rows("select l, m, st is null from t") == [
+        ("[{x=1, y=null}, {x=null, y=1.50}, null, {x=null, y=null}]", "{1=[2], 3=[]}", "false"),
+        ("[]", None, "true"),
+        (None, None, "false"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ['{"st": {"n": "word"}}', '{"l": [{"n": "word"}]}', '{"m": {"k": {"n": "word"}}}', '{"st": 5}', '{"m": ["a"]}'],
+)
+def test_nested_json_of_another_type_is_told(lake, line):
+    lake.add_table("t", "st struct<n:int>, l array<struct<n:int>>, m map<string,struct<n:int>>", "json")
+    lake.put("t/1", line.encode())
+    assert lake.problem("select st, l, m from t").startswith("HIVE_BAD_DATA: Error parsing field value ")
+
+
+def test_a_lone_value_is_an_array_of_one_for_openx(lake):
+    lake.add_table("t", "tags array<string>, ns array<int>", "json")
+    lake.put("t/1", b'{"tags": "a", "ns": 5}\n{"tags": ["b"], "ns": null}\n')
+    assert lake.rows("select tags, ns from t") == [("[a]", "[5]"), ("[b]", None)]
+    serde = lake.tables["db", "t"]["StorageDescriptor"]["SerdeInfo"]
+    serde["SerializationLibrary"] = "org.apache.hive.hcatalog.data.JsonSerDe"
+    assert lake.problem("select tags from t").startswith("HIVE_BAD_DATA: Error parsing field value '\"a\"' for field 0")
+
+
+def test_timestamps_within_json_may_be_numbers(lake):
+    lake.add_table("t", "st struct<at:timestamp>", "json")
+    lake.put("t/1", b'{"st": {"at": 1767261600}}\n')
+    assert lake.rows("select st.at from t") == [("2026-01-01 10:00:00.000",)]
