@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clary.errors import ServiceError
-from clary.services.s3.errors import InvalidRequest, MalformedXML
+from clary.services.s3.errors import InvalidArgument, InvalidRequest, MalformedXML
 from clary.services.s3.ownership import own_bucket, require_bucket
 from clary.wire import Call, operation
 from clary.wire.request import Request, decode_text
@@ -23,7 +23,7 @@ Rule = dict[str, Any]
 
 _SETTING = "Cors"
 _METHODS = ("GET", "PUT", "POST", "DELETE", "HEAD")
-_MOST_RULES = 100
+_MOST_RULES, _LONGEST_ID = 100, 255
 _VARY = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"
 _NOT_ALLOWED = (
     "This CORS request is not allowed. This is usually because the evalution of Origin, request method / "
@@ -165,6 +165,8 @@ def _fits(pattern: str, text: str) -> bool:
 
 
 def _check(rule: Rule) -> None:
+    if len(rule.get("ID", "")) > _LONGEST_ID:
+        raise InvalidArgument(f"ID length should not exceed allowed limit of {_LONGEST_ID}", "ID", rule["ID"])
     for method in rule["AllowedMethods"]:
         if method not in _METHODS:
             raise InvalidRequest(f"Found unsupported HTTP method in CORS config. Unsupported method is {method}")

@@ -76,6 +76,7 @@ def test_rules_are_kept_as_they_were_put(s3, bucket, allow, refused):
         ([rule("GET", "MYMETHOD")], "InvalidRequest", "Unsupported method is MYMETHOD"),
         ([rule("GET", origins=["*.a.*"])], "InvalidRequest", 'AllowedOrigin "*.a.*" can not have more than one'),
         ([rule("GET", AllowedHeaders=["*-*"])], "InvalidRequest", 'AllowedHeader "*-*" can not have more than one'),
+        ([rule("GET", ID="x" * 256)], "InvalidArgument", "ID length should not exceed allowed limit of 255"),
         ([rule("GET", ExposeHeaders=["*"])], "InvalidRequest", 'ExposeHeader "*" contains wildcard.'),
     ],
 )
