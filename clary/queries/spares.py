@@ -7,6 +7,7 @@ import logging
 import shutil
 import threading
 import uuid
+from concurrent.futures import Future
 from pathlib import Path
 
 from clary.queries.child import Child
@@ -27,13 +28,12 @@ class Spares:
         self._folder = folder
         self._memory_bytes = memory_bytes
         self._lock = threading.Lock()
-        self._spare: Child | None = None
-        self._starting: threading.Thread | None = None
+        self._spare: Future[Child | None] | None = None
         self._timer: threading.Timer | None = None
         self._closed = False
 
     def take(self, folder: Path, memory_bytes: int) -> Child:
-        """The process that waits, its folder moved to this one; where none does, or not with this limit, a new one."""
+        """The process that waits or comes up, its folder moved to this one; a new one where none does, or not so."""
         spare = self._pop() if memory_bytes == self._memory_bytes else None
         if spare is not None:
             if not spare.has_ended():
@@ -45,10 +45,13 @@ class Spares:
     def prepare(self) -> None:
         """Start one, unless one is there; doesn't wait for it."""
         with self._lock:
-            if self._closed or self._spare is not None or self._starting is not None:
+            if self._closed or self._spare is not None:
                 return
-            self._starting = threading.Thread(target=self._start, name="spare query process", daemon=True)
-            self._starting.start()
+            self._spare = Future()
+            threading.Thread(target=self._start, args=(self._spare,), name="spare query process", daemon=True).start()
+            self._timer = threading.Timer(_IDLE_SECONDS, self.expire)
+            self._timer.daemon = True
+            self._timer.start()
 
     def expire(self) -> None:
         """End the one that waits."""
@@ -60,24 +63,26 @@ class Spares:
         """End the one that waits, and start no other."""
         with self._lock:
             self._closed = True
-            starting = self._starting
-        if starting is not None:
-            starting.join()
         self.expire()
 
-    def _start(self) -> None:
-        spare = None
+    def _pop(self) -> Child | None:
+        """The one that waits, or that comes up: that is sooner there than another would be."""
+        with self._lock:
+            spare, self._spare = self._spare, None
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+        return None if spare is None else spare.result()
+
+    def _start(self, spare: Future[Child | None]) -> None:
+        child = None
         try:
             if self._warm.namespaces:  # without a root of its own it would see that its folder moves
-                spare = self._started()
+                child = self._started()
         except (SandboxError, OSError) as problem:  # then the next query starts its own, or tells why it can't
             _log.warning("no process waits for the next query: %s", problem)
-        with self._lock:
-            self._starting, self._spare = None, spare
-            if spare is not None:
-                self._timer = threading.Timer(_IDLE_SECONDS, self.expire)
-                self._timer.daemon = True
-                self._timer.start()
+        finally:
+            spare.set_result(child)
 
     def _started(self) -> Child:
         child = Child(self._warm, self._folder / f"{PREFIX}{uuid.uuid4()}", self._memory_bytes)
@@ -90,14 +95,6 @@ class Spares:
             _remove(child)
             raise
         return child
-
-    def _pop(self) -> Child | None:
-        with self._lock:
-            spare, self._spare = self._spare, None
-            if self._timer is not None:
-                self._timer.cancel()
-                self._timer = None
-        return spare
 
 
 def _remove(child: Child) -> None:

@@ -110,7 +110,7 @@ class Room:
         """The pid and start time of the process that waits."""
         while (spare := self.queries._spares._spare) is None:
             time.sleep(0.01)
-        pid = self.pid(spare.folder.name)
+        pid = self.pid(spare.result(60).folder.name)
         return pid, start_time(pid)
 
     def pid(self, name):
@@ -316,6 +316,27 @@ def test_a_process_waits_for_the_next_query_and_takes_that_one_alone(room):
     assert not is_running(*another)
 
 
+def test_a_query_that_comes_while_the_next_process_comes_up_takes_that_one(room):
+    started = []
+    start = room.queries._spares._started
+
+    def slowly():
+        time.sleep(0.2)
+        started.append(start())
+        return started[-1]
+
+    room.queries._spares._started = slowly
+    assert room.run("select 1").ok
+    while room.queries._spares._spare is None:
+        pass
+    room.start("q", ENDLESS)
+    while not started:
+        pass
+    assert room.pid("q") == started[0]._pid
+    assert room.queries.cancel("q")
+    assert room.outcome("q").error_kind == "CANCELLED"
+
+
 def test_a_process_that_waits_is_bound_as_one_that_was_started_for_its_query(room):
     assert room.run("select 1").ok
     pid, _ = room.spare()
@@ -346,7 +367,7 @@ def test_a_process_that_is_killed_while_it_waits_takes_no_query(room):
     assert room.run("select 1").ok
     pid, started = room.spare()
     os.kill(pid, signal.SIGKILL)
-    while is_running(pid, started) or not room.queries._spares._spare.has_ended():
+    while is_running(pid, started) or not room.queries._spares._spare.result().has_ended():
         pass
     assert room.run("select 2").ok
 
