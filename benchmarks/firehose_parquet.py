@@ -6,6 +6,7 @@
 import io
 import json
 import random
+import re
 import resource
 import sys
 import tempfile
@@ -84,7 +85,7 @@ def make_record(number, chance):
 
 
 def deliver(records, folder):
-    """Seconds from the log to the objects, and megabytes of memory that it took at most more than before."""
+    """Seconds from the log to the objects; MiB that it took at most more than before, and in all where it converts."""
     house = House(folder)
     plan = Plan(
         id="benchmark",
@@ -108,8 +109,10 @@ def deliver(records, folder):
     life.deliver()
     seconds = time.perf_counter() - begin
     assert not life.backlog().records
+    told = Path(f"/proc/{house.deliveries._converters._idle._process.pid}/status").read_text()
+    converting = int(re.search(r"VmHWM:\s+(\d+)", told)[1]) / 1024
     house.deliveries.close()
-    return seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    return seconds, converting, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
 
 
 def convert_with_pyarrow(text, path):
@@ -125,10 +128,11 @@ def main():
     chance = random.Random(1)
     records = [make_record(number, chance) for number in range(count)]
     text = b"".join(records)
-    ours, theirs, memory = [], [], []
+    ours, theirs, memory, converting = [], [], [], []
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
-            seconds, megabytes = deliver(records, Path(name))
+            seconds, there, megabytes = deliver(records, Path(name))
+            converting.append(there)
             ours.append(seconds)
             memory.append(megabytes)
             theirs.append(convert_with_pyarrow(text, Path(name) / "file.parquet"))
@@ -136,6 +140,7 @@ def main():
     print(f"  pyarrow read_json + write_table  {min(theirs):6.2f} s")
     print(f"  Firehose, log to S3 objects      {min(ours):6.2f} s   {min(ours) / min(theirs):.2f} x")
     print(f"  memory beyond that before it     {memory[0]:6.0f} MiB")
+    print(f"  memory of the converting process {max(converting):6.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +12,13 @@ from clary.delivery.columns import ColumnSink
 from clary.delivery.host import Host
 from clary.delivery.outputs import BACKUP, DATA, LongKey, Output, Outputs, document_of
 from clary.delivery.partition import NO_PARTITION, Partitioner
-from clary.delivery.plan import Conversion, Plan
+from clary.delivery.plan import Plan
 from clary.delivery.records import Failed, Record
 from clary.delivery.split import end_records, split_records
 from clary.delivery.transform import Transformer
 
 if TYPE_CHECKING:
-    from clary.tables.json_records import JsonReader
+    from clary.delivery.converter import Converter
 
 PROCESSING, CONVERSION = "processing-failed", "format-conversion-failed"
 _EXTENSIONS = {"parquet": ".parquet", "orc": ".orc"}
@@ -28,7 +27,7 @@ _EXTENSIONS = {"parquet": ".parquet", "orc": ".orc"}
 class Batch:
     """Takes records as they were put; what it makes of them lies in a folder, nothing of it delivered.
 
-    `reader` is what reads records into columns; where it is a failure, all that were to be converted have failed so.
+    `converter` is what turns records into columns; where it is a failure, all that were to be converted have failed so.
     """
 
     def __init__(
@@ -38,7 +37,7 @@ class Batch:
         clock: Clock,
         folder: Path,
         tell: Callable[[str, str], None],
-        reader: JsonReader | Failed | None = None,
+        converter: Converter | Failed | None = None,
     ) -> None:
         self._plan, self._clock = plan, clock
         self._outputs = Outputs(plan, folder, clock)
@@ -46,13 +45,11 @@ class Batch:
         self._partitioner = Partitioner(plan) if plan.partitioned else None
         self._make: Callable[[Path], ColumnSink] | None = None
         self._extension = ""
-        self._pool: ThreadPoolExecutor | None = None
-        self._hopeless = reader if isinstance(reader, Failed) else None
+        self._hopeless = converter if isinstance(converter, Failed) else None
         self._sinks: list[ColumnSink] = []
         self._unconverted = [0, 0]
-        if plan.conversion and reader and not isinstance(reader, Failed):
-            self._pool = ThreadPoolExecutor(1, "delivery-columns")
-            self._make = partial(self._open_columns, plan.conversion, reader, self._pool)
+        if plan.conversion and converter and not isinstance(converter, Failed):
+            self._make = partial(self._open_columns, converter)
             self._extension = _EXTENSIONS[plan.conversion.output]
 
     def take(self, records: Sequence[Record]) -> None:
@@ -79,9 +76,7 @@ class Batch:
         return self._outputs.finish()
 
     def close(self) -> None:
-        """Let the files, threads and processes go, whether or not it was finished."""
-        if self._pool:
-            self._pool.shutdown()
+        """Let the query's process go, whether or not it was finished."""
         if self._partitioner:
             self._partitioner.close()
 
@@ -97,8 +92,8 @@ class Batch:
             "FailedConversion.Bytes": (size, "Bytes"),
         }
 
-    def _open_columns(self, conversion: Conversion, reader: JsonReader, pool: Executor, path: Path) -> ColumnSink:
-        self._sinks.append(ColumnSink(path, conversion, reader, pool))
+    def _open_columns(self, converter: Converter, path: Path) -> ColumnSink:
+        self._sinks.append(ColumnSink(path, converter))
         return self._sinks[-1]
 
     def _write(self, records: Sequence[Record]) -> None:

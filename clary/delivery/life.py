@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Sequence
-from contextlib import closing, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import msgspec
 
 from clary.clock import Clock
 from clary.delivery.batch import Batch
-from clary.delivery.columns import SchemaProblem, make_reader
+from clary.delivery.columns import SchemaProblem, check_columns
 from clary.delivery.endpoint import FAILED, Undelivered, failed_records, post_request
 from clary.delivery.host import Host
 from clary.delivery.outputs import Output, Outputs, document_of
@@ -25,7 +25,7 @@ from clary.errors import ServiceError
 from clary.store.records import Key, Records
 
 if TYPE_CHECKING:
-    from clary.tables.json_records import JsonReader
+    from clary.delivery.converter import Converter, Converters
 
 log = logging.getLogger("clary.delivery")
 
@@ -56,9 +56,9 @@ class Life:
         records: Records,
         clock: Clock,
         folder: Path,
-        converting: threading.Semaphore,
+        converters: Converters,
     ) -> None:
-        self.plan, self.source, self._converting = plan, source, converting
+        self.plan, self.source, self._converters = plan, source, converters
         self._host, self._records, self._clock, self._folder = host, records, clock, folder
         self._working = threading.Lock()
         self._gone = False
@@ -133,8 +133,7 @@ class Life:
             if self._gathered_by not in (None, self.plan):
                 self._store(State(self._state.position))  # by the new plan it may go where the old one failed
             if self._state.next is None:
-                with self._converting if self.plan.conversion else nullcontext():
-                    self._gather()
+                self._gather()
             self._hand_over()
         except (ServiceError, OSError) as problem:
             self._put_off(problem)
@@ -147,8 +146,10 @@ class Life:
         shutil.rmtree(self._folder, ignore_errors=True)
         self._folder.mkdir(mode=0o700, parents=True)
         plan, position = self.plan, dict(self._state.position)
-        reader = self._find_reader(plan)
-        with closing(Batch(plan, self._host, self._clock, self._folder, self._tell, reader)) as batch:
+        with (
+            self._converter(plan) as converter,
+            closing(Batch(plan, self._host, self._clock, self._folder, self._tell, converter)) as batch,
+        ):
             for piece in self.source.read(position, plan.size):
                 if plan.source:
                     self._count_read(piece.records)
@@ -161,21 +162,34 @@ class Life:
         self._gathered_by = plan
         self._host.count(plan.scope, plan.name, batch.measurements())
 
-    def _find_reader(self, plan: Plan) -> JsonReader | Failed | None:
-        """What reads records into columns; where there has been no schema for long, how every record has failed."""
+    @contextmanager
+    def _converter(self, plan: Plan) -> Iterator[Converter | Failed | None]:
+        """What turns records into columns; where there has been no schema for long, how every record has failed."""
         if plan.conversion is None:
-            return None
+            yield None
+            return
+        failed: Failed | None = None
         try:
-            reader = make_reader(plan.conversion, self._host.columns(plan.scope, plan.conversion))
+            columns = self._host.columns(plan.scope, plan.conversion)
+            check_columns(columns)
         except SchemaProblem as problem:
-            now = self._clock.now()
-            self._schema_missing_since = self._schema_missing_since or now
-            if now < self._schema_missing_since + _SCHEMA_SECONDS:
-                raise
-            self._tell(problem.code, problem.message)
-            return Failed(Record(b"", 0), problem.code, problem.message, self._failures + 1)
+            failed = self._refuse_all(problem)
+        if failed:
+            yield failed
+            return
         self._schema_missing_since = 0.0
-        return reader
+        with self._converters.lend() as converter:
+            converter.begin(plan.conversion, columns)
+            yield converter
+
+    def _refuse_all(self, problem: SchemaProblem) -> Failed:
+        """How every record has failed for want of a schema; the problem itself while there may soon be one."""
+        now = self._clock.now()
+        self._schema_missing_since = self._schema_missing_since or now
+        if now < self._schema_missing_since + _SCHEMA_SECONDS:
+            raise problem
+        self._tell(problem.code, problem.message)
+        return Failed(Record(b"", 0), problem.code, problem.message, self._failures + 1)
 
     def _hand_over(self) -> None:
         """Deliver the files, then note that they are."""

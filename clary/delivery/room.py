@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from clary.clock import Clock
+from clary.delivery.converter import Converters
 from clary.delivery.host import Host
 from clary.delivery.life import KIND, Life
 from clary.delivery.plan import Plan
@@ -22,7 +23,6 @@ from clary.streams.tally import Tally
 log = logging.getLogger("clary.delivery")
 
 _WORKERS = 64  # most of what they do is to wait: for functions, endpoints and the disk
-_CONVERSIONS = 4  # at once; each holds blocks of records and of columns in memory
 _LONGEST_WAIT = 60.0
 _BUG_SECONDS = 5.0
 
@@ -39,7 +39,7 @@ class Deliveries:
         self._changed = threading.Event()
         self.tally = Tally()
         self._closed = False
-        self._converting = threading.Semaphore(_CONVERSIONS)
+        self._converters = Converters()
         self._workers = ThreadPoolExecutor(_WORKERS, "delivery")
         self._watcher: threading.Thread | None = None
 
@@ -60,7 +60,7 @@ class Deliveries:
     def open(self, plan: Plan) -> None:
         """Take a new stream, or go on with one."""
         folder = self._folder / "batches" / plan.id
-        life = Life(plan, self._source(plan), self._host, self._records, self._clock, folder, self._converting)
+        life = Life(plan, self._source(plan), self._host, self._records, self._clock, folder, self._converters)
         with self._lock:
             self._lives[plan.id] = life
             if self._watcher is None:
@@ -123,6 +123,7 @@ class Deliveries:
         if self._watcher:
             self._watcher.join()
         self._workers.shutdown()
+        self._converters.close()
         self._logs.close()
 
     def _source(self, plan: Plan) -> Source:

@@ -11,7 +11,8 @@ import io
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from clary.tables.hive_types import HiveType, parse_hive_type, to_arrow
 from clary.tables.json_arrays import conform, is_read_quickly, quick_type, slow_type
@@ -38,6 +39,27 @@ class Refused(NamedTuple):
     number: int
     reason: str
     malformed: bool
+
+
+class Joined(Sequence[bytes]):
+    """Records that lie one after another in one text: each is cut out when it is asked for."""
+
+    def __init__(self, text: bytes, lengths: Sequence[int]) -> None:
+        self.text, self.lengths = text, lengths
+        self._ends: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(len(self)))]
+        self._ends = self._ends or list(accumulate(self.lengths))
+        return self.text[self._ends[index] - self.lengths[index] : self._ends[index]]
 
 
 class JsonReader:
@@ -73,7 +95,7 @@ class JsonReader:
         text = _join_objects(records)
         if text is None or not _is_utf8(text) or ((b"NaN" in text or b"Inf" in text) and _CONSTANT.search(text)):
             return None
-        longest = 2 * max(map(len, records))
+        longest = 2 * max(_lengths(records))
         for _ in range(3):
             known = dict(self._spelling), set(self._numeric), self._extra
             table = self._parse(text, longest)
@@ -188,15 +210,23 @@ def _parse_json(text: bytes, schema: pa.Schema, longest: int, *, ignore: bool) -
 
 def _join_objects(records: Sequence[bytes | memoryview]) -> bytes | None:
     """The records on lines, if each begins and ends as an object does: then no two of them can be taken for one."""
-    if not all(records):
+    if not all(_lengths(records)):
         return None
     lines = records[0][-1] == _LINE  # then perhaps each ends its line
-    text = b"".join(records) if lines else b"\n".join(records)
+    text = _text_of(records) if lines else b"\n".join(records)
     between = len(records) - 1
     if text.count(b"}\n{") == between == text.count(b"\n") - lines and text[0] == _OPEN:
         return text if text.endswith(b"}\n" if lines else b"}") else None
     stripped = [bytes(record).strip(b" \t\r\n") for record in records]
     return b"\n".join(records) if all(one[:1] == b"{" and one[-1:] == b"}" for one in stripped) else None
+
+
+def _text_of(records: Sequence[bytes | memoryview]) -> bytes:
+    return records.text if isinstance(records, Joined) else b"".join(records)
+
+
+def _lengths(records: Sequence[bytes | memoryview]) -> Sequence[int]:
+    return records.lengths if isinstance(records, Joined) else list(map(len, records))
 
 
 def _is_utf8(text: bytes) -> bool:

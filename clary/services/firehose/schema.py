@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clary.delivery.columns import SchemaProblem
+from clary.delivery.columns import SchemaProblem, check_columns
 from clary.delivery.host import Column
-from clary.errors import ClientError, ServiceError
+from clary.errors import ServiceError
 from clary.jobs.host import Scope
 from clary.services.firehose.errors import InvalidArgumentException
 from clary.services.glue import inside as catalog
-from clary.tables.hive_types import parse_hive_type
 
 if TYPE_CHECKING:
     from clary.delivery.plan import Conversion
@@ -47,12 +46,9 @@ def check_schema(rooms: Rooms, conversion: Conversion) -> None:
     """Refuse a conversion that could never be done."""
     try:
         columns = columns_of(rooms, conversion)
-        for column in columns:
-            parse_hive_type(column.type)
+        check_columns(columns)
     except SchemaProblem as problem:
         raise InvalidArgumentException(problem.message) from None
-    except ClientError as problem:
-        raise InvalidArgumentException(f"The schema is invalid. Error parsing the schema: {problem}.") from None
     names = [column.name for column in columns]
     for name in conversion.options.get("BloomFilterColumns") or ():
         if name not in names:
