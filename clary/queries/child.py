@@ -111,7 +111,9 @@ class Child:
         """Kill the process; what it has written stays. It is gone when this returns, and whatever it started."""
         if self._pid and not self._ended.is_set():
             # Process 1 of the sandbox: the one we know is told of its end when there is no other process left inside.
-            for pid in children_of(self._pid) or [self._pid]:
+            # Its children with it, for they have memory to give back, too, and may do so at the same time.
+            first = children_of(self._pid)
+            for pid in [child for one in first for child in children_of(one)] + first or [self._pid]:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             self._ended.wait(_END_SECONDS)
