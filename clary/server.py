@@ -3,6 +3,7 @@
 import errno
 import logging
 import re
+import resource
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from clary.config import Settings
 from clary.errors import SettingsError
 
 BACKLOG = 2048
+_OPEN_FILES = 65536
 
 
 class PortTaken(SettingsError):
@@ -32,12 +34,22 @@ def serve(settings: Settings, ready: Callable[[Settings], None]) -> None:
     """Serve until SIGINT or SIGTERM; leaves no process behind."""
     # uvicorn raises the signal that stopped it once more; SIGTERM too must not end us before the house is closed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    allow_open_files()
     with suppress(KeyboardInterrupt), bound(settings) as (listener, settings), opened(settings) as house:
         server = uvicorn.Server(uvicorn_config(house))
         house.listens()
         ready(settings)
         with suppress(KeyboardInterrupt):
             server.run(sockets=[listener])
+
+
+def allow_open_files() -> None:
+    """Open as many files as the system lets us, beyond its usual 1,024: each partition of a delivery is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # macOS allows fewer than it says
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @contextmanager

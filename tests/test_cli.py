@@ -1,6 +1,7 @@
 """The commands as a person types them."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -24,7 +25,8 @@ def clary(*arguments, **variables):
 def serving(tmp_path):
     """A server process on a free port, and its port."""
     folder = tmp_path / "data"
-    process = subprocess.Popen([*CLARY, "serve", "--port", "0", "--data-dir", str(folder)], stderr=subprocess.PIPE)
+    command = ["sh", "-c", 'ulimit -Sn 512; exec "$@"', "sh", *CLARY, "serve", "--port", "0", "--data-dir", str(folder)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE)
     try:
         yield process, folder, _port(process, folder)
     finally:
@@ -63,6 +65,9 @@ def test_life_of_a_server(serving, how):
     status = clary("status", "--data-dir", str(folder))
     assert f"http://127.0.0.1:{port}" in status.stdout and status.returncode == 0
     assert f"AWS_ENDPOINT_URL=http://127.0.0.1:{port}" in clary("env", "--data-dir", str(folder)).stdout
+
+    soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    assert soft == min(hard, 65536) > 512
 
     second = clary("serve", "--port", "0", "--data-dir", str(folder))
     assert second.returncode == 1 and f"in use by process {process.pid}" in second.stderr
