@@ -179,7 +179,7 @@ def test_requests_wait_for_an_instance(serving: Callable[..., None], requests: R
     requests.ask("a", "x")
     requests.ask("late", "y", ttl=0.1)
     until(lambda: "late-error" in requests.objects)
-    until(lambda: requests.hosting.backlog_size(ID) == 1)  # it is counted no longer when its error is written
+    until(lambda: requests.hosting.backlog_size(ID) == 1)  # a moment after its error is there
     readings = requests.hosting._measurements.readings
     readings._looked -= 60
     readings.flush()
