@@ -103,8 +103,11 @@ def test_memory_does_not_grow_with_the_file(monkeypatch):
         assert count == rows
         return top
 
+    def least(rows):
+        return min(peak(rows) for _ in range(3))  # other threads of this process may allocate meanwhile
+
     peak(1000)  # imports
-    assert peak(80_000) < 1.2 * peak(20_000)
+    assert least(80_000) < 1.2 * least(20_000)
 
 
 def test_labels_are_refused():
