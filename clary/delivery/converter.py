@@ -100,6 +100,7 @@ class Converter:
                     answer.set_exception(OSError(done.number, done.problem))
                 else:
                     answer.set_result(done.refused)
+        self._process.wait()
         while not self._waiting.empty():  # who gives an order from now on can't write it
             self._waiting.get().set_exception(OSError(_ENDED))
 

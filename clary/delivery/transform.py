@@ -62,6 +62,8 @@ class Transformer:
         if isinstance(answer, Failed):
             return [], [answer._replace(record=record, attempts=attempts) for record in records]
         found, failed = _read_answer(answer, records, ids, attempts)
+        size = sum(len(record.data) for record in found)
+        self._count({"SucceedProcessing.Records": (len(found), "Count"), "SucceedProcessing.Bytes": (size, "Bytes")})
         for code, message in {item.code: item.message for item in failed if item.code != _FUNCTION_ERROR}.items():
             self._tell(code, message)
         return found, failed
@@ -71,17 +73,27 @@ class Transformer:
         attempts = 0
         while True:
             attempts += 1
+            begun = self._clock.now()
             try:
                 answer = self._host.invoke(self._plan.scope, self._function.arn, payload)
             except ServiceError as problem:
-                failed = _failure(f"Lambda.{_CODES.get(problem.code, problem.code)}", problem.message)
+                failed: Failed | None = _failure(f"Lambda.{_CODES.get(problem.code, problem.code)}", problem.message)
             else:
-                if not answer.error:
-                    return answer.payload, attempts
-                failed = _failure(_FUNCTION_ERROR, _error_message(answer))
+                failed = _failure(_FUNCTION_ERROR, _error_message(answer)) if answer.error else None
+            self._count(
+                {
+                    "ExecuteProcessing.Duration": ((self._clock.now() - begun) * 1000, "Milliseconds"),
+                    "ExecuteProcessing.Success": (int(failed is None), "Count"),
+                }
+            )
+            if failed is None:
+                return answer.payload, attempts
             self._tell(failed.code, failed.message)
             if attempts > self._function.retries:
                 return failed, attempts
+
+    def _count(self, values: dict[str, tuple[float, str]]) -> None:
+        self._host.count(self._plan.scope, self._plan.name, values)
 
     def _ids(self, records: Sequence[Record]) -> list[str]:
         head = self._clock.hex(32)

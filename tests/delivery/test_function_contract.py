@@ -22,6 +22,9 @@ class FakeHost:
     def __init__(self, function):
         self.function, self.events = function, []
 
+    def count(self, scope, stream, values):
+        assert stream == "hose"
+
     def invoke(self, scope, arn, payload):
         assert (scope.region, arn) == ("us-east-1", ARN)
         self.events.append(json.loads(payload))

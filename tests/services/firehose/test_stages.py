@@ -68,6 +68,9 @@ def test_a_function_changes_drops_and_fails_records(firehose, function):
     firehose.pass_time()
     _, body = firehose.only("20")
     assert lines(body) == [{"a": 1, "seen": True}, {"a": 4, "seen": True}]
+    assert firehose.measured(name, "SucceedProcessing.Records") == 2
+    assert firehose.measured(name, "SucceedProcessing.Bytes") == 2 * len('{"a": 1, "seen": true}')
+    assert firehose.measured(name, "ExecuteProcessing.Success", "Average") == 1
     _, body = firehose.only("processing-failed/")
     [failed] = lines(body)
     assert base64.b64decode(failed["rawData"]) == b'{"a":3,"result":"ProcessingFailed"}'
@@ -91,6 +94,8 @@ def test_a_function_that_is_not_there_fails_all_and_says_so(firehose):
     _, body = firehose.only("bad/processing-failed/")
     [failed] = lines(body)
     assert (failed["errorCode"], failed["attemptsMade"]) == ("Lambda.ResourceNotFound", 2)
+    assert firehose.measured(name, "ExecuteProcessing.Success", "SampleCount") == 2
+    assert firehose.measured(name, "ExecuteProcessing.Success") == 0
     events = firehose.server.client("logs").get_log_events(
         logGroupName="/aws/kinesisfirehose/f", logStreamName="DestinationDelivery"
     )["events"]
