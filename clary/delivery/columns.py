@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from clary.delivery.records import Failed, Record, data_of
 from clary.errors import ClientError, ServiceError
+from clary.joined import join, total_size
 from clary.tables.hive_types import parse_hive_type
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class ColumnSink:
 
     def take(self, records: Sequence[Record]) -> list[Failed]:
         """Hold records until there are enough for a block; those of a block before it that don't fit come back."""
-        size = sum(map(len, data_of(records)))
+        size = total_size(data_of(records))
         self._held.append(records)
         self._size += size
         self.size += size
@@ -74,8 +75,8 @@ class ColumnSink:
         """Begin to convert what is held."""
         held, self._held, self._size = self._held, [], 0
         if held:
-            data = [data for records in held for data in data_of(records)]
-            self._converting.append((held, self._converter.write(self._file, data)))
+            parts = [join(data_of(records)) for records in held]
+            self._converting.append((held, self._converter.write(self._file, parts)))
 
     def _end(self, most: int) -> list[Failed]:
         """What doesn't fit of the blocks that are converted, so many of which need not be ready yet."""

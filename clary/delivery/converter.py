@@ -19,6 +19,7 @@ import msgspec
 
 from clary.delivery.converter_program import IDLE_SECONDS, Begin, Close, Done, Open, Order, Write
 from clary.delivery.plan import Conversion
+from clary.joined import Joined
 
 _PROGRAM = "import sys; sys.path.append(sys.argv[2]); from clary.delivery.converter_program import main; main()"
 _ROOT = Path(__file__).parents[2]
@@ -57,10 +58,12 @@ class Converter:
         self._files += 1
         return self._files, self._order(Open(self._files, str(path)))
 
-    def write(self, file: int, data: Sequence[bytes | memoryview]) -> Future[Refused]:
-        """Begin to add records to a file: of them come back those that don't fit."""
-        lengths = array("I", map(len, data))
-        return self._order(Write(file, len(data), sum(lengths)), lengths.tobytes(), b"".join(data))
+    def write(self, file: int, parts: Sequence[Joined]) -> Future[Refused]:
+        """Begin to add records to a file: of them come back those that don't fit, numbered through all parts."""
+        lengths, texts = array("I"), [part.text for part in parts]
+        for part in parts:
+            lengths.extend(part.lengths)
+        return self._order(Write(file, len(lengths), sum(map(len, texts))), lengths.tobytes(), *texts)
 
     def close(self, file: int) -> None:
         """End a file."""

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, BinaryIO
 import msgspec
 
 from clary.delivery.plan import Conversion
+from clary.joined import Joined
 
 if TYPE_CHECKING:
     from clary.tables.columnar import ColumnFile
-    from clary.tables.json_records import Joined, JsonReader
+    from clary.tables.json_records import JsonReader
 
 IDLE_SECONDS = 60.0
 """How long it waits for an order before it ends by itself."""
@@ -84,8 +85,6 @@ def main() -> None:
 
 
 def _read(source: BinaryIO, orders: queue.Queue[tuple[Order, Joined | None] | None]) -> None:
-    from clary.tables.json_records import Joined
-
     while line := source.readline():
         order = msgspec.json.decode(line, type=Order)
         records = None

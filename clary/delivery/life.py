@@ -22,6 +22,7 @@ from clary.delivery.plan import Plan
 from clary.delivery.records import Failed, Record, data_of
 from clary.delivery.source import Backlog, Position, Source
 from clary.errors import ServiceError
+from clary.joined import total_size
 from clary.store.records import Key, Records
 
 if TYPE_CHECKING:
@@ -270,7 +271,7 @@ class Life:
         self._host.count(self.plan.scope, self.plan.name, values)
 
     def _count_read(self, records: Sequence[Record]) -> None:
-        size = sum(map(len, data_of(records)))
+        size = total_size(data_of(records))
         values = {"Records": (len(records), "Count"), "Bytes": (size, "Bytes")}
         named = {f"DataReadFromKinesisStream.{name}": value for name, value in values.items()}
         self._host.count(self.plan.scope, self.plan.name, named)

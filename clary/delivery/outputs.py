@@ -17,6 +17,7 @@ from clary.delivery.endpoint import MOST_RECORDS, RequestFile
 from clary.delivery.plan import Endpoint, Place, Plan
 from clary.delivery.prefix import complete, complete_error, evaluate, suffix
 from clary.delivery.records import Failed, Record, data_of
+from clary.joined import join
 from clary.streams.shard import sync_path
 
 DATA, BACKUP = "data", "backup"
@@ -188,7 +189,7 @@ class PlainFile:
 
     def take(self, records: Sequence[Record]) -> list[Failed]:
         """Append them."""
-        self._file.write(b"".join(data_of(records)))
+        self._file.write(join(data_of(records)).text)
         return []
 
     def drain(self) -> list[Failed]:

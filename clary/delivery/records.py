@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, overload
+
+from clary.joined import Joined, join
 
 
 class Record(NamedTuple):
@@ -25,8 +27,11 @@ class Stored(Sequence[Record]):
 
     __slots__ = ("arrivals", "data")
 
-    def __init__(self, data: list[bytes], arrivals: list[int]) -> None:
+    def __init__(self, data: Joined, arrivals: list[int]) -> None:
         self.data, self.arrivals = data, arrivals
+
+    def __iter__(self) -> Iterator[Record]:
+        return map(Record, self.data, self.arrivals)
 
     def __len__(self) -> int:
         return len(self.data)
@@ -37,7 +42,7 @@ class Stored(Sequence[Record]):
     def __getitem__(self, index: slice) -> Stored: ...
     def __getitem__(self, index: int | slice) -> Record | Stored:
         if isinstance(index, slice):
-            return Stored(self.data[index], self.arrivals[index])
+            return Stored(join(self.data[index]), self.arrivals[index])
         return Record(self.data[index], self.arrivals[index])
 
 

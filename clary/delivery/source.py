@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -10,7 +11,8 @@ from typing import NamedTuple, Protocol
 
 from clary.delivery.records import Record, Stored
 from clary.errors import ServiceError
-from clary.streams import StreamLog
+from clary.joined import Joined
+from clary.streams import Batch, StreamLog
 
 Position = Mapping[str, int]
 """Where reading goes on, by shard."""
@@ -66,7 +68,7 @@ class OwnLog:
     def start(self, position: Position) -> Position:
         """Count what an earlier life left."""
         for batch in self._log.shard(0).read(position.get("0", 1)):
-            self._note(batch.after, batch.arrival, sum(map(len, batch.data)))
+            self._note(batch.after, batch.arrival, len(batch.data.text))
         return position
 
     def put(self, data: list[bytes]) -> int:
@@ -91,20 +93,19 @@ class OwnLog:
 
     def read(self, position: Position, room: int) -> Iterator[Piece]:
         """Records of about so many bytes, piece by piece."""
-        data, arrivals, size = list[bytes](), list[int](), 0
-        for batch in self._log.shard(0).read(position.get("0", 1)):
-            sizes = list(accumulate(map(len, batch.data)))
-            taken = min(bisect_left(sizes, room - size) + 1, len(sizes))
-            data += batch.data[:taken]
-            arrivals += [batch.arrival] * taken
-            size += sizes[taken - 1]
+        held, size = list[Batch](), 0
+        for found in self._log.shard(0).read(position.get("0", 1)):
+            sizes = list(accumulate(found.data.lengths))
+            batch = found.part(0, bisect_left(sizes, room - size) + 1) if size + sizes[-1] > room else found
+            held.append(batch)
+            size += len(batch.data.text)
             if size >= min(room, _CHUNK):
-                yield Piece(Stored(data, arrivals), {"0": batch.first + taken})
-                data, arrivals, room, size = [], [], room - size, 0
+                yield _piece(held)
+                held, room, size = [], room - size, 0
             if room <= 0:
                 return
-        if data:
-            yield Piece(Stored(data, arrivals), {"0": batch.after})
+        if held:
+            yield _piece(held)
 
     def forget(self, position: Position) -> None:
         """Delete the segments that were delivered."""
@@ -118,3 +119,12 @@ class OwnLog:
                 pairs = zip(self._puts[::2], self._puts[1::2], strict=False)
                 rest = self._puts[len(self._puts) // 2 * 2 :]
                 self._puts = [(after[0], put[1], put[2] + after[2]) for put, after in pairs] + rest
+
+
+def _piece(batches: Sequence[Batch]) -> Piece:
+    lengths, arrivals = array("I"), list[int]()
+    for batch in batches:
+        lengths.extend(batch.data.lengths)
+        arrivals += [batch.arrival] * len(batch.data)
+    text = b"".join([batch.data.text for batch in batches])
+    return Piece(Stored(Joined(text, lengths), arrivals), {"0": batches[-1].after})

@@ -6,6 +6,8 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 from zlib import crc32
 
+from clary.joined import Joined, join
+
 _CRC = struct.Struct("<I")
 _SIZES = struct.Struct("<QQIIQ")
 _HEAD = struct.Struct("<IQQIIQ")
@@ -23,7 +25,7 @@ class Batch(NamedTuple):
     first: int
     arrival: int
     keys: Sequence[str]
-    data: Sequence[bytes]
+    data: Joined
 
     @property
     def after(self) -> int:
@@ -32,7 +34,7 @@ class Batch(NamedTuple):
 
     def part(self, start: int, stop: int) -> "Batch":
         """Some of them, by their number in it."""
-        return Batch(self.first + start, self.arrival, self.keys[start:stop], self.data[start:stop])
+        return Batch(self.first + start, self.arrival, self.keys[start:stop], join(self.data[start:stop]))
 
 
 class Head(NamedTuple):
@@ -83,8 +85,7 @@ def decode(buffer: bytes, offset: int, head: Head) -> Batch:
     lengths = struct.unpack_from(f"<{count}H{count}I", buffer, begin)
     keys_begin = begin + count * _LENGTHS
     data_begin = keys_begin + head.key_bytes
-    places = accumulate(lengths[count:], initial=data_begin)
-    data = [buffer[start:stop] for start, stop in pairwise(places)]
+    data = Joined(buffer[data_begin : data_begin + head.data_bytes], lengths[count:])
     return Batch(head.first, head.arrival, _keys(buffer[keys_begin:data_begin], lengths[:count]), data)
 
 

@@ -11,9 +11,9 @@ import io
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from itertools import accumulate
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from clary.joined import Joined, join
 from clary.tables.hive_types import HiveType, parse_hive_type, to_arrow
 from clary.tables.json_arrays import conform, is_read_quickly, quick_type, slow_type
 from clary.tables.json_fields import Fields, JsonOptions
@@ -39,27 +39,6 @@ class Refused(NamedTuple):
     number: int
     reason: str
     malformed: bool
-
-
-class Joined(Sequence[bytes]):
-    """Records that lie one after another in one text: each is cut out when it is asked for."""
-
-    def __init__(self, text: bytes, lengths: Sequence[int]) -> None:
-        self.text, self.lengths = text, lengths
-        self._ends: list[int] = []
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[bytes]: ...
-    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
-        if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(len(self)))]
-        self._ends = self._ends or list(accumulate(self.lengths))
-        return self.text[self._ends[index] - self.lengths[index] : self._ends[index]]
 
 
 class JsonReader:
@@ -213,7 +192,7 @@ def _join_objects(records: Sequence[bytes | memoryview]) -> bytes | None:
     if not all(_lengths(records)):
         return None
     lines = records[0][-1] == _LINE  # then perhaps each ends its line
-    text = _text_of(records) if lines else b"\n".join(records)
+    text = join(records).text if lines else b"\n".join(records)
     if text[0] == _OPEN and _breaks_between_objects(text) == len(records) - 1 + lines:
         return text if text.endswith(b"}\n" if lines else b"}") else None
     stripped = [bytes(record).strip(b" \t\r\n") for record in records]
@@ -242,10 +221,6 @@ def _has_constant(text: bytes) -> bool:
         if (signs[places + 2] == word[2]).any():
             return _CONSTANT.search(text) is not None
     return False
-
-
-def _text_of(records: Sequence[bytes | memoryview]) -> bytes:
-    return records.text if isinstance(records, Joined) else b"".join(records)
 
 
 def _lengths(records: Sequence[bytes | memoryview]) -> Sequence[int]:

@@ -8,6 +8,7 @@ import pytest
 
 from clary.delivery.converter import Converter, Converters
 from clary.delivery.plan import Conversion
+from clary.joined import join
 
 COLUMNS = [("n", "int")]
 CONVERSION = Conversion(database="d", table="t")
@@ -28,7 +29,9 @@ def test_a_process_writes_several_files_and_tells_what_does_not_fit(converters, 
     with converters.lend() as converter:
         converter.begin(CONVERSION, COLUMNS)
         files = [converter.open(tmp_path / name)[0] for name in "ab"]
-        answers = [converter.write(file, [b'{"n":%d}' % file, b'{"n":"x"}', b"no"]) for file in files * 2]
+        answers = [
+            converter.write(file, [join([b'{"n":%d}' % file, b'{"n":"x"}']), join([b"no"])]) for file in files * 2
+        ]
         for answer in answers:
             assert [(number, malformed) for number, _, malformed in answer.result(20)] == [(1, False), (2, True)]
         for file in files:
@@ -56,7 +59,7 @@ def test_a_process_that_ends_fails_what_it_was_ordered(converters, tmp_path):
         file, opened = converter.open(tmp_path / "a")
         opened.result(20)
         os.kill(pid_of(converter), signal.SIGSTOP)
-        answer = converter.write(file, [b'{"n":1}'])
+        answer = converter.write(file, [join([b'{"n":1}'])])
         os.kill(pid_of(converter), signal.SIGKILL)
         answer.result(20)
     with pytest.raises(OSError, match="has ended"):

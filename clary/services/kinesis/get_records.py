@@ -69,7 +69,7 @@ class Stretch(NamedTuple):
                 record % (number, b64encode(data), msgspec.json.encode(key))
                 for number, data, key in zip(self.numbers(batch), batch.data, batch.keys, strict=True)
             ]
-            room -= sum(map(len, batch.data))
+            room -= len(batch.data.text)
             if room < 0:
                 parts.append(b",".join(rows))
                 rows, room = [b""], _PART_BYTES  # a comma begins the next part, if there is one
@@ -131,9 +131,9 @@ def _take(log: ShardLog, index: int, oldest: int, most: int, room: int) -> tuple
     for batch in log.read(index):
         if batch.arrival < oldest:
             return _take(log, log.first_since(oldest), 0, most, room)
-        size, entries = sum(map(len, batch.data)) + len("".join(batch.keys).encode()), len(batch.data)
+        size, entries = len(batch.data.text) + len("".join(batch.keys).encode()), len(batch.data)
         if size > left or entries > most:
-            sizes = [len(data) + len(key.encode()) for data, key in zip(batch.data, batch.keys, strict=True)]
+            sizes = [size + len(key.encode()) for size, key in zip(batch.data.lengths, batch.keys, strict=True)]
             fitting = bisect_right(list(accumulate(sizes)), left) or int(not batches)
             entries = min(fitting, most)
             batch, size = batch.part(0, entries), sum(sizes[:entries])
