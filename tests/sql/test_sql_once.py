@@ -42,11 +42,12 @@ def connection():
         ("count_if(array_join(ARRAY['', '', ''], CAST(random(2) AS varchar)) IN ('00', '11'))", 1),
         ("count_if(random(2) IN (SELECT 1))", 1 / 2),
         ("count_if(element_at(transform(ARRAY[n], x -> random(2)), 1) = 1)", 1 / 2),
-        ("sum(if(random() BETWEEN 0.4 AND 0.6, 5)) OVER ()", 1),
+        ("sum(if(random() BETWEEN 0.4 AND 0.6, 1)) OVER ()", 0.2),
         ("if(max(random()) < 1 AND min(random()) >= 0, 10000)", 1),
     ],
 )
 def test_what_varies_is_drawn_once_a_row(connection, expression, expected):
+    connection.execute("SELECT setseed(0.5)")  # the same draws, whichever tests ran before
     ((found, *_), *_), _ = evaluate(connection, f"SELECT {expression} {ROWS} LIMIT 1")
     assert int(found) / 10000 == pytest.approx(expected, abs=0.03)
 
