@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from clary.errors import ServiceError
 from clary.services.s3.errors import InvalidArgument, InvalidRequest, MalformedXML
-from clary.services.s3.ownership import own_bucket, require_bucket
+from clary.services.s3.ownership import keep_setting, require_bucket
 from clary.wire import Call, operation
 from clary.wire.request import Request, decode_text
 from clary.wire.route import bucket_in_host
@@ -72,14 +72,14 @@ def put_bucket_cors(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         raise MalformedXML
     for rule in rules:
         _check(rule)
-    _set(call, request, rules)
+    keep_setting(call, request, _SETTING, rules)
     return {}
 
 
 @operation
 def delete_bucket_cors(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Forget the rules."""
-    _set(call, request, None)
+    keep_setting(call, request, _SETTING, None)
     return {}
 
 
@@ -179,13 +179,3 @@ def _check(rule: Rule) -> None:
             raise InvalidRequest(
                 f'ExposeHeader "{text}" contains wildcard. We currently do not support wildcard for ExposeHeader.'
             )
-
-
-def _set(call: Call, request: dict[str, Any], rules: list[Rule] | None) -> None:
-    def change(bucket: Bucket) -> None:
-        settings = own_bucket(call, request, bucket).settings
-        settings.pop(_SETTING, None)
-        if rules:
-            settings[_SETTING] = rules
-
-    own_bucket(call, request, call.rooms.objects.buckets.change(request["Bucket"], change))

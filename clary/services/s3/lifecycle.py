@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from clary.errors import ServiceError
 from clary.services.s3.lifecycle_rules import check_rules
-from clary.services.s3.ownership import own_bucket, require_bucket
+from clary.services.s3.ownership import keep_setting, require_bucket
 from clary.wire import Call, operation
 from clary.wire.timestamps import rfc822
 
@@ -53,14 +53,14 @@ def put_bucket_lifecycle_configuration(call: Call, request: dict[str, Any]) -> d
     require_bucket(call, request)
     rules = check_rules(request.get("LifecycleConfiguration", {}).get("Rules", []), call.rooms.clock)
     smallest = request.get(_SMALLEST, "all_storage_classes_128K")
-    _set(call, request, {"Rules": rules, _SMALLEST: smallest})
+    keep_setting(call, request, SETTING, {"Rules": rules, _SMALLEST: smallest})
     return {_SMALLEST: smallest}
 
 
 @operation
 def delete_bucket_lifecycle(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Forget the rules."""
-    _set(call, request, None)
+    keep_setting(call, request, SETTING, None)
     return {}
 
 
@@ -129,13 +129,3 @@ def abort_members(bucket: Bucket, upload: Upload) -> dict[str, Any]:
     """What answers say of it."""
     expiry = abort_of(bucket, upload)
     return {} if expiry is None else {"AbortDate": expiry.at, "AbortRuleId": expiry.rule}
-
-
-def _set(call: Call, request: dict[str, Any], configuration: dict[str, Any] | None) -> None:
-    def change(bucket: Bucket) -> None:
-        settings = own_bucket(call, request, bucket).settings
-        settings.pop(SETTING, None)
-        if configuration:
-            settings[SETTING] = configuration
-
-    own_bucket(call, request, call.rooms.objects.buckets.change(request["Bucket"], change))

@@ -35,6 +35,18 @@ def own_bucket(
     return bucket
 
 
+def keep_setting(call: Call, request: dict[str, Any], name: str, value: Any) -> None:
+    """Keep what a request says of its bucket; what is empty is no longer kept."""
+
+    def change(bucket: Bucket) -> None:
+        settings = own_bucket(call, request, bucket).settings
+        settings.pop(name, None)
+        if value:
+            settings[name] = value
+
+    own_bucket(call, request, call.rooms.objects.buckets.change(request["Bucket"], change))
+
+
 def bucket_check(call: Call, request: dict[str, Any]) -> Callable[[Bucket | None], None]:
     """The same as something to run inside a transaction."""
 
