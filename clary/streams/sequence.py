@@ -27,7 +27,7 @@ def head_of(created: int, shard: int) -> int:
 
 def format_sequence(head: int, index: int, time: int) -> str:
     """The number of an entry; a start has index 0, an end LAST_INDEX."""
-    return str(head | index << 80 | time << 36)
+    return str(sequences(head, index, time, 1)[0])
 
 
 def sequences(head: int, index: int, time: int, count: int) -> range:

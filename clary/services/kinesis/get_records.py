@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -49,7 +49,8 @@ class Stretch(NamedTuple):
     behind: int
     ended: bool
     size: int
-    numbers: Callable[[Batch], Iterable[int]]
+    numbers: Callable[[Batch], range]
+    """The sequence numbers of a batch's records."""
 
     @property
     def records(self) -> list[Found]:
@@ -118,7 +119,7 @@ def read(rooms: Rooms, record: Record, number: int, index: int, most: int, room:
     behind = 0 if caught_up or not batches else max(0, int(now * 1000) - batches[-1].arrival)
     head, created = head_of(held["Created"], number), held["Created"]
 
-    def numbers(batch: Batch) -> Iterable[int]:
+    def numbers(batch: Batch) -> range:
         return sequences(head, batch.first, max(batch.arrival // 1000, created), len(batch.data))
 
     return Stretch(batches, after, behind, caught_up and "Closed" in held, size, numbers)

@@ -97,7 +97,7 @@ def _event(record: Record, number: int, found: Stretch) -> dict[str, Any]:
         # AWS leaves it out at the end of a shard, though its model requires it: clients go on with the children.
         return event
     if found.batches:
-        return {**event, "ContinuationSequenceNumber": str([*found.numbers(found.batches[-1])][-1])}
+        return {**event, "ContinuationSequenceNumber": str(found.numbers(found.batches[-1])[-1])}
     created = held["Created"]
     before = format_sequence(head_of(created, number), max(found.at - 1, 0), created)
     return {**event, "ContinuationSequenceNumber": before}
