@@ -17,6 +17,7 @@ from clary.wire.tidying import SPECIAL_NUMBERS
 from clary.wire.timestamps import parse_timestamp
 
 MOST_REPORTED = 10
+_MOST_SHOWN = 1024
 
 
 class SerializationException(ServiceError):
@@ -224,7 +225,7 @@ def _blob(value: str | bytes) -> bytes:
 
 
 def _sentence(model: ServiceModel, name: str, value: Any, path: str, constraint: str) -> str:
-    shown = "null" if value is None else f"'{_rendered(model, name, value)}'"
+    shown = "null" if value is None else f"'{_shortened(_rendered(model, name, value))}'"
     return f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
 
 
@@ -245,6 +246,11 @@ def _rendered(model: ServiceModel, name: str, value: Any) -> str:
         shown = (f"{_lower_first(key)}={_rendered(model, member.shape, value[key])}" for key, member in known)
         return f"{name}({', '.join(shown)})"
     return _plain(value)
+
+
+def _shortened(text: str) -> str:
+    """Enough of a value to tell which one it is: the sentence ends with what would be right, and shall be read."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}... ({len(text)} characters)"
 
 
 def _plain(value: Any) -> str:

@@ -33,7 +33,7 @@ def test_all_errors_of_a_request_are_told_at_once():
         "data=java.nio.HeapByteBuffer[pos=0 lim=0 cap=0], partitionKey=), PutRecordsRequestEntry("
     )
     assert (
-        "]' at 'records' failed to satisfy constraint: Member must have length less than or equal to 500; "
+        " characters)' at 'records' failed to satisfy constraint: Member must have length less than or equal to 500; "
         "Value '' at 'records.1.member.partitionKey' failed to satisfy constraint: "
         "Member must have length greater than or equal to 1; "
     ) in error.message

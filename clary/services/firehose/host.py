@@ -23,6 +23,7 @@ from clary.services.s3 import inside as objects
 _MOST_RECORDS = 10_000
 
 if TYPE_CHECKING:
+    from clary.services.kinesis.get_records import Found
     from clary.wire import Rooms
 
 
@@ -60,13 +61,7 @@ def host(rooms: Callable[[], Rooms]) -> Host:
     def read(arn: str, shard: Shard, place: int, room: int) -> Stretch:
         with _failing_as("Kinesis"):
             found = kinesis.read(rooms(), arn, shard.number, place, _MOST_RECORDS, room)
-        records = [
-            Record(
-                row.Data, round(row.ApproximateArrivalTimestamp * 1000), row.PartitionKey, row.SequenceNumber, shard.id
-            )
-            for row in found.records
-        ]
-        return Stretch(records, found.at, found.ended)
+        return Stretch([_record(row, shard) for row in found.records], found.at, found.ended)
 
     def when_changed(arn: str, shard: Shard, name: str, call: Callable[[], None]) -> None:
         kinesis.when_changed(rooms(), arn, shard.stream, shard.number, name, call)
@@ -89,6 +84,11 @@ def host(rooms: Callable[[], Rooms]) -> Host:
         when_changed=when_changed,
         when_created=when_created,
     )
+
+
+def _record(row: Found, shard: Shard) -> Record:
+    arrival = round(row.ApproximateArrivalTimestamp * 1000)
+    return Record(row.Data, arrival, row.PartitionKey, row.SequenceNumber, shard.id)
 
 
 @contextmanager

@@ -200,3 +200,12 @@ def test_lifted_limits(moved_server):
     for _ in range(3):
         rows = [{"PartitionKey": "k", "Data": bytes(2048)}] * 500
         assert kinesis.put_records(StreamName="s", Records=rows)["FailedRecordCount"] == 0
+
+
+def test_a_long_value_does_not_hide_what_would_be_right(stream, refused):
+    records = [{"Data": b"x", "PartitionKey": "k"}] * 501
+    code, message = refused("put_records", StreamName=stream.name, Records=records)
+    assert (code, len(message) < 1500) == ("ValidationException", True)
+    assert message.endswith(
+        "at 'records' failed to satisfy constraint: Member must have length less than or equal to 500"
+    )
