@@ -45,8 +45,9 @@ def catch_up(port: int, iterator: str, records: int) -> float:
         before = time.perf_counter()
         request = signed(port, "GetRecords", {"ShardIterator": iterator, "Limit": 10_000})
         signing += time.perf_counter() - before
-        answer = bytes(connection.ask(request))
+        body = connection.ask(request)
         before = time.perf_counter()
+        answer = bytes(body)
         found += answer.count(b'"SequenceNumber"')
         iterator = answer.rpartition(b'"NextShardIterator":"')[2].partition(b'"')[0].decode()
         signing += time.perf_counter() - before

@@ -16,6 +16,7 @@ import uvicorn
 from clary.app import House
 from clary.config import Settings
 from clary.errors import SettingsError
+from clary.memory import keep_freed_memory
 
 BACKLOG = 2048
 _OPEN_FILES = 65536
@@ -35,6 +36,7 @@ def serve(settings: Settings, ready: Callable[[Settings], None]) -> None:
     # uvicorn raises the signal that stopped it once more; SIGTERM too must not end us before the house is closed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     allow_open_files()
+    keep_freed_memory()
     with suppress(KeyboardInterrupt), bound(settings) as (listener, settings), opened(settings) as house:
         server = uvicorn.Server(uvicorn_config(house))
         house.listens()

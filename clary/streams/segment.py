@@ -122,7 +122,7 @@ def _walk(path: Path, place: int, end: int | None) -> Iterator[_Found]:
             if place + size > end:
                 return
             if head is None or place - begin + size > len(buffer):
-                buffer, begin = os.pread(file.fileno(), min(max(_CHUNK, size), end - place), place), place
+                buffer, begin = os.pread(file.fileno(), min(max(_CHUNK, size + HEAD), end - place), place), place
                 if len(buffer) < size:
                     return
                 continue
