@@ -72,7 +72,8 @@ class Stretch(NamedTuple):
             arrival = b'","ApproximateArrivalTimestamp":%b,"Data":"' % repr(batch.arrival / 1000).encode()
             keys = _json_lines(batch.keys).splitlines()
             for number, data, key in zip(self.numbers(batch), batch.data, keys, strict=True):
-                pieces += (b'{"SequenceNumber":"%d' % number, arrival, b64encode(data), b'","PartitionKey":', key, b"},")
+                sequence = b'{"SequenceNumber":"%d' % number
+                pieces += (sequence, arrival, b64encode(data), b'","PartitionKey":', key, b"},")
         if pieces:
             pieces[-1] = b"}"
         return JsonParts([*parts, b"".join(pieces), b"]"])
