@@ -35,7 +35,7 @@ def test_a_person_is_answered_at_once(desk):
     desk(create_training_job, **training_job())
     before = time.monotonic()
     assert desk(describe_training_job, user_agent=PLAIN, TrainingJobName="job")["TrainingJobStatus"] == "InProgress"
-    assert time.monotonic() - before < 1
+    assert time.monotonic() - before < SDK_SECONDS, "nobody held it"
 
 
 def test_two_hundred_held_describes_take_no_thread_and_end_with_the_job(desk):
