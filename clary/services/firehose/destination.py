@@ -56,7 +56,22 @@ def _asked(request: dict[str, Any], ending: str) -> tuple[str, dict[str, Any]]:
             )
     if len(named) != 1:
         raise InvalidArgumentException("Exactly one destination configuration is supported for a Firehose")
-    return _KINDS[named[0].removesuffix(ending)], request[named[0]]
+    [name] = named
+    _check_buffering(request[name], name)
+    return _KINDS[name.removesuffix(ending)], request[name]
+
+
+def _check_buffering(asked: dict[str, Any], where: str) -> None:
+    """Refuse one of the two hints alone: AWS takes both or none, in an update too."""
+    for name in sorted(_NESTED.keys() & asked.keys()):
+        _check_buffering(asked[name], f"{where}.{name}")
+    given = asked.get("BufferingHints") or {}
+    missing = sorted(_BUFFERING.keys() - given.keys())
+    if given and missing:
+        [has] = given
+        raise InvalidArgumentException(
+            f"{where}.BufferingHints has {has} but no {missing[0]}: both must be given, or neither."
+        )
 
 
 def _complete(kind: str, asked: dict[str, Any], had: dict[str, Any]) -> dict[str, Any]:

@@ -182,13 +182,13 @@ def test_updates(firehose):
     update = {
         "DeliveryStreamName": name,
         "DestinationId": "destinationId-000000000001",
-        "ExtendedS3DestinationUpdate": {"Prefix": "new/", "BufferingHints": {"IntervalInSeconds": 10}},
+        "ExtendedS3DestinationUpdate": {"Prefix": "new/", "BufferingHints": {"SizeInMBs": 7, "IntervalInSeconds": 10}},
     }
     firehose.client.update_destination(CurrentDeliveryStreamVersionId="1", **update)
     described = firehose.client.describe_delivery_stream(DeliveryStreamName=name)["DeliveryStreamDescription"]
     assert described["VersionId"] == "2"
     extended = described["Destinations"][0]["ExtendedS3DestinationDescription"]
-    assert extended["BufferingHints"] == {"SizeInMBs": 5, "IntervalInSeconds": 10}
+    assert extended["BufferingHints"] == {"SizeInMBs": 7, "IntervalInSeconds": 10}
     assert firehose.refused("update_destination", CurrentDeliveryStreamVersionId="1", **update)[0] == (
         "ConcurrentModificationException"
     )
@@ -242,6 +242,36 @@ def test_destinations_that_are_refused(firehose, options, told):
     code, message = firehose.refused("create_delivery_stream", **request)
     assert code == "InvalidArgumentException"
     assert told in message
+
+
+@pytest.mark.parametrize(("given", "missing"), [("SizeInMBs", "IntervalInSeconds"), ("IntervalInSeconds", "SizeInMBs")])
+def test_a_buffering_hint_alone_is_refused(firehose, given, missing):
+    hints, endpoint = {"BufferingHints": {given: 64}}, {"EndpointConfiguration": {"Url": "https://x/"}}
+    stream, place = {"DeliveryStreamName": "wrong"}, firehose.place(**hints)
+    new = {
+        "S3DestinationConfiguration": place,
+        "ExtendedS3DestinationConfiguration": place,
+        "HttpEndpointDestinationConfiguration": {**endpoint, **hints, "S3Configuration": firehose.place()},
+        "ExtendedS3DestinationConfiguration.S3BackupConfiguration": firehose.place(S3BackupConfiguration=place),
+        "HttpEndpointDestinationConfiguration.S3Configuration": {**endpoint, "S3Configuration": place},
+    }
+    told = f"BufferingHints has {given} but no {missing}: both must be given, or neither."
+    for where, asked in new.items():
+        destination = {where.partition(".")[0]: asked}
+        assert firehose.refused("create_delivery_stream", **stream, **destination) == (
+            "InvalidArgumentException",
+            f"{where}.{told}",
+        )
+    update = {"DestinationId": "destinationId-000000000001", "CurrentDeliveryStreamVersionId": "1"}
+    update["DeliveryStreamName"] = firehose.create()
+    changes = {
+        "ExtendedS3DestinationUpdate": hints,
+        "ExtendedS3DestinationUpdate.S3BackupUpdate": {"S3BackupUpdate": place},
+        "HttpEndpointDestinationUpdate.S3Update": {"S3Update": hints},
+    }
+    for where, asked in changes.items():
+        destination = {where.partition(".")[0]: asked}
+        assert firehose.refused("update_destination", **update, **destination)[1] == f"{where}.{told}"
 
 
 def test_metrics(firehose):
