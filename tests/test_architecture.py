@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Each room may import the rooms before its own; `services` may import each other.
 LEVELS = [
-    {"names", "errors", "config", "clock", "joined"},
+    {"names", "errors", "config", "clock", "joined", "durable"},
     {"formats", "store", "streams", "sandbox"},
     {"algorithms", "images", "cluster", "tables", "sql"},
     {"jobs", "hosting", "tuning", "pipelines", "functions", "delivery", "queries"},

@@ -17,8 +17,8 @@ from clary.delivery.endpoint import MOST_RECORDS, RequestFile
 from clary.delivery.plan import Endpoint, Place, Plan
 from clary.delivery.prefix import complete, complete_error, evaluate, suffix
 from clary.delivery.records import Failed, Record, data_of
+from clary.durable import sync_path
 from clary.joined import join
-from clary.streams.shard import sync_path
 
 DATA, BACKUP = "data", "backup"
 _LONGEST_KEY = 1024

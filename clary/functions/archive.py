@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
-from clary.streams.shard import make_folder, sync_path
+from clary.durable import make_folder, sync_path, write_synced
 
 UNZIPPED_BYTES = 262_144_000
 _CHUNK = 1 << 20
@@ -39,10 +39,7 @@ class Archives:
         if not target.is_file():
             make_folder(self._kept)
             fresh = target.with_suffix(".new")
-            with fresh.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+            write_synced(fresh, content)
             try:
                 self._unpack([fresh], name)
             except BadArchive:

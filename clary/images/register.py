@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from clary.config import Settings
+from clary.durable import write_whole
 from clary.errors import SettingsError
 from clary.images import managed, recipes
 from clary.images.image import Check, Log, Start
@@ -131,12 +132,6 @@ def _changing(settings: Settings) -> Iterator[dict[str, RegisteredImage]]:
         fcntl.flock(handle, fcntl.LOCK_EX)
         register = read(settings)
         yield register
-        draft = folder / f"{REGISTER}.part"
-        with draft.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(list(register.values())), indent=1))
-            file.flush()
-            os.fsync(file.fileno())
-        draft.rename(folder / REGISTER)
-        os.fsync(handle)
+        write_whole(folder / REGISTER, msgspec.json.format(msgspec.json.encode(list(register.values())), indent=1))
     finally:
         os.close(handle)

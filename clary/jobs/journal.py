@@ -1,4 +1,4 @@
-"""Files that survive a crash: an append-only journal of JSON lines, and whole files written at once."""
+"""An append-only journal of JSON lines that survives a crash."""
 
 import errno
 import os
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from clary.durable import sync_path
 
 Entry = dict[str, Any]
 
@@ -32,7 +34,7 @@ class Journal:
         finally:
             os.close(handle)
         if not self.entries:
-            sync_folder(self._path.parent)
+            sync_path(self._path.parent)
         self._end += len(line)
         self.entries.append(entry)
 
@@ -47,33 +49,6 @@ def read_journal(path: Path, start: int = 0) -> tuple[list[Entry], int]:
         return [], start
     whole = data.rfind(b"\n") + 1
     return [msgspec.json.decode(line) for line in data[:whole].splitlines()], start + whole
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that is there with all its bytes, on disk, or not at all."""
-    draft = path.with_name(path.name + ".part")
-    with draft.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.rename(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_quickly(path: Path, data: bytes) -> None:
-    """Write a file that a crash of the process leaves whole; a crash of the machine may lose it."""
-    draft = path.with_name(path.name + ".part")
-    draft.write_bytes(data)
-    draft.rename(path)
 
 
 def read_small(path: Path) -> bytes:

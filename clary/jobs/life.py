@@ -19,6 +19,7 @@ import msgspec
 
 from clary.clock import Clock
 from clary.config import Settings
+from clary.durable import write_whole
 from clary.errors import AlgorithmError, ClientError, ServiceError
 from clary.jobs import spot
 from clary.jobs.artefact import artefact_uri, destination, files_of
@@ -27,7 +28,7 @@ from clary.jobs.dressing import dress
 from clary.jobs.follow import Follower, is_passing
 from clary.jobs.host import Host
 from clary.jobs.instances import Capacity
-from clary.jobs.journal import Entry, Journal, read_journal, write_whole
+from clary.jobs.journal import Entry, Journal, read_journal
 from clary.jobs.metrics import Scraper
 from clary.jobs.outcome import DISK_FULL, INTERNAL, REASON_MAX
 from clary.jobs.outputs import Outputs

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 import regex
 
+from clary.durable import write_quickly
 from clary.errors import ValidationException
 from clary.jobs.host import Host, Scope
-from clary.jobs.journal import read_small, write_quickly
+from clary.jobs.journal import read_small
 from clary.jobs.spec import JobSpec, MetricSpec
 from clary.store.metrics import Datum
 

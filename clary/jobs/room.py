@@ -9,10 +9,10 @@ import msgspec
 
 from clary.clock import Clock
 from clary.config import Settings
+from clary.durable import sync_path, write_whole
 from clary.errors import ValidationException
 from clary.jobs.host import Host
 from clary.jobs.instances import Capacity, machine_capacity
-from clary.jobs.journal import sync_folder, write_whole
 from clary.jobs.life import House
 from clary.jobs.queue import Interrupt, Queue
 from clary.jobs.staging import remove_tree
@@ -102,7 +102,7 @@ class Room(Generic[LifeT]):
             raise ValidationException(f"There is a folder of a job {spec.id} already") from None
         try:
             write_whole(folder / "job.json", msgspec.json.encode(spec))
-            sync_folder(self._folder)
+            sync_path(self._folder)
         except OSError:
             remove_tree(folder)
             raise

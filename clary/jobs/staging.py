@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 
 from clary.cluster.plan import RelayPlan, relayed
+from clary.durable import write_whole
 from clary.errors import ClientError
 from clary.images.contained import contained
 from clary.jobs import channels, tree
@@ -25,7 +26,7 @@ from clary.jobs.channels import Staging
 from clary.jobs.checkpoints import Checkpoints, mounts_of
 from clary.jobs.host import Host
 from clary.jobs.instances import Capacity
-from clary.jobs.journal import Entry, read_journal, read_small, write_whole
+from clary.jobs.journal import Entry, read_journal, read_small
 from clary.jobs.plan import End, FeedPlan, HostPlan, Plan
 from clary.jobs.spec import JobSpec
 from clary.sandbox import Program

@@ -18,9 +18,10 @@ from typing import Any
 
 import msgspec
 
+from clary.durable import write_whole
 from clary.jobs.artefact import has_files, pack
 from clary.jobs.feeder import Feeder
-from clary.jobs.journal import Journal, write_whole
+from clary.jobs.journal import Journal
 from clary.jobs.outcome import DISK_FULL, INTERNAL, word_failure
 from clary.jobs.plan import End, HostPlan, Plan
 from clary.sandbox import Running, SandboxError, start, start_time

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from clary.durable import write_quickly
 from clary.errors import ClientError, ServiceError
-from clary.jobs.journal import read_small, write_quickly
+from clary.jobs.journal import read_small
 from clary.jobs.written import File, Stamp, files_below, stamp_of
 
 log = logging.getLogger(__name__)

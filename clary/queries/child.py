@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from clary.durable import write_quickly
 from clary.queries.places import SOCKET, Places
 from clary.sandbox import WarmParent, is_running
 from clary.sandbox.kernel import children_of
@@ -73,9 +74,8 @@ class Child:
             "threads": 0,
         }
         self._pid, started = self._warm.fork(_FORK, argument, detached=False, on_exit=self._exited)
-        draft = self.folder / "process.json.part"
-        draft.write_bytes(msgspec.json.encode(_Leftover(self._pid, started, str(self.sockets))))
-        draft.rename(self.folder / _NOTE)
+        leftover = _Leftover(self._pid, started, str(self.sockets))
+        write_quickly(self.folder / _NOTE, msgspec.json.encode(leftover))
 
     def accept(self) -> socket.socket:
         """Take the connection of the process that has come up."""

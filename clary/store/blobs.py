@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from clary.clock import Clock
+from clary.durable import sync_path
 from clary.store.database import storage_errors
 
 _NAME_DIGITS = 32
@@ -73,7 +74,7 @@ class Blobs:
             with storage_errors():
                 self._make_folder(copy)
                 os.link(self.path(name), self.path(copy))
-                _sync_folder(self.path(copy).parent)
+                sync_path(self.path(copy).parent)
         except BaseException:
             self.discard(copy)
             raise
@@ -159,7 +160,7 @@ class Blobs:
         with self._folders_lock:
             if name[:2] not in self._folders:
                 self.path(name).parent.mkdir(exist_ok=True)
-                _sync_folder(self._folder)
+                sync_path(self._folder)
                 self._folders.add(name[:2])
 
     def _new_name(self, suffix: str = "") -> str:
@@ -189,7 +190,7 @@ class Draft:
         with storage_errors():
             os.fsync(self._descriptor)
             self.close()
-            _sync_folder(self.path.parent)
+            sync_path(self.path.parent)
 
     def close(self) -> None:
         """Let go of the file, finished or not."""
@@ -207,14 +208,6 @@ def link(source: Path, target: Path) -> None:
     except OSError:  # another file system, or one without links
         shutil.copyfile(source, target)
         target.chmod(0o444)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _unlink(path: Path) -> None:

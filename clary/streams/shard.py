@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from clary.durable import make_folder, sync_path
 from clary.streams.batch import Batch, Put, encode
 from clary.streams.segment import SUFFIX, DamagedSegment, Segment, Tail
 
@@ -181,23 +182,6 @@ class ShardLog:
         self._file = os.open(segment.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
         sync_path(self._folder)
         self._segments, self._broken = [*kept, segment], False
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder that stays, and those above it."""
-    if not folder.is_dir():
-        make_folder(folder.parent)
-        folder.mkdir(exist_ok=True)
-        sync_path(folder.parent)
-
-
-def sync_path(path: Path) -> None:
-    """Make the bytes of a file, or the names in a folder, durable."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _segments_of(folder: Path) -> list[Segment]:

@@ -18,9 +18,10 @@ from typing import Any, BinaryIO, cast
 
 import msgspec
 
+from clary.durable import write_whole
 from clary.errors import ClientError
 from clary.hosting.spec import ContainerSpec
-from clary.jobs.journal import Journal, write_whole
+from clary.jobs.journal import Journal
 from clary.jobs.outcome import DISK_FULL, REASON_MAX
 from clary.jobs.supervisor import take_lock
 from clary.transform.capture import began

@@ -19,12 +19,13 @@ from typing import Any
 
 import msgspec
 
+from clary.durable import write_whole
 from clary.errors import AlgorithmError, ClientError, ServiceError
 from clary.hosting import ContainerSpec
 from clary.hosting.dressing import dress
 from clary.jobs.follow import Follower
 from clary.jobs.instances import Capacity
-from clary.jobs.journal import Entry, read_journal, write_whole
+from clary.jobs.journal import Entry, read_journal
 from clary.jobs.life import QUICK, SLOW, Closing, House, Result, Stopped, persist
 from clary.jobs.manifests import split_uri
 from clary.jobs.outcome import DISK_FULL, INTERNAL, REASON_MAX

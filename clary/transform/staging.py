@@ -5,11 +5,11 @@ from pathlib import Path
 
 import msgspec
 
+from clary.durable import write_whole
 from clary.errors import ClientError
 from clary.hosting.model_data import ModelDataError, fetch_model
 from clary.jobs import ChannelSpec, Host
 from clary.jobs.channels import Staging
-from clary.jobs.journal import write_whole
 from clary.jobs.staging import remove_tree
 from clary.transform.plan import Object
 from clary.transform.spec import TransformSpec
