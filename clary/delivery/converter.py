@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from clary.delivery.converter_program import IDLE_SECONDS, Begin, Close, Done, Open, Order, Write
+from clary.delivery.converter_program import IDLE_SECONDS, Begin, Close, Done, Open, Order, Rest, Write
 from clary.delivery.plan import Conversion
 from clary.joined import Joined
 
@@ -68,6 +68,12 @@ class Converter:
     def close(self, file: int) -> None:
         """End a file."""
         self._order(Close(file)).result()
+
+    def rest(self) -> None:
+        """The batch has ended: without another one soon, the process ends by itself."""
+        with suppress(OSError):  # it has ended, which is seen before it is lent again
+            self._order(Rest())
+        self.idle_since = time.monotonic()
 
     def end(self) -> None:
         """End the process; what it was ordered fails."""
@@ -126,6 +132,7 @@ class Converters:
             except BaseException:
                 converter.end()  # with an order half given, or files open
                 raise
+            converter.rest()
             self._keep(converter)
 
     def close(self) -> None:
@@ -145,7 +152,6 @@ class Converters:
         return found
 
     def _keep(self, converter: Converter) -> None:
-        converter.idle_since = time.monotonic()
         with self._lock:
             older, self._idle = self._idle, converter
         if older:

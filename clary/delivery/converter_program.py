@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from clary.tables.json_records import JsonReader
 
 IDLE_SECONDS = 60.0
-"""How long it waits for an order before it ends by itself."""
+"""How long it waits for another batch before it ends by itself."""
 
 
 class Begin(msgspec.Struct, tag=True):
@@ -57,7 +57,11 @@ class Close(msgspec.Struct, tag=True):
     file: int
 
 
-Order = Begin | Open | Write | Close
+class Rest(msgspec.Struct, tag=True):
+    """The batch has ended, and another one may never come."""
+
+
+Order = Begin | Open | Write | Close | Rest
 
 
 class Done(msgspec.Struct):
@@ -70,17 +74,18 @@ class Done(msgspec.Struct):
 
 
 def main() -> None:
-    """Obey until the input ends, or nothing comes for long."""
+    """Obey until the input ends, or no batch comes for long."""
     from clary.sandbox.kernel import LINUX, die_with_parent
 
     if LINUX:
         die_with_parent(int(sys.argv[1]))
     orders: queue.Queue[tuple[Order, Joined | None] | None] = queue.Queue(1)  # one is read while one is obeyed
     threading.Thread(target=_read, args=(sys.stdin.buffer, orders), daemon=True).start()
-    obeying = _Obeying()
+    obeying, patience = _Obeying(), None
     with suppress(queue.Empty):
-        while (found := orders.get(timeout=IDLE_SECONDS)) is not None:
+        while (found := orders.get(timeout=patience)) is not None:
             os.write(1, msgspec.json.encode(obeying.obey(*found)) + b"\n")
+            patience = IDLE_SECONDS if isinstance(found[0], Rest) else None  # a function may take long between orders
     os._exit(0)  # the other thread may be reading
 
 
@@ -110,6 +115,8 @@ class _Obeying:
     def _do(self, order: Order, records: Joined | None) -> list[tuple[int, str, bool]]:
         from clary.tables.columnar import ColumnFile
 
+        if isinstance(order, Rest):
+            return []
         if isinstance(order, Begin):
             self._files.clear()
             self._conversion = order.conversion

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import subprocess
 
 import pyarrow.parquet as pq
 import pytest
 
+from clary.delivery import converter as converter_module
 from clary.delivery.converter import Converter, Converters
 from clary.delivery.plan import Conversion
 from clary.joined import join
@@ -64,6 +66,18 @@ def test_a_process_that_ends_fails_what_it_was_ordered(converters, tmp_path):
         answer.result(20)
     with pytest.raises(OSError, match="has ended"):
         converter.begin(CONVERSION, COLUMNS)
+
+
+def test_a_process_waits_for_the_records_of_its_batch_however_long_they_take(converters, tmp_path, monkeypatch):
+    program = converter_module._PROGRAM.replace("import main", "import main; main.__globals__['IDLE_SECONDS'] = 0")
+    monkeypatch.setattr(converter_module, "_PROGRAM", program)
+    with converters.lend() as converter:
+        converter.begin(CONVERSION, COLUMNS)
+        converter.open(tmp_path / "a")[1].result(20)
+        with pytest.raises(subprocess.TimeoutExpired):
+            converter._process.wait(0.3)
+        converter.close(1)
+    assert converter._process.wait(20) == 0
 
 
 def test_a_batch_whose_process_ends_is_converted_anew(make, monkeypatch):
