@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from clary.delivery.converter import Converter, Refused
 
 _BLOCK = 8 * 1024 * 1024
-_PARSE_ERROR, _MALFORMED = "DataFormatConversion.ParseError", "DataFormatConversion.MalformedData"
 
 
 class SchemaProblem(ServiceError):
@@ -83,10 +82,9 @@ class ColumnSink:
         failed: list[Failed] = []
         if len(self._converting) > most:
             self._opened.result()
-        codes = {True: _PARSE_ERROR, False: _MALFORMED}
         while len(self._converting) > most:
             held, answer = self._converting.popleft()
             if refused := answer.result():
                 records = [record for records in held for record in records]
-                failed += [Failed(records[number], codes[malformed], why) for number, why, malformed in refused]
+                failed += [Failed(records[number], code, why) for number, why, code in refused]
         return failed

@@ -19,17 +19,27 @@ import msgspec
 
 from clary.delivery.converter_program import IDLE_SECONDS, Begin, Close, Done, Open, Order, Rest, Write
 from clary.delivery.plan import Conversion
-from clary.joined import Joined
+from clary.joined import Joined, join
 
 _PROGRAM = "import sys; sys.path.append(sys.argv[2]); from clary.delivery.converter_program import main; main()"
 _ROOT = Path(__file__).parents[2]
 _PIPE_BYTES = 1024 * 1024
 _SET_PIPE_SIZE = 1031
 _AT_ONCE = 4
-_ENDED = "The process that converts records has ended"
+_MOST_ENDS = 64  # of processes by a batch's records; then those that ended one are not told apart any more
 
-Refused = list[tuple[int, str, bool]]
-"""Records that don't fit: their numbers among those written, why, and whether they are no JSON."""
+FATAL = "DataFormatConversion.ConversionFailureException"
+"""The code that records have which end the process."""
+
+Refused = list[tuple[int, str, str]]
+"""Records that can't be converted: their numbers among those written, why, and the code of that."""
+
+
+class Ended(OSError):
+    """The process has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("The process that converts records has ended")
 
 
 class Converter:
@@ -96,7 +106,7 @@ class Converter:
                 self._process.stdin.write(part)
             self._process.stdin.flush()
         except (OSError, ValueError):
-            raise OSError(_ENDED) from None
+            raise Ended from None
         return answer
 
     def _hear(self) -> None:
@@ -111,7 +121,61 @@ class Converter:
                     answer.set_result(done.refused)
         self._process.wait()
         while not self._waiting.empty():  # who gives an order from now on can't write it
-            self._waiting.get().set_exception(OSError(_ENDED))
+            self._waiting.get().set_exception(Ended())
+
+
+class CarefulConverter(Converter):
+    """For a batch that has ended its processes: what another process doesn't survive is refused, found by halving."""
+
+    _trial: Converter | None = None
+    _ends = 0
+
+    def begin(self, conversion: Conversion, columns: Sequence[tuple[str, str]]) -> None:
+        """A new batch; Ended where a process that is given no record doesn't survive either."""
+        self._batch = conversion, columns
+        if not self._survives(join([])):
+            raise Ended
+        super().begin(conversion, columns)
+
+    def write(self, file: int, parts: Sequence[Joined]) -> Future[Refused]:
+        """Add records to a file: of them come back those that don't fit, numbered through all parts."""
+        answer: Future[Refused] = Future()
+        answer.set_result(self._write(file, join([record for part in parts for record in part]), 0))
+        return answer
+
+    def end(self) -> None:
+        """End both processes."""
+        super().end()
+        if self._trial:
+            self._trial.end()
+
+    def _write(self, file: int, records: Joined, first: int) -> Refused:
+        if self._survives(records):
+            refused = super().write(file, [records]).result()
+            return [(first + number, why, code) for number, why, code in refused]
+        if (count := len(records)) == 1 or self._ends > _MOST_ENDS:
+            culprit = "this record" if count == 1 else f"one of {count:,} records, of which this is one"
+            why = f"The process that converts records ends by {culprit}"
+            return [(number, why, FATAL) for number in range(first, first + count)]
+        halves = join(records[: count // 2]), join(records[count // 2 :])
+        return self._write(file, halves[0], first) + self._write(file, halves[1], first + count // 2)
+
+    def _survives(self, records: Joined) -> bool:
+        """Whether another process can convert records."""
+        trial = self._trial = self._trial or Converter()
+        try:
+            trial.begin(*self._batch)
+            file, opened = trial.open(Path(os.devnull))
+            written = trial.write(file, [records])
+            trial.close(file)
+            opened.result()
+            written.result()
+        except Ended:
+            trial.end()
+            self._trial = None
+            self._ends += 1
+            return False
+        return True
 
 
 class Converters:
@@ -123,17 +187,20 @@ class Converters:
         self._places = threading.Semaphore(_AT_ONCE)
 
     @contextmanager
-    def lend(self) -> Iterator[Converter]:
+    def lend(self, *, careful: bool = False) -> Iterator[Converter]:
         """One that nobody else has; the thread that begins one must live as long as it."""
         with self._places:
-            converter = self._take()
+            converter = CarefulConverter() if careful else self._take()
             try:
                 yield converter
             except BaseException:
                 converter.end()  # with an order half given, or files open
                 raise
-            converter.rest()
-            self._keep(converter)
+            if careful:
+                converter.end()
+            else:
+                converter.rest()
+                self._keep(converter)
 
     def close(self) -> None:
         """End the one that is idle."""

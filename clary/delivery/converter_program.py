@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from clary.tables.columnar import ColumnFile
     from clary.tables.json_records import JsonReader
 
+PARSE_ERROR, MALFORMED = "DataFormatConversion.ParseError", "DataFormatConversion.MalformedData"
+"""The codes that records have which are no JSON, and which don't fit the columns."""
+
 IDLE_SECONDS = 60.0
 """How long it waits for another batch before it ends by itself."""
 
@@ -67,7 +70,7 @@ Order = Begin | Open | Write | Close | Rest
 class Done(msgspec.Struct):
     """What became of an order: the records that don't fit, or what went wrong."""
 
-    refused: list[tuple[int, str, bool]] = []
+    refused: list[tuple[int, str, str]] = []
     problem: str = ""
     number: int = 0
     """The number of the system's error, if it was one."""
@@ -112,7 +115,7 @@ class _Obeying:
         except OSError as problem:
             return Done(problem=problem.strerror or str(problem), number=problem.errno or 0)
 
-    def _do(self, order: Order, records: Joined | None) -> list[tuple[int, str, bool]]:
+    def _do(self, order: Order, records: Joined | None) -> list[tuple[int, str, str]]:
         from clary.tables.columnar import ColumnFile
 
         if isinstance(order, Rest):
@@ -134,7 +137,7 @@ class _Obeying:
         elif records is not None:
             table, refused = self._reader.read(records)
             self._files[order.file].write(table)
-            return [(item.number, item.reason, item.malformed) for item in refused]
+            return [(item.number, item.reason, PARSE_ERROR if item.malformed else MALFORMED) for item in refused]
         return []
 
 

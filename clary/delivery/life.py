@@ -15,6 +15,7 @@ import msgspec
 from clary.clock import Clock
 from clary.delivery.batch import Batch
 from clary.delivery.columns import SchemaProblem, check_columns
+from clary.delivery.converter import FATAL, Ended
 from clary.delivery.endpoint import FAILED, Undelivered, failed_records, post_request
 from clary.delivery.host import Host
 from clary.delivery.outputs import Output, Outputs, document_of
@@ -33,6 +34,7 @@ log = logging.getLogger("clary.delivery")
 KIND = "delivery-position"
 _FIRST_RETRY, _LAST_RETRY = 5.0, 300.0
 _SCHEMA_SECONDS = 300.0  # how long a schema that is missing holds records up before they go to the errors
+_CAREFUL_ENDS, _MOST_ENDS = 3, 6  # of a batch's converters: from then on they try records apart, or are tried no more
 
 
 class State(msgspec.Struct):
@@ -66,6 +68,7 @@ class Life:
         self._retry_at, self._failures = 0.0, 0
         self._problem = ""
         self._schema_missing_since = 0.0
+        self._ends = 0  # how often the batch that is next has ended its converter
         self._source_told_at = 0.0
         self._gathered_by: Plan | None = None  # while nothing of what was gathered is delivered
         stored = records.get(self._key)
@@ -83,6 +86,10 @@ class Life:
     def position(self) -> Position:
         """Where reading goes on."""
         return self._state.position
+
+    def change(self, plan: Plan) -> None:
+        """Deliver by another plan from the next batch on."""
+        self.plan, self._ends = plan, 0
 
     def backlog(self) -> Backlog:
         """What waits: acknowledged and not yet delivered."""
@@ -137,6 +144,7 @@ class Life:
                 self._gather()
             self._hand_over()
         except (ServiceError, OSError) as problem:
+            self._ends += isinstance(problem, Ended)
             self._put_off(problem)
             return False
         self._failures, self._retry_at, self._problem = 0, 0.0, ""
@@ -160,14 +168,17 @@ class Life:
         if self._gone:
             raise InterruptedError("The server is ending.")  # a function that was cut off has failed no record
         self._store(State(dict(self._state.position), outputs, self._clock.now(), position))
-        self._gathered_by = plan
+        self._gathered_by, self._ends = plan, 0
         self._host.count(plan.scope, plan.name, batch.measurements())
 
     @contextmanager
     def _converter(self, plan: Plan) -> Iterator[Converter | Failed | None]:
-        """What turns records into columns; where there has been no schema for long, how every record has failed."""
+        """What turns records into columns; where that has been impossible for long, how every record has failed."""
         if plan.conversion is None:
             yield None
+            return
+        if self._ends >= _MOST_ENDS:
+            yield self._fail_all(FATAL, f"The process that converts these records has ended {self._ends} times.")
             return
         failed: Failed | None = None
         try:
@@ -179,7 +190,7 @@ class Life:
             yield failed
             return
         self._schema_missing_since = 0.0
-        with self._converters.lend() as converter:
+        with self._converters.lend(careful=self._ends >= _CAREFUL_ENDS) as converter:
             converter.begin(plan.conversion, columns)
             yield converter
 
@@ -189,8 +200,11 @@ class Life:
         self._schema_missing_since = self._schema_missing_since or now
         if now < self._schema_missing_since + _SCHEMA_SECONDS:
             raise problem
-        self._tell(problem.code, problem.message)
-        return Failed(Record(b"", 0), problem.code, problem.message, self._failures + 1)
+        return self._fail_all(problem.code, problem.message)
+
+    def _fail_all(self, code: str, message: str) -> Failed:
+        self._tell(code, message)
+        return Failed(Record(b"", 0), code, message, self._failures + 1)
 
     def _hand_over(self) -> None:
         """Deliver the files, then note that they are."""

@@ -70,7 +70,7 @@ class Deliveries:
 
     def change(self, plan: Plan) -> None:
         """Deliver by another plan from the next batch on."""
-        self._lives[plan.id].plan = plan
+        self._lives[plan.id].change(plan)
         self.wake()
 
     def put(self, identity: str, data: list[bytes]) -> int:

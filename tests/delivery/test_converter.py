@@ -9,6 +9,7 @@ import pytest
 
 from clary.delivery import converter as converter_module
 from clary.delivery.converter import Converter, Converters
+from clary.delivery.converter_program import MALFORMED, PARSE_ERROR
 from clary.delivery.plan import Conversion
 from clary.joined import join
 
@@ -35,7 +36,7 @@ def test_a_process_writes_several_files_and_tells_what_does_not_fit(converters, 
             converter.write(file, [join([b'{"n":%d}' % file, b'{"n":"x"}']), join([b"no"])]) for file in files * 2
         ]
         for answer in answers:
-            assert [(number, malformed) for number, _, malformed in answer.result(20)] == [(1, False), (2, True)]
+            assert [(number, code) for number, _, code in answer.result(20)] == [(1, MALFORMED), (2, PARSE_ERROR)]
         for file in files:
             converter.close(file)
     assert [pq.read_table(tmp_path / name).column("n").to_pylist() for name in "ab"] == [[1, 1], [2, 2]]
