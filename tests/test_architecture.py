@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Each room may import the rooms before its own; `services` may import each other.
 LEVELS = [
-    {"names", "errors", "config", "clock", "joined", "durable"},
+    {"names", "errors", "config", "clock", "joined", "durable", "schedule"},
     {"formats", "store", "streams", "sandbox"},
     {"algorithms", "images", "cluster", "tables", "sql"},
     {"jobs", "hosting", "tuning", "pipelines", "functions", "delivery", "queries"},
@@ -23,7 +23,7 @@ LEVELS = [
     {"services"},
 ]
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
-SIDEWAYS = {("hosting", "jobs"), ("config", "errors"), ("config", "names"), ("sql", "tables")}
+SIDEWAYS = {("hosting", "jobs"), ("config", "errors"), ("config", "names"), ("schedule", "errors"), ("sql", "tables")}
 
 HEAVY = ["torch", "numba", "scipy", "sklearn", "xgboost", "faiss", "pyarrow", "duckdb", "pyspark", "ray", "optuna"]
 HEAVY += ["numpy", "fastavro", "jq", "cramjam", "psycopg", "pymysql"]

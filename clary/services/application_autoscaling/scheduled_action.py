@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from clary.errors import ServiceError
 from clary.names import make_arn
+from clary.schedule import Schedule
 from clary.services.application_autoscaling import listing
 from clary.services.application_autoscaling.errors import ObjectNotFound, ValidationException
 from clary.services.application_autoscaling.kinds import ACTION, TARGET, named
 from clary.services.application_autoscaling.scalable_target import check_bounds
 from clary.services.application_autoscaling.scalable_target import find as find_target
 from clary.services.application_autoscaling.scaling import scale
-from clary.services.application_autoscaling.schedule import Schedule
 from clary.services.application_autoscaling.variant import check, parse
 from clary.services.application_autoscaling.watching import watch
 from clary.services.sagemaker import endpoint_capacity

@@ -6,7 +6,7 @@ import msgspec
 
 from clary.clock import Clock
 from clary.errors import ServiceError
-from clary.services.application_autoscaling.schedule import Schedule
+from clary.schedule import Schedule
 from clary.services.glue.crawler_globs import compile_globs
 from clary.services.glue.errors import InvalidInputException, refuse
 

@@ -1,4 +1,4 @@
-"""When a scheduled action is due: `at(...)`, `rate(...)` and `cron(...)`."""
+"""When something is due: `at(...)`, `rate(...)` and `cron(...)`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from clary.services.application_autoscaling.errors import ValidationException
+from clary.errors import ValidationException
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
