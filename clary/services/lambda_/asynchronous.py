@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from clary.errors import ServiceError
 from clary.functions import Event, Outcome
-from clary.services.lambda_ import destination, invoke_config
+from clary.names import parse_arn
+from clary.services.lambda_ import invoke_config
 from clary.services.lambda_.errors import (
     ResourceNotFoundException,
     ServiceException,
     TooManyRequestsException,
 )
 from clary.services.lambda_.function_record import configuration_of
-from clary.services.lambda_.naming import LATEST, Name
+from clary.services.lambda_.naming import LATEST, Name, parse_name
 from clary.services.lambda_.performing import perform
+from clary.services.s3 import inside as objects
 from clary.store.records import Key
 from clary.wire.timestamps import iso8601
 
@@ -41,6 +44,14 @@ class Attempt(NamedTuple):
     outcome: Outcome | None
 
 
+class Place(NamedTuple):
+    """Whose event it was, and what the keys of objects that tell of it begin with."""
+
+    account: str
+    region: str
+    prefix: str
+
+
 def enqueue(rooms: Rooms, name: Name, event: Event) -> None:
     """Keep an event for a function; durable on return."""
     key = Key(EVENT_KIND, name.account, name.region, event.request_id)
@@ -55,6 +66,20 @@ def enqueue(rooms: Rooms, name: Name, event: Event) -> None:
     }
     rooms.records.create(key, body)
     rooms.functions.queue.add(functools.partial(attempt, rooms, key))
+
+
+def tell(rooms: Rooms, arn: str, place: Place, document: dict[str, Any]) -> None:
+    """Tell a destination what became of an event; durable on return."""
+    content = msgspec.json.encode(document)
+    parts = parse_arn(arn)
+    if parts and parts.service == "s3":
+        now = time.gmtime(rooms.clock.now())
+        written = time.strftime("%Y/%m/%d/%Y-%m-%dT%H.%M.%S", now)
+        key = f"{place.prefix}/{written}-{rooms.clock.uuid()}"
+        objects.put_object_bytes(rooms, parts.resource, key, content, content_type="application/json")
+    else:
+        name = parse_name(place.account, place.region, arn)
+        enqueue(rooms, name, Event(rooms.clock.uuid(), content, name.qualified_arn))
 
 
 def recover(rooms: Rooms) -> None:
@@ -112,15 +137,15 @@ def _finish(
     target = settings.on_success if condition == "Success" else settings.on_failure
     if target:
         try:
-            destination.send(rooms, target, _place(record), _document(rooms, record, done, condition))
+            tell(rooms, target, _place(record), _document(rooms, record, done, condition))
         except ServiceError as problem:
             log.error("the destination %s of %s fails: %s", target, record.body["Function"], problem)
     rooms.records.delete(record.key)
     return None
 
 
-def _place(record: Record) -> destination.Place:
-    return destination.Place(record.key.account, record.key.region, f"aws/lambda/async/{record.body['Function']}")
+def _place(record: Record) -> Place:
+    return Place(record.key.account, record.key.region, f"aws/lambda/async/{record.body['Function']}")
 
 
 def _document(rooms: Rooms, record: Record, done: Attempt, condition: str) -> dict[str, Any]:

@@ -1,15 +1,10 @@
-"""Where is told what became of an event: another function or, of failures, a bucket."""
+"""Who may be told what became of an event: another function or, of failures, a bucket."""
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from clary.functions import Event
 from clary.names import parse_arn
-from clary.services.lambda_ import asynchronous
 from clary.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
 from clary.services.lambda_.function_record import configuration_of
 from clary.services.lambda_.naming import Name, parse_name
@@ -17,14 +12,6 @@ from clary.services.s3 import inside as objects
 
 if TYPE_CHECKING:
     from clary.wire import Rooms
-
-
-class Place(NamedTuple):
-    """Whose event it was, and what the keys of objects that tell of it begin with."""
-
-    account: str
-    region: str
-    prefix: str
 
 
 def check(rooms: Rooms, name: Name, arn: str, *, functions: bool = True, buckets: bool = True) -> None:
@@ -47,17 +34,3 @@ def check(rooms: Rooms, name: Name, arn: str, *, functions: bool = True, buckets
         raise InvalidParameterValueException(
             f"The destination ARN {arn} is invalid: Clary's destinations here are {' and '.join(taken)}."
         )
-
-
-def send(rooms: Rooms, arn: str, place: Place, document: dict[str, Any]) -> None:
-    """Tell a destination; durable on return."""
-    content = msgspec.json.encode(document)
-    parts = parse_arn(arn)
-    if parts and parts.service == "s3":
-        now = time.gmtime(rooms.clock.now())
-        written = time.strftime("%Y/%m/%d/%Y-%m-%dT%H.%M.%S", now)
-        key = f"{place.prefix}/{written}-{rooms.clock.uuid()}"
-        objects.put_object_bytes(rooms, parts.resource, key, content, content_type="application/json")
-    else:
-        name = parse_name(place.account, place.region, arn)
-        asynchronous.enqueue(rooms, name, Event(rooms.clock.uuid(), content, name.qualified_arn))

@@ -11,7 +11,7 @@ import msgspec
 
 from clary.errors import ServiceError
 from clary.functions import Event, Outcome
-from clary.services.lambda_ import destination, measurements
+from clary.services.lambda_ import asynchronous, measurements
 from clary.services.lambda_.errors import (
     RequestTooLargeException,
     TooManyRequestsException,
@@ -131,9 +131,9 @@ class Batch:
         if target:
             document = self._document(mapping, attempt, condition)
             key = mapping.key
-            place = destination.Place(key.account, key.region, f"aws/lambda/{key.name}/{self.shard}")
+            place = asynchronous.Place(key.account, key.region, f"aws/lambda/{key.name}/{self.shard}")
             try:
-                destination.send(self.rooms, target, place, document)
+                asynchronous.tell(self.rooms, target, place, document)
             except ServiceError as problem:  # as AWS, which goes on too
                 log.error("the destination %s of %s fails: %s", target, key.name, problem)
         self.segments.pop(0)
