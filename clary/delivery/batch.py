@@ -42,7 +42,7 @@ class Batch:
         self._plan, self._clock = plan, clock
         self._outputs = Outputs(plan, folder, clock)
         self._transformer = Transformer(plan, host, clock, tell) if plan.function else None
-        self._partitioner = Partitioner(plan) if plan.partitioned else None
+        self._partitioner = Partitioner(plan, clock) if plan.partitioned else None
         self._make: Callable[[Path], ColumnSink] | None = None
         self._extension = ""
         self._hopeless = converter if isinstance(converter, Failed) else None
@@ -81,11 +81,12 @@ class Batch:
             self._partitioner.close()
 
     def measurements(self) -> dict[str, tuple[float, str]]:
-        """What CloudWatch is told of the conversion of a finished batch: values with their units by metric."""
+        """What CloudWatch is told of a finished batch: values with their units by metric."""
+        of_partitions = self._partitioner.measurements() if self._partitioner else {}
         if self._plan.conversion is None:
-            return {}
+            return of_partitions
         records, size = self._unconverted
-        return {
+        return of_partitions | {
             "SucceedConversion.Records": (max(0, sum(sink.records for sink in self._sinks) - records), "Count"),
             "SucceedConversion.Bytes": (max(0, sum(sink.size for sink in self._sinks) - size), "Bytes"),
             "FailedConversion.Records": (records, "Count"),

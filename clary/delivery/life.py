@@ -258,12 +258,14 @@ class Life:
     def _count(self, output: Output) -> None:
         """Tell CloudWatch what was delivered."""
         where = "DeliveryToHttpEndpoint" if not output.bucket else "BackupToS3" if output.backup else "DeliveryToS3"
-        values = {
+        values: dict[str, tuple[float, str]] = {
             f"{where}.Records": (output.records, "Count"),
             f"{where}.Bytes": ((self._folder / output.file).stat().st_size, "Bytes"),
             f"{where}.Success": (1, "Count"),
             f"{where}.DataFreshness": (max(0.0, self._clock.now() - output.oldest / 1000), "Seconds"),
         }
+        if self.plan.partitioned and where == "DeliveryToS3":
+            values[f"{where}.ObjectCount"] = (1, "Count")
         self._host.count(self.plan.scope, self.plan.name, values)
 
     def _put_off(self, problem: ServiceError | OSError) -> None:

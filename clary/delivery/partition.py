@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from clary.clock import Clock
 from clary.delivery.plan import Plan
 from clary.delivery.prefix import keys_of
 from clary.delivery.query import Query, Result
@@ -22,10 +23,11 @@ Keys = tuple[tuple[str, ...], tuple[str, ...]]
 class Partitioner:
     """Groups records by the keys that a prefix asks for."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, clock: Clock) -> None:
         self._wanted = keys_of(plan.place.prefix, QUERY), keys_of(plan.place.prefix, FUNCTION)
-        self._query = Query(plan.query) if plan.query else None
+        self._query, self._query_seconds, self._clock = Query(plan.query) if plan.query else None, 0.0, clock
         self._seen: set[Keys] = set()
+        self._exceeded = False
 
     def group(self, records: Sequence[Record]) -> tuple[dict[Keys, list[Record]], list[Failed]]:
         """The records of each partition, and those that belong to none."""
@@ -39,6 +41,7 @@ class Partitioner:
                 failed.append(Failed(record, NO_PARTITION, str(problem)))
                 continue
             if keys not in self._seen and len(self._seen) >= MOST_PARTITIONS:
+                self._exceeded = True
                 message = f"There are more than {MOST_PARTITIONS} active partitions"
                 failed.append(Failed(record, "DynamicPartitioning.ActivePartitionLimitExceeded", message))
                 continue
@@ -53,6 +56,17 @@ class Partitioner:
             for namespace, wanted, found in zip((QUERY, FUNCTION), self._wanted, keys, strict=True)
         }
 
+    def measurements(self) -> dict[str, tuple[float, str]]:
+        """What CloudWatch is told of all that was grouped: values with their units by metric."""
+        values: dict[str, tuple[float, str]] = {
+            "ActivePartitionsLimit": (MOST_PARTITIONS, "Count"),
+            "PartitionCount": (len(self._seen), "Count"),
+            "PartitionCountExceeded": (int(self._exceeded), "Count"),
+        }
+        if self._query:
+            values["JQProcessing.Duration"] = (self._query_seconds * 1000, "Milliseconds")
+        return values
+
     def close(self) -> None:
         """Let the query's process go."""
         if self._query:
@@ -64,7 +78,9 @@ class Partitioner:
             return [Result()] * len(records)
         problems = [_problem(record.data) for record in records]
         texts = [str(record.data, "utf-8") for record, problem in zip(records, problems, strict=True) if not problem]
+        begun = self._clock.now()
         found = iter(self._query.first(texts))
+        self._query_seconds += self._clock.now() - begun
         return [Result(problem=problem) if problem else next(found) for problem in problems]
 
     def _of_query(self, result: Result) -> tuple[str, ...]:

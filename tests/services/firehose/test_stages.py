@@ -10,6 +10,7 @@ import pyarrow.orc as orc
 import pyarrow.parquet as pq
 import pytest
 
+from clary.delivery import partition
 from tests.services.firehose.conftest import ROLE, conversion
 
 _numbers = itertools.count()
@@ -139,6 +140,26 @@ def test_records_go_to_partitions_by_a_query(firehose):
         *["MetadataExtractionFailed"] * 4,
     ]
     assert any("belt is null or empty" in row["errorMessage"] for row in failed)
+    assert firehose.measured(name, "PartitionCount", "Maximum") == 3
+    assert firehose.measured(name, "ActivePartitionsLimit", "Maximum") == 500
+    assert firehose.measured(name, "PartitionCountExceeded", "Maximum") == 0
+    assert firehose.measured(name, "JQProcessing.Duration", "SampleCount") == 1
+    assert firehose.measured(name, "DeliveryToS3.ObjectCount") == len(firehose.objects()) == 4
+
+
+def test_records_of_more_partitions_than_there_may_be_fail(firehose, monkeypatch):
+    monkeypatch.setattr(partition, "MOST_PARTITIONS", 2)
+    query = {"MetadataExtractionQuery": "{n:.n}", "JsonParsingEngine": "JQ-1.6"}
+    stages = {"ProcessingConfiguration": processors(MetadataExtraction=query), **PARTITIONED}
+    name = firehose.create(Prefix="n=!{partitionKeyFromQuery:n}/", **stages)
+    firehose.put(name, '{"n":1}', '{"n":2}', '{"n":3}', '{"n":1}')
+    firehose.pass_time(60)
+    assert sorted(key.partition("/")[0] for key in firehose.objects("n=")) == ["n=1", "n=2"]
+    [failed] = lines(firehose.only("bad/processing-failed/")[1])
+    assert failed["errorCode"] == "DynamicPartitioning.ActivePartitionLimitExceeded"
+    assert base64.b64decode(failed["rawData"]) == b'{"n":3}'
+    assert firehose.measured(name, "PartitionCount", "Maximum") == 2
+    assert firehose.measured(name, "PartitionCountExceeded", "Maximum") == 1
 
 
 def test_partition_keys_that_no_object_can_be_named_by_fail_their_records_alone(firehose):
