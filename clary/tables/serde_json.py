@@ -44,7 +44,10 @@ def scan_json(
 
     folds = parameters.get("case.insensitive", "true").lower() != "false"
     dots = parameters.get("dots.in.keys", "false").lower() == "true"
-    stream = line_stream(files, pa.string(), _normaliser(folds=folds, dots=dots), skip=header_lines(parameters))
+    openx = value_of is strict_openx
+    row = None if openx else _row(columns)  # OpenX folds every key, those of maps too; Hive those of fields alone
+    normalise = _normaliser(row, folds=folds, dots=dots)
+    stream = line_stream(files, pa.string(), normalise, skip=header_lines(parameters))
     connection.register(name, stream)
     plain = [column for column in columns if column.type.name not in _NESTED]
     nested = [column for column in columns if column.type.name in _NESTED]
@@ -62,8 +65,7 @@ def scan_json(
     lines = f"(SELECT file_index, {line} AS line FROM {quote(name)} WHERE payload != '')"  # noqa: S608
     sql = f"(SELECT {', '.join(parts)} FROM {lines})"  # noqa: S608
     if nested:
-        lone = value_of is strict_openx
-        made = [_texts(f"nested[{at}]", column, lone=lone) + f" AS nested_{at}" for at, column in enumerate(nested, 1)]
+        made = [_texts(f"nested[{at}]", column, lone=openx) + f" AS nested_{at}" for at, column in enumerate(nested, 1)]
         sql = f"(SELECT *, {', '.join(made)} FROM {sql})"  # noqa: S608
     read = {
         column.name: value_of(f"plain[{number}]", column.type, column.position)
@@ -146,8 +148,17 @@ def _typed(value: str, hive: HiveType, value_of: Callable[[str, HiveType], str],
     return f"CASE WHEN {value} IS NOT NULL THEN struct_pack({', '.join(fields)}) END"
 
 
-def _normaliser(*, folds: bool, dots: bool) -> Callable[[pa.StringArray], pa.StringArray]:
-    """Writes keys in lower case, or with _ for points; only lines that may have such keys are taken apart."""
+def _row(columns: Sequence[ReadColumn]) -> HiveType:
+    """The columns as the fields of one struct."""
+    names = tuple(column.name.lower() for column in columns)
+    return HiveType("struct", children=tuple(column.type for column in columns), names=names)
+
+
+def _normaliser(row: HiveType | None, *, folds: bool, dots: bool) -> Callable[[pa.StringArray], pa.StringArray]:
+    """Writes keys in lower case, or with _ for points; only lines that may have such keys are taken apart.
+
+    The keys of what is a map in the `row` stay as they are.
+    """
     sign = "".join(["A-Z\\x{80}-\\x{10FFFF}\\\\" if folds else "", "." if dots else ""])
     suspicious = f'"[^"]*[{sign}][^"]*"\\s*:' if sign else ""
 
@@ -155,14 +166,19 @@ def _normaliser(*, folds: bool, dots: bool) -> Callable[[pa.StringArray], pa.Str
         key = key.lower() if folds else key
         return key.replace(".", "_") if dots else key
 
-    def rename(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name(key): rename(item) for key, item in value.items()}
-        return [rename(item) for item in value] if isinstance(value, list) else value
+    def rename(value: Any, hive: HiveType | None) -> Any:
+        if isinstance(value, list):
+            return [rename(item, hive.children[0] if hive and hive.name == "array" else None) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if hive and hive.name == "map":
+            return {key: rename(item, hive.children[1]) for key, item in value.items()}
+        types = dict(zip(hive.names, hive.children, strict=True)) if hive and hive.name == "struct" else {}
+        return {(known := name(key)): rename(item, types.get(known)) for key, item in value.items()}
 
     def rewrite(line: str) -> str:
         try:
-            return _encoder.encode(rename(_decoder.decode(line))).decode()
+            return _encoder.encode(rename(_decoder.decode(line), row)).decode()
         except (msgspec.DecodeError, RecursionError):
             return line  # it is told as malformed later
 

@@ -412,6 +412,17 @@ def test_a_lone_value_is_an_array_of_one_for_openx(lake):
     assert lake.problem("select tags from t").startswith("HIVE_BAD_DATA: Error parsing field value '\"a\"' for field 0")
 
 
+def test_hive_keeps_the_case_of_a_maps_keys_where_openx_has_none(lake):
+    lake.add_table(
+        "t", "m map<string,struct<n:int>>, l array<map<string,int>>, st struct<n:int,m:map<string,int>>", "json"
+    )
+    lake.put("t/1", b'{"M": {"Key": {"N": 1}}, "L": [{"A": 1, "a": 2}], "ST": {"N": 3, "m": {"\\u00c4": 4}}}\n')
+    assert lake.rows("select m, l, st from t") == [("{key={n=1}}", "[{a=2}]", "{n=3, m={ä=4}}")]
+    serde = lake.tables["db", "t"]["StorageDescriptor"]["SerdeInfo"]
+    serde["SerializationLibrary"] = "org.apache.hive.hcatalog.data.JsonSerDe"
+    assert lake.rows("select m, l, st from t") == [("{Key={n=1}}", "[{A=1, a=2}]", "{n=3, m={Ä=4}}")]
+
+
 def test_timestamps_within_json_may_be_numbers(lake):
     lake.add_table("t", "st struct<at:timestamp>", "json")
     lake.put("t/1", b'{"st": {"at": 1767261600}}\n')
