@@ -40,11 +40,11 @@ TABLE = read_table("""
     variance(double) double = var_samp({d}{0}){w}
     var_samp(double) double = var_samp({d}{0}){w}
     var_pop(double) double = var_pop({d}{0}){w}
-    corr(double, double) double = corr({0}, {1}){w}
+    corr(double, double) double = clary_finite(corr({0}, {1}){w})
     covar_pop(double, double) double = covar_pop({0}, {1}){w}
     covar_samp(double, double) double = covar_samp({0}, {1}){w}
-    regr_slope(double, double) double = regr_slope({0}, {1}){w}
-    regr_intercept(double, double) double = regr_intercept({0}, {1}){w}
+    regr_slope(double, double) double = clary_finite(regr_slope({0}, {1}){w})
+    regr_intercept(double, double) double = clary_finite(regr_intercept({0}, {1}){w})
     kurtosis(double) double = kurtosis({0}){w}
     skewness(double) double = (skewness({0}){w} * (count({0}){w} - 2) / sqrt(count({0}){w} * (count({0}){w} - 1)))
     geometric_mean(double) double = exp(avg(clary_ln({0})){w})
@@ -78,6 +78,7 @@ MACROS = {
     "clary_positive(n)": "CASE WHEN n <= 0 THEN clary_invalid('Buckets must be greater than 0') ELSE n END",
     "clary_counts(m)": """CASE WHEN m IS NOT NULL
         THEN map(map_keys(m), list_transform(map_values(m), lambda e: CAST(e AS BIGINT))) END""",
+    "clary_finite(x)": "CASE WHEN isfinite(x) THEN x END",
     "clary_entries(m)": "list_transform(map_entries(m), lambda e: struct_pack(k := e.key, v := e.value))",
     "clary_known(l)": "list_filter(l, lambda e: e.k IS NOT NULL)",
     "clary_firsts(l)": """CASE WHEN len(list_distinct(list_transform(l, lambda e: e.k))) = len(l) THEN l

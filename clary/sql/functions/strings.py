@@ -29,7 +29,7 @@ SCALARS = read_table(
     length(varbinary) bigint = octet_length({0})
     levenshtein_distance(varchar, varchar) bigint = clary_levenshtein_distance({0}, {1})
     lower(varchar) varchar = lower({0})
-    upper(varchar) varchar = upper({0})
+    upper(varchar) varchar = clary_upper({0})
     lpad(varchar, bigint, varchar) varchar = clary_pad('l', {0}, {1}, {2})
     rpad(varchar, bigint, varchar) varchar = clary_pad('r', {0}, {1}, {2})
     ltrim(varchar) varchar = ltrim({0}, clary_blanks())
@@ -113,6 +113,8 @@ MACROS = {
         THEN clary_join(list_filter(parts, lambda e: e IS NOT NULL), sep) END""",
     # array_to_string wants a constant between.
     "clary_join(l, sep)": "CASE WHEN len(l) = 0 THEN '' ELSE list_reduce(l, lambda a, b: a || sep || b) END",
+    # ß has no upper case, DuckDB makes ẞ of it; an ẞ that is there stands aside as a code point of no character.
+    "clary_upper(s)": "replace(replace(upper(replace(s, 'ẞ', chr(1114111))), 'ẞ', 'ß'), chr(1114111), 'ẞ')",
     "clary_pad(side, s, n, pad)": f"""CASE WHEN n NOT BETWEEN 0 AND 2147483647
         THEN {_INVALID.format("Target length must be in the range [0..2147483647]")}
         WHEN pad = '' THEN {_INVALID.format("Padding string must not be empty")}
