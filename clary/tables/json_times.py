@@ -15,7 +15,7 @@ _ISO = re.compile(
     r"(?:[ T](\d{2})(?::(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?\s?(Z|[+-]\d{2}(?::?\d{2})?)?)?"
 )
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
+NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _SECONDS_BELOW = 100_000_000_000
 """Whole numbers below are seconds since the epoch (until the year 5138), others milliseconds."""
 
@@ -30,7 +30,7 @@ def read_timestamp(text: str, formats: tuple[str, ...], *, number: bool) -> int 
         found = _by_formats(text, formats, number=number)
         if found is not None:
             return found
-    if number or _NUMBER.fullmatch(text):
+    if number or NUMBER.fullmatch(text):
         return _epoch(text)
     match = _ISO.fullmatch(text)
     if match is None:

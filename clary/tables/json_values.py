@@ -13,10 +13,9 @@ import msgspec
 
 from clary.tables.hive_types import HiveType
 from clary.tables.json_fields import Fields, JsonOptions
-from clary.tables.json_times import read_date, read_timestamp
+from clary.tables.json_times import NUMBER, read_date, read_timestamp
 
 _INTEGERS = {"tinyint": 8, "smallint": 16, "int": 32, "bigint": 64}
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 _FLOATS = ("float", "double")
 _SHOWN = 100
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -157,7 +156,7 @@ class Fitter:
 
     def _pair(self, key: str, value: Any, hive: HiveType) -> dict[str, Any]:
         kind = hive.children[0]
-        plain = kind.name in (*_INTEGERS, *_FLOATS, "decimal") and _NUMBER.fullmatch(key)
+        plain = kind.name in (*_INTEGERS, *_FLOATS, "decimal") and NUMBER.fullmatch(key)
         place = "key"
         try:
             fitted = {"key": self._value(Number(key) if plain else key, kind)}
@@ -183,7 +182,7 @@ class Fitter:
     def _is_number(self, value: Any) -> bool:
         if isinstance(value, Number):
             return True
-        return type(value) is str and not self._options.hive and _NUMBER.fullmatch(value) is not None
+        return type(value) is str and not self._options.hive and NUMBER.fullmatch(value) is not None
 
     def _boolean(self, value: Any) -> bool:
         if isinstance(value, bool):
@@ -222,7 +221,7 @@ def _raw(value: Any) -> Any:
 
 
 def _decimal(value: Any, hive: HiveType) -> str:
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
+    if isinstance(value, str) and NUMBER.fullmatch(value):
         precision, scale = hive.arguments
         try:
             with localcontext(prec=precision, rounding=ROUND_HALF_UP):

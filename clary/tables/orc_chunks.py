@@ -13,7 +13,6 @@ from typing import BinaryIO
 from clary.formats.protobuf import read_fields, read_varints
 
 _NONE, _ZLIB, _SNAPPY, _LZO, _LZ4, _ZSTD = range(6)
-_TAIL = 1 << 14
 
 
 def column_bytes(path: str, numbers: set[int]) -> int:

@@ -133,13 +133,6 @@ class AvroSink:
         self._file.close()
 
 
-def avro_codec(compression: str) -> str:
-    """Avro's name of a compression; ClientError for one that it hasn't."""
-    if compression not in _AVRO:
-        raise ClientError(f"INVALID_TABLE_PROPERTY: Clary does not write Avro with the compression {compression!r}")
-    return _AVRO[compression]
-
-
 _OF_HIVE: dict[str, Any] = {
     "boolean": "boolean",
     "tinyint": "int",
