@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
-_HEAD = struct.Struct(">II")
+HEAD = struct.Struct(">II")
+"""What goes before a message: how long its description is, and its content."""
 _MOST_BYTES = 6 * 1024 * 1024 + 100
 _THREAD_STACK = 1 << 20  # ten threads of boto3 are to fit into the smallest function's memory
 _DATE = "%Y-%m-%dT%H:%M:%SZ"
@@ -267,7 +268,7 @@ def _send(connection: socket.socket, kind: str, content: bytes) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     head = json.dumps({"kind": kind, "peak_kib": _peak_kib()}).encode()
-    connection.sendall(_HEAD.pack(len(head), len(content)) + head + content)
+    connection.sendall(HEAD.pack(len(head), len(content)) + head + content)
 
 
 def _peak_kib() -> int:
@@ -281,10 +282,10 @@ def _peak_kib() -> int:
 
 def _receive(connection: socket.socket) -> tuple[dict[str, Any], bytes] | None:
     """The next message, None at the end."""
-    head = _read(connection, _HEAD.size)
+    head = _read(connection, HEAD.size)
     if not head:
         return None
-    lengths = _HEAD.unpack(head)
+    lengths = HEAD.unpack(head)
     return json.loads(_read(connection, lengths[0])), _read(connection, lengths[1])
 
 

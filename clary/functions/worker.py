@@ -6,7 +6,6 @@ import select
 import shutil
 import signal
 import socket
-import struct
 import sys
 import threading
 import time
@@ -28,7 +27,7 @@ from clary.sandbox import Mount, Program, SandboxError, WarmParent
 
 _FORK = "clary.functions.worker_process:main"
 _SOCKETS, _TASK, _LAYERS, _RUNTIME = "/run/clary", "/var/task", "/opt", "/var/runtime"
-_HEAD = struct.Struct(">II")
+_HEAD = bootstrap.HEAD
 _LOOK_SECONDS = 1.0
 _HELD_SECONDS = 0.02  # between two looks at a function whose output is held up
 _PIECE = 1 << 17

@@ -5,7 +5,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-_BLOCK = 1 << 16
+from clary.sandbox.ports import pass_on
+
 _CONNECT_SECONDS = 10.0
 
 
@@ -43,12 +44,4 @@ class Relay:
         outer.settimeout(None)
         self._open |= {inner, outer}
         for one, other in ((inner, outer), (outer, inner)):
-            threading.Thread(target=_pump, args=(one, other), name="relay", daemon=True).start()
-
-
-def _pump(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while data := source.recv(_BLOCK):
-            target.sendall(data)
-    with suppress(OSError):
-        target.shutdown(socket.SHUT_WR)
+            threading.Thread(target=pass_on, args=(one, other), name="relay", daemon=True).start()

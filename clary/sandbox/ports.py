@@ -34,13 +34,13 @@ def _connect(caller: socket.socket, host: str, port: int) -> None:
     with caller, inner, suppress(OSError):
         inner.connect((host, port))
         inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        back = threading.Thread(target=_pass_on, args=(inner, caller), daemon=True)
+        back = threading.Thread(target=pass_on, args=(inner, caller), daemon=True)
         back.start()
-        _pass_on(caller, inner)
+        pass_on(caller, inner)
         back.join()
 
 
-def _pass_on(source: socket.socket, target: socket.socket) -> None:
+def pass_on(source: socket.socket, target: socket.socket) -> None:
     """Copy to the end, then end the other side's input."""
     with suppress(OSError):
         while data := source.recv(_PIECE):
