@@ -46,7 +46,6 @@ def create_delivery_stream(call: Call, request: dict[str, Any]) -> dict[str, Any
         "DeliveryStreamName": name,
         "DeliveryStreamARN": arn,
         "DeliveryStreamStatus": "ACTIVE",
-        "DeliveryStreamEncryptionConfiguration": {"Status": "DISABLED"},
         "DeliveryStreamType": kind,
         "VersionId": "1",
         "CreateTimestamp": now,
@@ -140,6 +139,7 @@ def _roles_in(document: Any) -> Iterator[str]:
 
 
 def _source(call: Call, request: dict[str, Any], kind: str) -> dict[str, Any]:
+    """What is described of where records come from; those of a Kinesis stream are never encrypted by Firehose."""
     if kind not in _SOURCES:
         raise InvalidArgumentException(f"DeliveryStreamType {kind} is not supported by Clary.")
     configuration, given = request.get("KinesisStreamSourceConfiguration"), request.get("DirectPutSourceConfiguration")
@@ -151,7 +151,8 @@ def _source(call: Call, request: dict[str, Any], kind: str) -> dict[str, Any]:
             raise InvalidArgumentException(
                 "KinesisStreamSourceConfig is only applicable for KinesisStreamAsSource stream type."
             )
-        return {"Source": {"DirectPutSourceDescription": given}} if given else {}
+        described = {"Source": {"DirectPutSourceDescription": given}} if given else {}
+        return {"DeliveryStreamEncryptionConfiguration": {"Status": "DISABLED"}, **described}
     if not configuration or given:
         raise InvalidArgumentException(
             "KinesisStreamSourceConfiguration alone must be given for the stream type KinesisStreamAsSource."

@@ -13,6 +13,7 @@ Description = dict[str, Any]
 
 _BUFFERING = {"SizeInMBs": 5, "IntervalInSeconds": 300}
 _LARGE_BUFFERING = {**_BUFFERING, "SizeInMBs": 128}
+_RETRIES = {"DurationInSeconds": 300}
 _NESTED = {
     "S3BackupConfiguration": "S3BackupDescription",
     "S3BackupUpdate": "S3BackupDescription",
@@ -87,7 +88,7 @@ def _complete(kind: str, asked: dict[str, Any], had: dict[str, Any]) -> dict[str
     if kind == "HttpEndpointDestinationDescription":
         merged["BufferingHints"] = {**_BUFFERING, **merged.get("BufferingHints", {})}
         merged.setdefault("S3BackupMode", "FailedDataOnly")
-        merged["RetryOptions"] = {"DurationInSeconds": 300, **merged.get("RetryOptions", {})}
+        merged["RetryOptions"] = {**_RETRIES, **merged.get("RetryOptions", {})}
         merged["RequestConfiguration"] = {"ContentEncoding": "NONE", **merged.get("RequestConfiguration", {})}
         return merged
     conversion, partitioning = (
@@ -95,6 +96,9 @@ def _complete(kind: str, asked: dict[str, Any], had: dict[str, Any]) -> dict[str
     )
     if conversion:
         merged["DataFormatConversionConfiguration"] = conversion = {"Enabled": True, **conversion}
+    if partitioning:
+        retries = {**_RETRIES, **partitioning.get("RetryOptions", {})}
+        merged["DynamicPartitioningConfiguration"] = {**partitioning, "RetryOptions": retries}
     large = conversion.get("Enabled") or partitioning.get("Enabled")
     merged.setdefault("S3BackupMode", "Disabled")
     return _complete_place(merged, {}, _LARGE_BUFFERING if large else _BUFFERING)
