@@ -151,8 +151,8 @@ def _source(call: Call, request: dict[str, Any], kind: str) -> dict[str, Any]:
             raise InvalidArgumentException(
                 "KinesisStreamSourceConfig is only applicable for KinesisStreamAsSource stream type."
             )
-        described = {"Source": {"DirectPutSourceDescription": given}} if given else {}
-        return {"DeliveryStreamEncryptionConfiguration": {"Status": "DISABLED"}, **described}
+        hint = {"Source": {"DirectPutSourceDescription": given}} if given else {}
+        return {"DeliveryStreamEncryptionConfiguration": {"Status": "DISABLED"}, **hint}
     if not configuration or given:
         raise InvalidArgumentException(
             "KinesisStreamSourceConfiguration alone must be given for the stream type KinesisStreamAsSource."
