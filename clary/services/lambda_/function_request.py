@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ARCHITECTURE = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
 _RUNTIMES = tuple(f"python3.{minor}" for minor in range(8, 16))
 _ENVIRONMENT_BYTES = 4096
+_MOST = {"Timeout": 900, "MemorySize": 10240}  # the model's limits are those of functions with a capacity provider
 _RESERVED = frozenset(
     "_HANDLER _X_AMZN_TRACE_ID AWS_DEFAULT_REGION AWS_REGION AWS_EXECUTION_ENV AWS_LAMBDA_FUNCTION_NAME "
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_INITIALIZATION_TYPE "
@@ -51,6 +52,10 @@ _NOT_DONE = (
 def check(call: Call, request: dict[str, Any]) -> None:
     """Refuse what can't be done; members that are left out are not looked at."""
     refuse(request, _NOT_DONE, not_done)
+    for member, most in _MOST.items():
+        if request.get(member, 0) > most:
+            told = f"'{member}' value failed to satisfy constraint: Member must have value less than or equal to {most}"
+            raise InvalidParameterValueException(told)
     if "Runtime" in request:
         _check_runtime(request["Runtime"])
     if "Role" in request and is_refused(call.rooms, call.operation, request["Role"]):

@@ -133,6 +133,11 @@ def test_a_link_does_not_lead_out_of_the_archive(refused):
         ({"LoggingConfig": {"SystemLogLevel": "WARN"}}, "can be set only where LogFormat is JSON"),
         ({"Environment": {"Variables": {"AWS_REGION": "x"}}}, "Reserved keys used in this request: AWS_REGION"),
         ({"Environment": {"Variables": {"LONG": "x" * 4096}}}, "exceeded the 4KB limit"),
+        (
+            {"Timeout": 901},
+            "'Timeout' value failed to satisfy constraint: Member must have value less than or equal to 900",
+        ),
+        ({"MemorySize": 10241}, "'MemorySize' value failed to satisfy constraint: Member must have value less"),
         ({"Environment": {"Variables": {"NUL": "a\0b"}}}, "contains a null character"),
         ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:none:1"]}, "layer:none:1 does not exist."),
         ({"FunctionName": "x" * 65}, "Member must have length less than or equal to 64"),
