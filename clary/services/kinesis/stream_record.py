@@ -54,8 +54,12 @@ def gone(key: Key) -> ResourceNotFoundException:
 
 
 def require(call: Call, request: dict[str, Any]) -> Record:
-    """The stream that a request names."""
-    return require_named(call, name_of(call, request))
+    """The stream that a request names; StreamCreationTimestamp tells it from one that had its name before."""
+    record = require_named(call, name_of(call, request))
+    created = request.get("StreamCreationTimestamp")
+    if created is not None and int(created) != int(record.body["StreamCreationTimestamp"]):
+        raise not_found(call, record.key.name)
+    return record
 
 
 def require_named(call: Call, name: str) -> Record:

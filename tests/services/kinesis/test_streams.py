@@ -37,6 +37,17 @@ def test_a_new_stream_of_an_old_name_is_empty(kinesis, stream, refused):
     assert refused("get_records", ShardIterator=iterator)[0] == "ResourceNotFoundException"
 
 
+def test_a_time_of_creation_tells_a_stream_from_an_earlier_one(kinesis, stream, refused):
+    summary = kinesis.describe_stream_summary(StreamName=stream.name)["StreamDescriptionSummary"]
+    arn, made = summary["StreamARN"], summary["StreamCreationTimestamp"]
+    assert kinesis.list_shards(StreamName=stream.name, StreamCreationTimestamp=made)["Shards"]
+    assert kinesis.list_stream_consumers(StreamARN=arn, StreamCreationTimestamp=made)["Consumers"] == []
+    earlier = made.timestamp() - 60
+    gone = "ResourceNotFoundException"
+    assert refused("list_shards", StreamName=stream.name, StreamCreationTimestamp=earlier)[0] == gone
+    assert refused("list_stream_consumers", StreamARN=arn, StreamCreationTimestamp=earlier)[0] == gone
+
+
 def test_modes(kinesis, make_stream, refused):
     stream = make_stream(StreamModeDetails={"StreamMode": "ON_DEMAND"})
     assert len(stream.shards()) == 4
