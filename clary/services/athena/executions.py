@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 KIND = "athena:execution"
 ENDED = ("SUCCEEDED", "FAILED", "CANCELLED")
+_FIGURES = (  # of every execution that has ended: reports sum them over all
+    "DataScannedInBytes",
+    "EngineExecutionTimeInMillis",
+    "QueryQueueTimeInMillis",
+)
 CANCELLED_BY_USER = "Query cancelled by user"
 
 
@@ -45,9 +50,9 @@ def set_state(record: Record, state: str, now: float, reason: str = "") -> None:
         status["StateChangeReason"] = reason
     if state in ENDED:
         status["CompletionDateTime"] = now
-        statistics = record.body["Statistics"]
+        statistics = record.body["Statistics"] = {**dict.fromkeys(_FIGURES, 0), **record.body["Statistics"]}
         whole = int((now - status["SubmissionDateTime"]) * 1000)
-        known = sum(statistics.get(name, 0) for name in ("QueryQueueTimeInMillis", "EngineExecutionTimeInMillis"))
+        known = statistics["QueryQueueTimeInMillis"] + statistics["EngineExecutionTimeInMillis"]
         statistics["TotalExecutionTimeInMillis"] = max(whole, known)
         statistics["ServiceProcessingTimeInMillis"] = max(whole - known, 0)
 

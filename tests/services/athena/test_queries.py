@@ -102,6 +102,13 @@ def test_a_query_that_fails_says_why(lake, athena, refused):
     assert lake.keys(f"results/{id_}") == []
 
 
+def test_every_execution_that_has_ended_has_its_figures(lake):
+    for statement in ("SELECT * FROM nope", "DROP TABLE nope", "SHOW TABLES", "SELECT 1", "DROP VIEW IF EXISTS nope"):
+        figures = lake.end(statement)["Statistics"]
+        assert figures["DataScannedInBytes"] == 0, statement
+        assert {"EngineExecutionTimeInMillis", "QueryQueueTimeInMillis"} <= set(figures), statement
+
+
 def test_statements_that_are_no_query(lake):
     assert lake.refuse("SELEC 1").startswith("line 1:1: mismatched input 'SELEC'. Expecting: ")
     table = f"CREATE TABLE t WITH (external_location = 's3://{lake.bucket}/t/') AS\n"
@@ -181,6 +188,7 @@ def test_a_query_is_stopped(lake, athena, refused):
     athena.stop_query_execution(QueryExecutionId=id_)
     status = lake.execution(id_)["Status"]
     assert (status["State"], status["StateChangeReason"]) == ("CANCELLED", "Query cancelled by user")
+    assert lake.execution(id_)["Statistics"]["DataScannedInBytes"] == 0
     assert refused("get_query_results", QueryExecutionId=id_)[1] == "Could not find results"
 
 
