@@ -16,10 +16,10 @@ from clary.services.s3.ranges import Span, header_span, part_span
 from clary.services.s3.receive import BodyChecksum, check_length, receive
 from clary.services.s3.versioning import version_answer
 from clary.services.s3.writing import Writing
-from clary.store.incoming import Incoming
 from clary.store.object_rows import Found, Object
 from clary.store.objects import Opened
 from clary.wire import Call, FileSlice, Reply, operation
+from clary.wire.call import RequestBody
 from clary.wire.timestamps import rfc822
 
 _OVERRIDES = {
@@ -34,15 +34,8 @@ _OVERRIDES = {
 @operation
 async def put_object(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Store an object."""
-    if "WriteOffsetBytes" in request:
-        raise NotImplementedHere("appending to objects (x-amz-write-offset-bytes)")
-    body = request["Body"]
-    check_length(call, body)
-    details = details_of(call, request)
-    checksum = BodyChecksum(body, checksums.claimed_algorithm(request, call.headers))
-    incoming = call.rooms.objects.incoming(checksum.hashers)
-    end = await receive(body, incoming, lambda: require_bucket(call, request))
-    return await asyncio.to_thread(store, call, request, incoming, end, checksum, details)
+    check_length(call, request["Body"])
+    return await store(call, request, request["Body"], "ObjectCreated:Put")
 
 
 @operation
@@ -60,24 +53,27 @@ def head_object(call: Call, request: dict[str, Any]) -> Reply:
     return _reply(found, span, answer)
 
 
-def store(
-    call: Call,
-    request: dict[str, Any],
-    incoming: Incoming,
-    end: list[bytes],
-    checksum: BodyChecksum,
-    details: dict[str, Any],
-    event: str = "ObjectCreated:Put",
-) -> dict[str, Any]:
-    """Write the end of the body and commit; in a thread, the only hop of a small PUT."""
-    writing = Writing(call, request, event)
-    check = functools.partial(writing.check, details)
-    with incoming:
-        incoming.write(end)
-        content = incoming.finish()
-        details["Checksum"] = checksums.object_checksum(checksum.algorithm, checksum.value())
-        stored = call.rooms.objects.put(request["Bucket"], request["Key"], content, details, check, writing.announce)
-    return {"ETag": quoted(stored.etag), **writing.answer(stored)}
+async def store(call: Call, request: dict[str, Any], body: RequestBody, event: str) -> dict[str, Any]:
+    """Take a body and make it an object."""
+    if "WriteOffsetBytes" in request:
+        raise NotImplementedHere("appending to objects (x-amz-write-offset-bytes)")
+    details = details_of(call, request)
+    checksum = BodyChecksum(body, checksums.claimed_algorithm(request, call.headers))
+    incoming = call.rooms.objects.incoming(checksum.hashers)
+    end = await receive(body, incoming, lambda: require_bucket(call, request))
+
+    def commit() -> dict[str, Any]:
+        writing = Writing(call, request, event)
+        check = functools.partial(writing.check, details)
+        with incoming:
+            incoming.write(end)
+            content = incoming.finish()
+            details["Checksum"] = checksums.object_checksum(checksum.algorithm, checksum.value())
+            bucket, key = request["Bucket"], request["Key"]
+            stored = call.rooms.objects.put(bucket, key, content, details, check, writing.announce)
+        return {"ETag": quoted(stored.etag), **writing.answer(stored)}
+
+    return await asyncio.to_thread(commit)  # the only hop of a small PUT
 
 
 def _open(call: Call, request: dict[str, Any]) -> tuple[Opened, Span, dict[str, Any]]:

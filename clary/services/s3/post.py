@@ -5,7 +5,6 @@ Its fields are what PutObject has in headers. Source: "POST Object" in S3's API 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,10 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from clary.access.errors import missing_field
 from clary.errors import ServiceError
-from clary.services.s3 import checksums
-from clary.services.s3.errors import EntityTooLarge, NotImplementedHere
+from clary.services.s3.errors import EntityTooLarge
 from clary.services.s3.object import store
-from clary.services.s3.ownership import require_bucket
 from clary.services.s3.post_policy import Sizes, check_policy
-from clary.services.s3.properties import details_of
-from clary.services.s3.receive import MAX_BYTES, BodyChecksum, receive
+from clary.services.s3.receive import MAX_BYTES
 from clary.wire import Call, Reply
 from clary.wire.claims import Claims
 from clary.wire.form import Form
@@ -99,18 +95,8 @@ async def post_object(registry: Registry, rooms: Rooms, request: Request) -> Res
         source_ip=request.source_ip,
         base_url=request.base_url,
     )
-    stored = await _store(call, values, _File(form, sizes, headers))
+    stored = await store(call, values, _File(form, sizes, headers), "ObjectCreated:Post")
     return _answer(codec.encode(Reply(stored, status=204), request.id), request, values, fields, stored["ETag"])
-
-
-async def _store(call: Call, values: dict[str, Any], file: _File) -> dict[str, Any]:
-    if "WriteOffsetBytes" in values:
-        raise NotImplementedHere("appending to objects (x-amz-write-offset-bytes)")
-    details = details_of(call, values)
-    checksum = BodyChecksum(file, checksums.claimed_algorithm(values, call.headers))
-    incoming = call.rooms.objects.incoming(checksum.hashers)
-    end = await receive(file, incoming, lambda: require_bucket(call, values))
-    return await asyncio.to_thread(store, call, values, incoming, end, checksum, details, "ObjectCreated:Post")
 
 
 def _answer(
