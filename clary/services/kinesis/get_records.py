@@ -53,6 +53,11 @@ class Stretch(NamedTuple):
     """The sequence numbers of a batch's records."""
 
     @property
+    def entries(self) -> int:
+        """How many records they are."""
+        return sum(len(batch.data) for batch in self.batches)
+
+    @property
     def records(self) -> list[Found]:
         """The records one by one."""
         return [

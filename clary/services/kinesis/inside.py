@@ -43,7 +43,7 @@ def shards_of(rooms: Rooms, stream_arn: str) -> list[ShardInfo]:
         ShardInfo(
             number,
             held["ShardId"],
-            [held[member] for member in ("ParentShardId", "AdjacentParentShardId") if member in held],
+            shard.parents_of(held),
             "Closed" in held,
             record.body["Id"],
             stream_record.shard_key(record, number),

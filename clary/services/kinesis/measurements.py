@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clary.services.cloudwatch import tallied
+from clary.services.kinesis.shard import shard_id
 
 if TYPE_CHECKING:
     from clary.services.kinesis.get_records import Stretch
@@ -41,7 +42,7 @@ def put_done(
 
 def read_done(rooms: Rooms, record: Record, number: int, found: Stretch, started: float) -> None:
     """Count a GetRecords."""
-    count = sum(len(batch.data) for batch in found.batches)
+    count = found.entries
     values: dict[str, float] = {"GetRecords.Records": count, "GetRecords.Bytes": found.size, "GetRecords.Success": 1}
     values["GetRecords.Latency"] = (rooms.clock.now() - started) * 1000
     values["ReadProvisionedThroughputExceeded"] = 0
@@ -50,14 +51,14 @@ def read_done(rooms: Rooms, record: Record, number: int, found: Stretch, started
     values["GetRecords.IteratorAgeMilliseconds"] = shard_values["IteratorAgeMilliseconds"] = age
     _add(rooms, record, "", values)
     if record.body["ShardLevelMetrics"]:
-        _add(rooms, record, f"shardId-{number:012d}", shard_values)
+        _add(rooms, record, shard_id(number), shard_values)
 
 
 def read_refused(rooms: Rooms, record: Record, number: int) -> None:
     """Count a GetRecords that a shard refused."""
     _add(rooms, record, "", {"ReadProvisionedThroughputExceeded": 1, "GetRecords.Success": 0})
     if record.body["ShardLevelMetrics"]:
-        _add(rooms, record, f"shardId-{number:012d}", {"ReadProvisionedThroughputExceeded": 1})
+        _add(rooms, record, shard_id(number), {"ReadProvisionedThroughputExceeded": 1})
 
 
 def store(rooms: Rooms) -> None:

@@ -10,6 +10,7 @@ from clary.wire import Call
 HASH_KEYS = 2**128
 Shard = dict[str, Any]
 """As AWS has it in ListShards, with the epoch seconds Created (whole, as in sequence numbers), Opened and Closed."""
+_PARENTS = ("ParentShardId", "AdjacentParentShardId")
 
 
 def shard_id(number: int) -> str:
@@ -45,7 +46,7 @@ def new_shard(number: int, low: int, high: int, now: float, *parents: Shard) -> 
         "Created": created,
         "Opened": now,
     }
-    for member, parent in zip(("ParentShardId", "AdjacentParentShardId"), parents, strict=False):
+    for member, parent in zip(_PARENTS, parents, strict=False):
         shard[member] = parent["ShardId"]
     return shard
 
@@ -100,11 +101,16 @@ def existing(record: Record, now: float) -> list[Shard]:
     return [shard for shard in record.body["Shards"] if not is_expired(record, shard, now)]
 
 
+def parents_of(shard: Shard) -> list[str]:
+    """The shards that it was made of."""
+    return [shard[member] for member in _PARENTS if member in shard]
+
+
 def children(record: Record, shard: Shard) -> list[dict[str, Any]]:
     """What a closed shard was split or merged into, as GetRecords tells it."""
     found = []
     for other in record.body["Shards"]:
-        parents = [other[member] for member in ("ParentShardId", "AdjacentParentShardId") if member in other]
+        parents = parents_of(other)
         if shard["ShardId"] in parents:
             row = {"ShardId": other["ShardId"], "ParentShards": parents, "HashKeyRange": other["HashKeyRange"]}
             found.append(row)

@@ -10,11 +10,7 @@ import msgspec
 
 from clary.services.kinesis import shard, stream_record
 from clary.services.kinesis.consumer import find_consumer
-from clary.services.kinesis.errors import (
-    DryRunOperationException,
-    ResourceInUseException,
-    ResourceNotFoundException,
-)
+from clary.services.kinesis.errors import DryRunOperationException, ResourceInUseException
 from clary.services.kinesis.get_records import Stretch, read
 from clary.services.kinesis.iterator import index_of
 from clary.streams.sequence import format_sequence, head_of
@@ -84,7 +80,7 @@ def _look(call: Call, request: dict[str, Any], key: Key) -> Record:
     find_consumer(call, request)
     record = call.rooms.records.get(key)
     if record is None:
-        raise ResourceNotFoundException(f"Stream {key.name} under account {call.account} not found.")
+        raise stream_record.gone(key)
     return record
 
 

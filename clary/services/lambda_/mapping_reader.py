@@ -136,20 +136,19 @@ class Reader:
         lanes, now = body["ParallelizationFactor"], self._rooms.clock.now()
         most = body["BatchSize"] * lanes
         stretch = self._stretch(body, most, lanes)
-        if not stretch.records and not stretch.ended:
+        if not stretch.batches and not stretch.ended:
             # woken by what comes from here on; what has come just now is found by looking again
             self._idle = True
             self._rooms.changes.call_once(self._shard.key, self, self._wake)
             stretch = self._stretch(body, most, lanes)
-            if not stretch.records and not stretch.ended:
+            if not stretch.batches and not stretch.ended:
                 return None
             with self._lock:
                 if not self._idle:
                     return None  # it was woken, and another step is on its way
                 self._idle = False
         window: int = body["MaximumBatchingWindowInSeconds"]
-        full = len(stretch.records) >= most
-        full = full or stretch.ended or stretch.size >= _MOST_BYTES * lanes // 2
+        full = stretch.ended or stretch.entries >= most or stretch.size >= _MOST_BYTES * lanes // 2
         if window and not full:
             self._filling_since = self._filling_since or now
             if now < self._filling_since + window:
