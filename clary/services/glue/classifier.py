@@ -7,7 +7,7 @@ from clary.jobs.host import Scope
 from clary.services.glue.classifier_record import CLASSIFIER, find_classifier, key_of, to_classifier
 from clary.services.glue.crawler_record import walk
 from clary.services.glue.errors import AlreadyExistsException, EntityNotFoundException, InvalidInputException
-from clary.services.glue.request import page_of
+from clary.services.glue.request import page_by_name
 from clary.store.records import Record, RecordExists
 from clary.tables.infer_csv import CUSTOM_TYPES
 from clary.wire import Call, operation
@@ -60,7 +60,7 @@ def get_classifier(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 def get_classifiers(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """One page of the classifiers, by name."""
     rows = ((record.key.name, record.body) for record in walk(call.rooms, _scope(call), CLASSIFIER))
-    found, token = page_of(call, request, lambda after: (row for row in rows if row[0] > after), _MOST)
+    found, token = page_by_name(call, request, rows, _MOST)
     return {"Classifiers": found, "NextToken": token}
 
 

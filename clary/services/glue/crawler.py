@@ -1,6 +1,6 @@
 """Crawlers: create, get, list, update, delete."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from clary.jobs.host import Scope
@@ -21,7 +21,7 @@ from clary.services.glue.crawler_record import (
 from clary.services.glue.crawler_request import check_crawler
 from clary.services.glue.crawler_schedule import set_schedule, watch
 from clary.services.glue.errors import AlreadyExistsException, InvalidInputException
-from clary.services.glue.request import page_of, scope_of
+from clary.services.glue.request import page_by_name, scope_of
 from clary.services.glue.tags import TAGGED, check_tags, drop_tags, set_tags
 from clary.services.iam.role import is_refused
 from clary.store.records import Record, RecordExists
@@ -110,7 +110,7 @@ def get_crawlers(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     rows = (
         (record.key.name, show(record, call.rooms.clock.now())) for record in walk(call.rooms, _scope(call), CRAWLER)
     )
-    found, token = page_of(call, request, lambda after: _after(rows, after), _MOST)
+    found, token = page_by_name(call, request, rows, _MOST)
     return {"Crawlers": found, "NextToken": token}
 
 
@@ -123,7 +123,7 @@ def list_crawlers(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         for record in walk(call.rooms, _scope(call), CRAWLER)
         if not wanted or wanted <= tags_of(call.rooms, _scope(call), record.key.name).items()
     )
-    found, token = page_of(call, request, lambda after: _after(rows, after), _MOST)
+    found, token = page_by_name(call, request, rows, _MOST)
     return {"CrawlerNames": found, "NextToken": token}
 
 
@@ -141,10 +141,6 @@ def batch_get_crawlers(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
 def _scope(call: Call) -> Scope:
     return Scope(call.account, call.region)
-
-
-def _after(rows: Iterable[tuple[str, Any]], after: str) -> Iterator[tuple[str, Any]]:
-    return ((name, row) for name, row in rows if name > after)
 
 
 def _check_role(call: Call, request: dict[str, Any]) -> None:

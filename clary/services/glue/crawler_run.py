@@ -20,7 +20,7 @@ from clary.services.glue.crawler_record import (
     walk,
 )
 from clary.services.glue.errors import InvalidInputException
-from clary.services.glue.request import page_of, scope_of
+from clary.services.glue.request import page_by_name, page_of, scope_of
 from clary.store.records import Record
 from clary.wire import Call, operation
 
@@ -104,7 +104,7 @@ def get_crawler_metrics(call: Call, request: dict[str, Any]) -> dict[str, Any]:
         for record in walk(call.rooms, scope_of(call, request), CRAWLER)
         if not wanted or record.key.name in wanted
     )
-    found, token = page_of(call, request, lambda after: (row for row in rows if row[0] > after), _MOST_METRICS)
+    found, token = page_by_name(call, request, rows, _MOST_METRICS)
     return {"CrawlerMetricsList": found, "NextToken": token}
 
 

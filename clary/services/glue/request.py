@@ -42,3 +42,10 @@ def page_of(
     rows = list(islice(rows_after(after), limit + 1))
     token = seal([rows[limit - 1][0]], *binding) if len(rows) > limit else None
     return [row for _, row in rows[:limit]], token
+
+
+def page_by_name(
+    call: Call, request: dict[str, Any], rows: Iterable[tuple[str, Any]], most: int
+) -> tuple[list[Any], str | None]:
+    """The same of rows that come with their names, and in the order of these."""
+    return page_of(call, request, lambda after: ((name, row) for name, row in rows if name > after), most)
