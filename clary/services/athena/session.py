@@ -123,6 +123,15 @@ def require_table(rooms: Rooms, session: Session, name: Name) -> dict[str, Any]:
     return found
 
 
+def place_of_new(rooms: Rooms, session: Session, name: Name) -> tuple[str, str]:
+    """The database, which there has to be, and the name of what a query is to make."""
+    check_catalog(rooms, session.scope, name)
+    database, table = session.qualify(name)
+    if find_database(rooms, session.scope, database) is None:
+        raise StatementFailed(f"SCHEMA_NOT_FOUND: line 1:1: Schema {database} not found")
+    return database, table
+
+
 def check_names(columns: Sequence[Sequence[str]]) -> None:
     """Refuse columns that their query gives no name: they are called _col0, _col1 ... by their places."""
     for number, (name, _) in enumerate(columns):

@@ -70,10 +70,7 @@ def view_input(name: str, database: str, query: str, columns: Sequence[Sequence[
 
 def check_view(rooms: Rooms, session: Session, statement: CreateView) -> None:
     """Refuse a view whose name is taken, before its query is looked at."""
-    words.check_catalog(rooms, session.scope, statement.name)
-    database, name = session.qualify(statement.name)
-    if words.find_database(rooms, session.scope, database) is None:
-        raise StatementFailed(f"SCHEMA_NOT_FOUND: line 1:1: Schema {database} not found")
+    database, name = words.place_of_new(rooms, session, statement.name)
     found = find_table(rooms, session.scope, database, name)
     shown = f"{CATALOG}.{database}.{name}"
     if found and found.get("TableType") != VIEW:

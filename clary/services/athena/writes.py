@@ -64,10 +64,7 @@ def plan_create(
     rooms: Rooms, session: Session, statement: CreateTableAs, results: str, *, enforced: bool
 ) -> Writing | None:
     """What a CREATE TABLE AS writes; None where the table is there and IF NOT EXISTS was said."""
-    words.check_catalog(rooms, session.scope, statement.name)
-    database, name = session.qualify(statement.name)
-    if words.find_database(rooms, session.scope, database) is None:
-        raise StatementFailed(f"SCHEMA_NOT_FOUND: line 1:1: Schema {database} not found")
+    database, name = words.place_of_new(rooms, session, statement.name)
     if words.find_table(rooms, session.scope, database, name):
         if statement.if_not_exists:
             return None
