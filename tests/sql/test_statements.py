@@ -263,6 +263,8 @@ def test_definitions(text, said):
         ("INSERT t VALUES (1)", "line 1:8: mismatched input 't'. Expecting: 'INTO'"),
         ("MERGE INTO t USING u ON true", "NOT_SUPPORTED: MERGE is a statement for Iceberg tables"),
         ("vacuum t", "NOT_SUPPORTED: VACUUM"),
+        ("create table if not exists `d`.`t` (`a` int) location 's3://b/'", "NOT_SUPPORTED: CREATE TABLE with columns"),
+        ('CREATE TABLE "t" ("a" int)', "NOT_SUPPORTED: CREATE TABLE with columns"),
         ("CREATE TABLE t (a int) TBLPROPERTIES ('table_type'='ICEBERG')", "NOT_SUPPORTED: CREATE TABLE with columns"),
         (
             "USING EXTERNAL FUNCTION f(x int) LAMBDA 'l' SELECT 1",

@@ -16,6 +16,8 @@ _HIVE = re.compile(
     r"CREATE EXTERNAL\b|(CREATE|DROP) (DATABASE|SCHEMA)\b|DROP TABLE\b|(ALTER|MSCK|DESC|DESCRIBE)\b"
     r"|SHOW\b(?! CREATE VIEW\b)"
 )
+# A table of Iceberg: its columns are written in Hive's words, too.
+_COLUMNS = re.compile(r"\s*CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?[\w.`-]+\s*\(", re.IGNORECASE)
 _WORD = re.compile(r"(?:\s+|--[^\n]*|/\*.*?\*/)*+([A-Za-z]*)", re.DOTALL)
 _ICEBERG = ("MERGE", "DELETE", "UPDATE", "OPTIMIZE", "VACUUM", "TRUNCATE")
 _NEVER = (
@@ -60,7 +62,7 @@ def is_hive(text: str) -> bool:
         assert found
         words.append(found.group(1).upper())
         at = found.end()
-    return _HIVE.match(" ".join(words)) is not None
+    return _HIVE.match(" ".join(words)) is not None or _COLUMNS.match(text) is not None
 
 
 def _one_statement(text: str) -> Reader:
