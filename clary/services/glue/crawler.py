@@ -7,6 +7,7 @@ from clary.jobs.host import Scope
 from clary.names import role_arn
 from clary.services.glue.classifier_record import find_classifier
 from clary.services.glue.crawler_errors import CrawlerRunningException
+from clary.services.glue.crawler_life import watch
 from clary.services.glue.crawler_record import (
     CRAWL,
     CRAWLER,
@@ -19,7 +20,7 @@ from clary.services.glue.crawler_record import (
     walk,
 )
 from clary.services.glue.crawler_request import check_crawler
-from clary.services.glue.crawler_schedule import set_schedule, watch
+from clary.services.glue.crawler_schedule import set_schedule
 from clary.services.glue.errors import AlreadyExistsException, InvalidInputException
 from clary.services.glue.request import page_by_name, scope_of
 from clary.services.glue.tags import TAGGED, check_tags, drop_tags, set_tags

@@ -1,8 +1,12 @@
-"""The life of a crawl: READY, RUNNING, perhaps STOPPING, READY. A server that ends takes its crawls with it."""
+"""The life of a crawl: READY, RUNNING, perhaps STOPPING, READY. A server that ends takes its crawls with it.
+
+Crawlers that have a schedule are started when they are due.
+"""
 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -10,7 +14,6 @@ import msgspec
 
 from clary.errors import ServiceError
 from clary.jobs.host import Scope
-from clary.services.glue import crawler_schedule
 from clary.services.glue.crawler_catalog import Changes
 from clary.services.glue.crawler_errors import CrawlerRunningException, CrawlFailed
 from clary.services.glue.crawler_log import CrawlLog
@@ -20,6 +23,7 @@ from clary.services.glue.crawler_record import (
     LOG_GROUP,
     READY,
     RUNNING,
+    SCHEDULED,
     STOPPING,
     crawl_key,
     key_of,
@@ -27,6 +31,7 @@ from clary.services.glue.crawler_record import (
     not_found,
     oldest_crawl,
 )
+from clary.services.glue.crawler_request import parse_schedule
 from clary.services.glue.crawler_work import work
 from clary.store.records import Key, Record
 from clary.tables.infer_process import Stopped
@@ -34,6 +39,8 @@ from clary.wire import Rooms
 
 log = logging.getLogger(__name__)
 
+_WATCH = "glue crawlers"
+_LONGEST_SLEEP = 60.0
 _REMEMBERED = 50  # crawls whose time goes into the median
 _LONGEST_SUMMARY = 255
 _LONGEST_MESSAGE = 2048
@@ -110,7 +117,7 @@ def _note(rooms: Rooms, key: Key, run: dict[str, Any], status: str, message: str
     history = {**_history(key, run, _HISTORY[status]), **error, "EndTime": now, "Summary": _summarize(changes)}
     rooms.records.put(crawl_key(key, run["Started"], run["Id"]), history)
     rooms.changes.notify(key)
-    crawler_schedule.watch(rooms)
+    watch(rooms)
 
 
 def _history(key: Key, run: dict[str, Any], state: str) -> dict[str, Any]:
@@ -145,6 +152,32 @@ def _summarize(changes: Changes) -> str:
     return text
 
 
+def watch(rooms: Rooms) -> None:
+    """See to the crawlers that are due from now on, as long as one has a schedule; may be asked for at any time."""
+    times = [record.body["Next"] for record in rooms.records.every(CRAWLER) if record.body.get("Next")]
+    if times:
+        seconds = min(max(min(times) - rooms.clock.now(), 0.0), _LONGEST_SLEEP)
+        rooms.background.run_later(_WATCH, partial(start_due, rooms), seconds)
+
+
+def start_due(rooms: Rooms) -> None:
+    """Start the crawlers whose time has come; one that runs already is left to it."""
+    now = rooms.clock.now()
+    for record in list(rooms.records.every(CRAWLER)):
+        if record.body.get("Next") and record.body["Next"] <= now:
+            rooms.records.change(record.key, lambda found: _move_on(found, now))
+            if record.status == READY:
+                with suppress(ServiceError):  # somebody was quicker
+                    begin(rooms, Scope(record.key.account, record.key.region), record.key.name)
+    watch(rooms)
+
+
+def _move_on(record: Record, now: float) -> None:
+    schedule = record.body.get("Schedule")
+    if schedule and schedule["State"] == SCHEDULED:
+        record.body["Next"] = parse_schedule(schedule["ScheduleExpression"]).after(now)
+
+
 def recover(rooms: Rooms) -> None:
     """At a server's start: the crawls that the last one left are over; the schedules go on."""
     for record in list(rooms.records.every(CRAWLER)):
@@ -152,7 +185,7 @@ def recover(rooms: Rooms) -> None:
             run = record.body["Run"]
             CrawlLog(rooms, record.key, run["Id"]).benchmark("Crawler has finished running and is in state READY")
             _note(rooms, record.key, run, "FAILED", _ENDED, Changes())
-    crawler_schedule.watch(rooms)
+    watch(rooms)
 
 
 def running(rooms: Rooms) -> dict[str, int]:

@@ -11,6 +11,7 @@ from clary.wire import Rooms
 
 CRAWLER, CRAWL = "glue crawler", "glue crawl"
 READY, RUNNING, STOPPING = "READY", "RUNNING", "STOPPING"
+SCHEDULED = "SCHEDULED"  # a schedule that is on
 LOG_GROUP = "/aws-glue/crawlers"
 _PAGE = 200
 _KEPT = 365 * 24 * 3600.0

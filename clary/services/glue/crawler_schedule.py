@@ -1,25 +1,20 @@
-"""Schedules of crawlers: on, off, another; and what starts the crawlers that are due."""
+"""Schedules of crawlers: on, off, another."""
 
-import functools
-from contextlib import suppress
 from typing import Any
 
-from clary.errors import ServiceError
-from clary.jobs.host import Scope
 from clary.services.glue.crawler_errors import (
     NoScheduleException,
     SchedulerNotRunningException,
     SchedulerRunningException,
 )
-from clary.services.glue.crawler_record import CRAWLER, READY, key_of, not_found
+from clary.services.glue.crawler_life import watch
+from clary.services.glue.crawler_record import SCHEDULED, key_of, not_found
 from clary.services.glue.crawler_request import parse_schedule
 from clary.services.glue.request import scope_of
 from clary.store.records import Record
-from clary.wire import Call, Rooms, operation
+from clary.wire import Call, operation
 
-_NAME = "glue crawlers"
-_LONGEST_SLEEP = 60.0
-_SCHEDULED, _NOT_SCHEDULED = "SCHEDULED", "NOT_SCHEDULED"
+_NOT_SCHEDULED = "NOT_SCHEDULED"
 
 
 @operation
@@ -40,7 +35,7 @@ def start_crawler_schedule(call: Call, request: dict[str, Any]) -> dict[str, Any
         schedule = record.body.get("Schedule")
         if not schedule:
             raise NoScheduleException(f"Crawler with name {record.key.name} doesn't have a schedule")
-        if schedule["State"] == _SCHEDULED:
+        if schedule["State"] == SCHEDULED:
             raise SchedulerRunningException(f"Crawler with name {record.key.name} is already scheduled")
         set_schedule(record.body, schedule["ScheduleExpression"], call.rooms.clock.now())
 
@@ -53,7 +48,7 @@ def stop_crawler_schedule(call: Call, request: dict[str, Any]) -> dict[str, Any]
 
     def change(record: Record) -> None:
         schedule = record.body.get("Schedule")
-        if not schedule or schedule["State"] != _SCHEDULED:
+        if not schedule or schedule["State"] != SCHEDULED:
             raise SchedulerNotRunningException(f"Crawler with name {record.key.name} is not scheduled")
         schedule["State"] = _NOT_SCHEDULED
         record.body["Next"] = None
@@ -75,32 +70,4 @@ def set_schedule(body: dict[str, Any], expression: str, now: float) -> None:
     body["Next"] = None
     if expression:
         body["Next"] = parse_schedule(expression).after(now)
-        body["Schedule"] = {"ScheduleExpression": expression, "State": _SCHEDULED}
-
-
-def watch(rooms: Rooms) -> None:
-    """See to the crawlers that are due from now on, as long as one has a schedule; may be asked for at any time."""
-    times = [record.body["Next"] for record in rooms.records.every(CRAWLER) if record.body.get("Next")]
-    if times:
-        seconds = min(max(min(times) - rooms.clock.now(), 0.0), _LONGEST_SLEEP)
-        rooms.background.run_later(_NAME, functools.partial(start_due, rooms), seconds)
-
-
-def start_due(rooms: Rooms) -> None:
-    """Start the crawlers whose time has come; one that runs already is left to it."""
-    from clary.services.glue.crawler_life import begin  # what it starts comes back here at its end
-
-    now = rooms.clock.now()
-    for record in list(rooms.records.every(CRAWLER)):
-        if record.body.get("Next") and record.body["Next"] <= now:
-            rooms.records.change(record.key, lambda found: _move_on(found, now))
-            if record.status == READY:
-                with suppress(ServiceError):  # somebody was quicker
-                    begin(rooms, Scope(record.key.account, record.key.region), record.key.name)
-    watch(rooms)
-
-
-def _move_on(record: Record, now: float) -> None:
-    schedule = record.body.get("Schedule")
-    if schedule and schedule["State"] == _SCHEDULED:
-        record.body["Next"] = parse_schedule(schedule["ScheduleExpression"]).after(now)
+        body["Schedule"] = {"ScheduleExpression": expression, "State": SCHEDULED}

@@ -10,8 +10,8 @@ from clary.access import Access
 from clary.clock import Clock, MovedClock
 from clary.jobs.host import Scope
 from clary.services.glue import crawler_life, crawler_work
+from clary.services.glue.crawler_life import start_due
 from clary.services.glue.crawler_record import crawl_key, key_of
-from clary.services.glue.crawler_schedule import start_due
 from tests.services.glue.lake import Lake
 
 SCOPE = ("000000000000", "us-east-1")
