@@ -1,5 +1,7 @@
 """Deliveries on a folder, without a server."""
 
+from dataclasses import replace
+
 import pytest
 
 from clary.clock import MovedClock
@@ -25,21 +27,15 @@ class House:
         self.open()
 
     def open(self):
-        refuse = lambda *_: pytest.fail("not expected")  # noqa: E731
-        host = Host(
+        unexpected = Host(**dict.fromkeys(Host.__slots__, lambda *_: pytest.fail("not expected")))
+        host = replace(
+            unexpected,
             put_object=self.put_object,
             object_exists=lambda bucket, key: (bucket, key) in self.objects,
             append_log=lambda scope, group, stream, events: self.logged.extend(events),
             count=lambda *_: None,
             columns=lambda *_: [Column("n", "int")],
-            invoke=refuse,
-            post=refuse,
             hang_up=lambda: None,
-            shards=refuse,
-            place_of=refuse,
-            read=refuse,
-            when_changed=refuse,
-            when_created=refuse,
         )
         self.deliveries = Deliveries(self.clock, host, Records(self.database, self.clock), self.folder / "deliveries")
         self.deliveries._begin_due = lambda: 60.0  # only the test's own thread delivers
