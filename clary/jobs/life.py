@@ -175,7 +175,7 @@ class Life:
 
     def interrupt(self, grace: float | None = None) -> bool:
         """Take a spot job its room: it goes on when there is some again. False where it holds none, or ends anyway."""
-        if not self.spec.spot or not self.admitted or self.stopping or self._attempt().end() is not None:
+        if not self.spec.spot or not self.admitted or self.stopping or self.over or self._attempt().end() is not None:
             return False
         try:
             seconds = self.spec.stop_grace if grace is None else grace
