@@ -9,7 +9,8 @@ from clary.errors import ClientError
 from clary.queries.errors import QueryError
 from clary.queries.spec import Target
 from clary.sql.contract import Column
-from clary.sql.types import hive_to_trino, parse_type, trino_to_hive, turns_into
+from clary.sql.typed import Typed, coerce
+from clary.sql.types import hive_to_trino, of_hive, parse_type, trino_to_hive, turns_into
 from clary.tables.bucketing import check_bucket_type
 from clary.tables.duck_types import quote, to_duck
 from clary.tables.hive_types import HiveType, parse_hive_type
@@ -29,7 +30,7 @@ _DUCK_CODECS = {"NONE": "uncompressed", "LZ4": "lz4_raw"}
 
 @dataclass(frozen=True)
 class Layout:
-    """`places`: which of the query's columns `data` and the partition keys are; None is null, [] in their order."""
+    """`chosen`: SQL for `data` and the partition keys out of the query's `given` columns g0, g1 ...; [] is these."""
 
     format: str
     compression: str
@@ -39,7 +40,8 @@ class Layout:
     buckets: int
     field_delimiter: str
     properties: dict[str, str]
-    places: list[int | None]
+    chosen: list[str]
+    given: int
 
     @property
     def partitioned_by(self) -> list[str]:
@@ -49,10 +51,9 @@ class Layout:
     def source(self, sql: str) -> str:
         """The query in a FROM, its columns named c0, c1 ... in the order of `data` and `partitions`."""
         names = ", ".join(f"c{number}" for number in range(len(self.data) + len(self.partitions)))
-        if self.places:
-            given = ", ".join(f"g{number}" for number in range(sum(place is not None for place in self.places)))
-            chosen = ", ".join("NULL" if place is None else f"g{place}" for place in self.places)
-            sql = f"SELECT {chosen} FROM ({sql}) AS clary_given({given})"  # noqa: S608 - names of ours
+        if self.chosen:
+            given = ", ".join(f"g{number}" for number in range(self.given))
+            sql = f"SELECT {', '.join(self.chosen)} FROM ({sql}) AS clary_given({given})"  # noqa: S608 - names of ours
         return f"({sql}) AS clary_result({names})"
 
     def typed(self) -> list[str]:
@@ -121,7 +122,8 @@ def plan_layout(target: Target, columns: Sequence[Column]) -> Layout:
         target.bucket_count if target.bucketed_by else 0,
         target.field_delimiter,
         target.properties,
-        _places(target),
+        _chosen(target, columns, wanted) if target.columns else [],
+        len(columns),
     )
     _check_buckets(layout)
     return layout
@@ -160,12 +162,18 @@ def _inserted(target: Target, columns: Sequence[Column]) -> Columns:
     return wanted
 
 
-def _places(target: Target) -> list[int | None]:
-    """Where among the query's columns those of the table are that is inserted into."""
-    if not target.given:
-        return []
-    names = [name.lower() for name, _ in target.columns]
-    return [target.given.index(name) if name in target.given else None for name in names]
+def _chosen(target: Target, columns: Sequence[Column], wanted: Columns) -> list[str]:
+    """SQL for the columns of the table that is inserted into; the fields of rows go by their place, not their name."""
+    given = target.given or [name for name, _ in wanted]
+
+    def value(name: str, hive: HiveType) -> str:
+        if name not in given:
+            return "NULL"
+        place = given.index(name)
+        have = parse_type(columns[place].type)
+        return coerce(Typed(f"g{place}", have), of_hive(hive)) if have.children else f"g{place}"
+
+    return [value(name, hive) for name, hive in wanted]
 
 
 def _check_buckets(layout: Layout) -> None:

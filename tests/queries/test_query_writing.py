@@ -176,6 +176,21 @@ def test_an_insert_takes_the_tables_types(lake):
     )
 
 
+@pytest.mark.parametrize("form", ["PARQUET", "ORC", "JSON", "TEXTFILE"])
+def test_an_insert_puts_the_fields_of_rows_by_their_place(lake, form):
+    columns = [("s", "struct<a:int,b:int>"), ("l", "array<struct<a:int,b:string>>"), ("m", "map<string,struct<a:int>>")]
+    query = (
+        "SELECT ARRAY[CAST(ROW(1, 'x') AS row(b integer, a varchar)), NULL], "
+        "CAST(ROW(1, 2) AS row(b integer, a smallint)), MAP(ARRAY['k'], ARRAY[ROW(3)])"
+    )
+    given = ["l", "s", "m"]
+    outcome = lake.run(query, Target(kind="insert", format=form, compression="NONE", columns=columns, given=given))
+    assert outcome.ok, outcome.message
+    lake.put("t/1", lake.folder / "work" / outcome.written[0].path)
+    lake.add_table("t", ", ".join(map(" ".join, columns)), KINDS[form][0])
+    assert lake.rows("SELECT s, l, m FROM t") == [("{a=1, b=2}", "[{a=1, b=x}, null]", "{k={a=3}}")]
+
+
 def test_text_of_a_table_that_has_an_escape_is_escaped(lake):
     properties = {"escape.delim": "\\", "field.delim": ",", "serialization.null.format": "-"}
     target = Target(
