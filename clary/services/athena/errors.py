@@ -42,10 +42,15 @@ def refuse(document: dict[str, Any], *members: str) -> None:
             raise InvalidRequestException(f"{member} is not supported by Clary.", "NOT_SUPPORTED")
 
 
+def malformed(token: str) -> InvalidRequestException:
+    """The refusal of a NextToken that is none."""
+    return InvalidRequestException(f"The nextPageToken is malformed: {token}")
+
+
 def page_of(call: Call, kind: str, request: dict[str, Any], query: Query, most: int = 50) -> Page:
     """One page of records, as a List request asks for it."""
     query.limit, query.token = request.get("MaxResults") or most, request.get("NextToken") or ""
     try:
         return call.rooms.records.find(kind, call.account, call.region, query)
     except BadToken:
-        raise InvalidRequestException(f"The nextPageToken is malformed: {query.token}") from None
+        raise malformed(query.token) from None

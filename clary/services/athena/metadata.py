@@ -10,7 +10,7 @@ from typing import Any
 from clary.errors import ServiceError
 from clary.jobs.host import Scope
 from clary.services.athena import catalogs
-from clary.services.athena.errors import InvalidRequestException, MetadataException
+from clary.services.athena.errors import InvalidRequestException, MetadataException, malformed
 from clary.services.glue import inside as glue
 from clary.store.pages import BadToken, seal, unseal
 from clary.wire import Call, operation
@@ -83,7 +83,7 @@ def _page(
         try:
             after = str(unseal(token, *binding)[0])
         except BadToken:
-            raise InvalidRequestException(f"The nextPageToken is malformed: {token}") from None
+            raise malformed(token) from None
     most = request.get("MaxResults") or _PAGE
     found = list(islice((row for row in rows if row["Name"] > after), most + 1))
     more = seal([found[most - 1]["Name"]], *binding) if len(found) > most else None

@@ -7,7 +7,7 @@ from typing import Any
 from clary.jobs.host import Scope
 from clary.names import parse_arn
 from clary.services.athena import catalogs, workgroups
-from clary.services.athena.errors import InvalidRequestException, ResourceNotFoundException
+from clary.services.athena.errors import InvalidRequestException, ResourceNotFoundException, malformed
 from clary.store.pages import BadToken, seal, unseal
 from clary.store.records import Key, Record
 from clary.wire import Call, operation
@@ -47,11 +47,11 @@ def list_tags_for_resource(call: Call, request: dict[str, Any]) -> dict[str, Any
     record = call.rooms.records.get(_key(call, arn))
     if record is None:
         raise _not_found(arn)
-    tags, token = record.body.get("Tags", []), request.get("NextToken")
+    tags, token = record.body.get("Tags", []), request.get("NextToken") or ""
     try:
         [start] = unseal(token, arn) if token else [0]
     except BadToken:
-        raise InvalidRequestException(f"The nextPageToken is malformed: {token}") from None
+        raise malformed(token) from None
     assert isinstance(start, int)
     end = start + request.get("MaxResults", _PAGE)
     return {"Tags": tags[start:end], "NextToken": seal([end], arn) if end < len(tags) else None}

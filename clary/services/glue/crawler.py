@@ -6,7 +6,7 @@ from typing import Any
 from clary.jobs.host import Scope
 from clary.names import role_arn
 from clary.services.glue.classifier_record import find_classifier
-from clary.services.glue.crawler_errors import CrawlerRunningException
+from clary.services.glue.crawler_errors import already_started
 from clary.services.glue.crawler_life import watch
 from clary.services.glue.crawler_record import (
     CRAWL,
@@ -65,7 +65,7 @@ def update_crawler(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
     def change(record: Record) -> None:
         if record.status != READY:
-            raise CrawlerRunningException(f"Crawler with name {name} has already started")
+            raise already_started(name)
         given = {member: value for member, value in request.items() if member not in ("Schedule", "CatalogId")}
         kept = {member: value for member, value in record.body.items() if member != "Schedule"}
         if kept["RecrawlPolicy"]["RecrawlBehavior"] == "CRAWL_NEW_FOLDERS_ONLY" and "Targets" in given:
@@ -88,7 +88,7 @@ def delete_crawler(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 
     def check(record: Record) -> None:
         if record.status != READY:
-            raise CrawlerRunningException(f"Crawler with name {name} has already started")
+            raise already_started(name)
 
     if call.rooms.records.delete(key_of(scope, name), check) is None:
         raise not_found(name)

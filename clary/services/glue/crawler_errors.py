@@ -47,3 +47,8 @@ class SchedulerNotRunningException(ServiceError):
 
 class CrawlFailed(Exception):
     """A crawl can't go on; the message becomes the crawler's ErrorMessage."""
+
+
+def already_started(name: str) -> CrawlerRunningException:
+    """The refusal of what can't be done during a crawl."""
+    return CrawlerRunningException(f"Crawler with name {name} has already started")

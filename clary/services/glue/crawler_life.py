@@ -15,7 +15,7 @@ import msgspec
 from clary.errors import ServiceError
 from clary.jobs.host import Scope
 from clary.services.glue.crawler_catalog import Changes
-from clary.services.glue.crawler_errors import CrawlerRunningException, CrawlFailed
+from clary.services.glue.crawler_errors import CrawlFailed, already_started
 from clary.services.glue.crawler_log import CrawlLog
 from clary.services.glue.crawler_record import (
     CRAWL,
@@ -54,7 +54,7 @@ def begin(rooms: Rooms, scope: Scope, name: str) -> None:
 
     def change(record: Record) -> None:
         if record.status != READY:
-            raise CrawlerRunningException(f"Crawler with name {name} has already started")
+            raise already_started(name)
         record.status = RUNNING
         record.body["Run"] = {"Id": crawl_id, "Started": now}
 

@@ -4,8 +4,6 @@ from typing import Any
 
 from clary.services.glue import partitions
 from clary.services.glue.errors import (
-    AlreadyExistsException,
-    EntityNotFoundException,
     InvalidInputException,
     as_detail,
     refuse,
@@ -20,14 +18,14 @@ _MOST = 1000
 def create_partition(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """A new partition."""
     if partitions.create_partitions(*_table(call, request), [request["PartitionInput"]]):
-        raise AlreadyExistsException("Partition already exists.")
+        raise partitions.already_exists()
     return {}
 
 
 @operation
 def batch_create_partition(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """New partitions, and which of them existed already."""
-    error = as_detail(AlreadyExistsException("Partition already exists."))
+    error = as_detail(partitions.already_exists())
     known = partitions.create_partitions(*_table(call, request), request["PartitionInputList"])
     return {"Errors": [{"PartitionValues": input_["Values"], "ErrorDetail": error} for input_ in known]}
 
@@ -81,14 +79,14 @@ def batch_update_partition(call: Call, request: dict[str, Any]) -> dict[str, Any
 def delete_partition(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Remove a partition; its files stay."""
     if partitions.delete_partitions(*_table(call, request), [request["PartitionValues"]]):
-        raise EntityNotFoundException("Cannot find partition.")
+        raise partitions.not_found()
     return {}
 
 
 @operation
 def batch_delete_partition(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """Remove partitions, and tell which there were none of."""
-    error = as_detail(EntityNotFoundException("Cannot find partition."))
+    error = as_detail(partitions.not_found())
     wanted = [key["Values"] for key in request["PartitionsToDelete"]]
     missing = partitions.delete_partitions(*_table(call, request), wanted)
     return {"Errors": [{"PartitionValues": values, "ErrorDetail": error} for values in missing]}

@@ -26,11 +26,21 @@ def name_of(values: Sequence[str]) -> str:
     return msgspec.json.encode(values).decode()
 
 
+def already_exists() -> AlreadyExistsException:
+    """There is such a partition."""
+    return AlreadyExistsException("Partition already exists.")
+
+
+def not_found() -> EntityNotFoundException:
+    """There is no such partition."""
+    return EntityNotFoundException("Cannot find partition.")
+
+
 def require_partition(tree: Tree, table: Node, values: Sequence[str]) -> Node:
     """The document of a partition."""
     found = tree.get(table.id, KIND, name_of(values))
     if found is None:
-        raise EntityNotFoundException("Cannot find partition.")
+        raise not_found()
     return found
 
 
@@ -147,7 +157,7 @@ def _update(tree: Tree, scope: Scope, table: Node, values: Sequence[str], input_
     body = _body(scope, table.body, {"Values": list(values), **input_}, partition.body["CreationTime"])
     name = name_of(body["Values"])
     if name != partition.name and tree.get(table.id, KIND, name):
-        raise AlreadyExistsException("Partition already exists.")
+        raise already_exists()
     partition.name, partition.body = name, body
     tree.store(partition)
 

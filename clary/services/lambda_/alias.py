@@ -15,6 +15,7 @@ from clary.services.lambda_.function_record import (
     check_revision,
     configuration_of,
     every_part,
+    find_alias,
     name_of,
     require,
 )
@@ -51,7 +52,7 @@ def create_alias(call: Call, request: dict[str, Any]) -> dict[str, Any]:
 def get_alias(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """One alias."""
     name = _name(call, request)
-    record = call.rooms.records.get(below(ALIAS_KIND, name, name.qualifier))
+    record = find_alias(call.rooms, name)
     if record is None:
         raise ResourceNotFoundException(f"Cannot find alias arn: {name.qualified_arn}")
     return record.body

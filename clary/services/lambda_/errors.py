@@ -98,6 +98,11 @@ class AccessDeniedException(ServiceError):
     status = 403
 
 
+def no_resource() -> ResourceNotFoundException:
+    """The refusal of what names something that isn't there."""
+    return ResourceNotFoundException("The resource you requested does not exist.")
+
+
 def not_done(member: str, what: str) -> InvalidParameterValueException:
     """The refusal of a member that asks for something Clary doesn't do."""
     return InvalidParameterValueException(

@@ -9,7 +9,7 @@ from clary.functions.archive import sha256_of
 from clary.names import make_arn, parse_arn
 from clary.services.lambda_ import code, policy
 from clary.services.lambda_.code import LAYER_VERSION_KIND
-from clary.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException
+from clary.services.lambda_.errors import InvalidParameterValueException, ResourceNotFoundException, no_resource
 from clary.services.lambda_.function_record import check_revision, every_below, last_modified
 from clary.services.lambda_.listing import page_of
 from clary.store.records import Draft, Key, Record, RecordExists
@@ -46,7 +46,7 @@ def get_layer_version_by_arn(call: Call, request: dict[str, Any]) -> dict[str, A
     parts = parse_arn(request["Arn"])
     layer, _, number = parts.resource.removeprefix("layer:").rpartition(":") if parts else ("", "", "")
     if not parts or (parts.account, parts.region) != (call.account, call.region) or not number.isdigit():
-        raise ResourceNotFoundException("The resource you requested does not exist.")
+        raise no_resource()
     return _described(call, _require(call, {"LayerName": layer, "VersionNumber": int(number)}))
 
 
@@ -145,7 +145,7 @@ def _layer_key(call: Call, text: str) -> Key:
     """Where the record of a layer lies that is named alone or by its ARN."""
     parts = parse_arn(text)
     if parts and (parts.account, parts.region) != (call.account, call.region):
-        raise ResourceNotFoundException("The resource you requested does not exist.")
+        raise no_resource()
     return Key(LAYER_KIND, call.account, call.region, parts.resource.removeprefix("layer:") if parts else text)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from clary.names import make_arn
 from clary.services.kinesis import inside as kinesis
 from clary.services.lambda_ import mapping_reader, mapping_request
-from clary.services.lambda_.errors import ResourceConflictException, ResourceNotFoundException
+from clary.services.lambda_.errors import ResourceConflictException, no_resource
 from clary.services.lambda_.function_record import every_below
 from clary.services.lambda_.listing import page_of
 from clary.services.lambda_.mapping_record import PLACE_KIND, function_of, mapping_key, put_place
@@ -77,7 +77,7 @@ def get_event_source_mapping(call: Call, request: dict[str, Any]) -> dict[str, A
     """One mapping."""
     record = call.rooms.records.get(_key(call, request))
     if record is None:
-        raise _missing()
+        raise no_resource()
     return record.body
 
 
@@ -99,7 +99,7 @@ def update_event_source_mapping(call: Call, request: dict[str, Any]) -> dict[str
     key = _key(call, request)
     record = call.rooms.records.get(key)
     if record is None:
-        raise _missing()
+        raise no_resource()
     if request.get("FunctionName"):
         name = mapping_request.function_named(call, request["FunctionName"])
     else:
@@ -115,7 +115,7 @@ def update_event_source_mapping(call: Call, request: dict[str, Any]) -> dict[str
 
     record = call.rooms.records.change(key, update)
     if record is None:
-        raise _missing()
+        raise no_resource()
     mapping_reader.wake(call.rooms, key)
     mapping_reader.start(call.rooms, key)
     states = {("Enabled", "Disabled"): "Disabling", ("Disabled", "Enabled"): "Enabling"}
@@ -128,7 +128,7 @@ def delete_event_source_mapping(call: Call, request: dict[str, Any]) -> dict[str
     key = _key(call, request)
     record = call.rooms.records.delete(key)
     if record is None:
-        raise _missing()
+        raise no_resource()
     call.rooms.records.delete_below(PLACE_KIND, key.account, key.region, f"{key.name}:")
     mapping_reader.wake(call.rooms, key)
     return {**record.body, "State": "Deleting"}
@@ -149,7 +149,3 @@ def _every(call: Call) -> list[Record]:
 
 def _key(call: Call, request: dict[str, Any]) -> Key:
     return mapping_key(call.account, call.region, request["UUID"])
-
-
-def _missing() -> ResourceNotFoundException:
-    return ResourceNotFoundException("The resource you requested does not exist.")

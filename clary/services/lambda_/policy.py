@@ -10,6 +10,7 @@ from clary.services.lambda_.errors import (
     InvalidParameterValueException,
     ResourceConflictException,
     ResourceNotFoundException,
+    no_resource,
 )
 
 Policy = dict[str, Any]
@@ -60,6 +61,6 @@ def written(statement: dict[str, Any]) -> str:
 def describe(policy: Policy | None) -> dict[str, Any]:
     """A policy as Get operations tell it."""
     if policy is None:
-        raise ResourceNotFoundException("The resource you requested does not exist.")
+        raise no_resource()
     document = {"Version": "2012-10-17", "Id": "default", "Statement": policy["Statements"]}
     return {"Policy": msgspec.json.encode(document).decode(), "RevisionId": policy["RevisionId"]}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clary.services.lambda_.errors import ProvisionedConcurrencyConfigNotFoundException, ResourceNotFoundException
+from clary.services.lambda_.errors import ProvisionedConcurrencyConfigNotFoundException, no_resource
 from clary.services.lambda_.function_record import configuration_of, name_of, require
 from clary.wire import Call, operation
 
@@ -31,7 +31,7 @@ def get_function_recursion_config(call: Call, request: dict[str, Any]) -> dict[s
 def get_function_url_config(call: Call, request: dict[str, Any]) -> dict[str, Any]:
     """There are no URLs."""
     configuration_of(call.rooms, name_of(call, request))
-    raise ResourceNotFoundException("The resource you requested does not exist.")
+    raise no_resource()
 
 
 @operation
