@@ -23,15 +23,17 @@ _SNAPPY_FRAME = b"\xff\x06\x00\x00sNaPpY"
 Parse = Callable[["pa.StringArray"], "pa.Array"]
 
 
-def line_stream(files: Sequence[TableFile], payload: pa.DataType, parse: Parse, *, skip: int = 0) -> Stream:
-    """A stream of `file_index` and `payload`: what `parse` makes of each line, without the first `skip` of a file."""
+def line_stream(
+    files: Sequence[TableFile], payload: pa.DataType, parse: Parse, *, skip: int = 0, leave: int = 0
+) -> Stream:
+    """A stream of `file_index` and `payload`: what `parse` makes of each line, read as `read_lines` does."""
     import pyarrow as pa
 
     schema = pa.schema([("file_index", pa.int64()), ("payload", payload)])
 
     def batches() -> Iterator[pa.RecordBatch]:
         for number, file in enumerate(files):
-            for lines in read_lines(file, skip=skip):
+            for lines in read_lines(file, skip=skip, leave=leave):
                 values = parse(lines)
                 index = pa.repeat(pa.scalar(number, pa.int64()), len(values))
                 yield pa.record_batch([index, values], schema=schema)
@@ -39,14 +41,24 @@ def line_stream(files: Sequence[TableFile], payload: pa.DataType, parse: Parse, 
     return Stream(schema, batches)
 
 
-def read_lines(file: TableFile, *, skip: int = 0) -> Iterator[pa.StringArray]:
-    """The lines that CR, LF or both end; bytes that aren't UTF-8 become U+FFFD."""
-    for block in _whole_lines(file):
-        lines = _split(block)
+def read_lines(file: TableFile, *, skip: int = 0, leave: int = 0) -> Iterator[pa.StringArray]:
+    """The lines that CR, LF or both end, without the first `skip` and the last `leave`; no UTF-8 becomes U+FFFD."""
+    blocks = map(_split, _whole_lines(file))
+    for lines in _without_last(blocks, leave) if leave else blocks:
         if skip:
             skip, lines = max(0, skip - len(lines)), lines[skip:]
         if len(lines):
             yield lines
+
+
+def _without_last(blocks: Iterator[pa.StringArray], count: int) -> Iterator[pa.StringArray]:
+    import pyarrow as pa
+
+    held = pa.array([], pa.string())
+    for block in blocks:
+        lines = pa.concat_arrays([held, block])
+        held = lines[max(0, len(lines) - count) :]
+        yield lines[: len(lines) - len(held)]
 
 
 def _whole_lines(file: TableFile) -> Iterator[bytes]:

@@ -170,17 +170,21 @@ def _scan(
 ) -> Scan:
     import pyarrow as pa
 
-    stream = line_stream(files, pa.list_(pa.string()), parse, skip=header_lines(parameters))
+    stream = line_stream(files, pa.list_(pa.string()), parse, **skipped_lines(parameters))
     connection.register(name, stream)
     expressions = {column.name: read(f"payload[{column.position + 1}]", column) for column in columns}
     return Scan([Relation(quote(name), files, expressions)], sum(file.size for file in files))
 
 
-def header_lines(parameters: Mapping[str, str]) -> int:
-    """How many lines at the beginning of each file are no rows."""
-    count = parameters.get("skip.header.line.count", "0")
+def skipped_lines(parameters: Mapping[str, str]) -> dict[str, int]:
+    """How many lines at the beginning (`skip`) and at the end (`leave`) of each file are no rows."""
+    return {"skip": _count(parameters, "skip.header.line.count"), "leave": _count(parameters, "skip.footer.line.count")}
+
+
+def _count(parameters: Mapping[str, str], name: str) -> int:
+    count = parameters.get(name, "0")
     if not count.isdecimal():
-        raise BadDataError(f"HIVE_INVALID_METADATA: skip.header.line.count must be a number, not {count!r}")
+        raise BadDataError(f"HIVE_INVALID_METADATA: {name} must be a number, not {count!r}")
     return int(count)
 
 

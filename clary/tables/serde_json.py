@@ -15,7 +15,7 @@ from clary.tables.duck_types import literal, literals, quote, to_duck
 from clary.tables.hive_types import HiveType
 from clary.tables.lines import line_stream
 from clary.tables.serde import ReadColumn, Relation, Scan, TableFile
-from clary.tables.serde_delimited import header_lines
+from clary.tables.serde_delimited import skipped_lines
 from clary.tables.text_values import strict, strict_openx
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def scan_json(
     openx = value_of is strict_openx
     row = None if openx else _row(columns)  # OpenX folds every key, those of maps too; Hive those of fields alone
     normalise = _normaliser(row, folds=folds, dots=dots)
-    stream = line_stream(files, pa.string(), normalise, skip=header_lines(parameters))
+    stream = line_stream(files, pa.string(), normalise, **skipped_lines(parameters))
     connection.register(name, stream)
     plain = [column for column in columns if column.type.name not in _NESTED]
     nested = [column for column in columns if column.type.name in _NESTED]

@@ -238,6 +238,24 @@ def test_lazy_simple_nests_by_its_delimiters(lake):
     ]
 
 
+def test_lines_at_the_end_of_each_file_may_be_no_rows(lake):
+    skipped = {"field.delim": ",", "skip.header.line.count": "1", "skip.footer.line.count": "2"}
+    lake.add_table("t", "a int", "text", **skipped)
+    lake.put("t/1", b"head\n1\n2\nsum\nend\n")
+    lake.put("t/2", b"head\nsum\nend")
+    lake.put("t/3", b"end")
+    lake.put("t/4", b"head\n" + b"3\n" * 3_000_000 + b"sum\nend\n")
+    assert lake.rows("select count(*), count(a), sum(a) from t") == [("3000002", "3000002", "9000003")]
+    lake.add_table("j", "a int", "json", **{"skip.footer.line.count": "1"})
+    lake.put("j/1", b'{"a": 1}\nno object\n')
+    assert lake.rows("select a from j") == [("1",)]
+    lake.add_table("w", "a int", "text", **{"skip.footer.line.count": "one"})
+    lake.put("w/1", b"1\n")
+    assert lake.problem("select a from w") == (
+        "HIVE_INVALID_METADATA: skip.footer.line.count must be a number, not 'one'"
+    )
+
+
 def test_text_may_be_compressed_have_a_header_and_bytes_that_are_no_text(lake):
     lake.add_table("t", "a string, b int", "text", **{"field.delim": "\t", "skip.header.line.count": "1"})
     lake.put("t/1.gz", gzip.compress(b"a\tb\nx\t1\n"))

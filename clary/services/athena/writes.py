@@ -114,10 +114,9 @@ def plan_insert(rooms: Rooms, session: Session, statement: Insert) -> Writing:
         )
     if descriptor.get("BucketColumns"):
         raise StatementFailed("NOT_SUPPORTED: INSERT INTO a bucketed table is not supported")
-    if (table.get("Parameters") or {}).get("skip.header.line.count", "0") != "0":
-        raise StatementFailed(
-            "NOT_SUPPORTED: Inserting into Hive table with skip.header.line.count property not supported"
-        )
+    for skipped in ("skip.header.line.count", "skip.footer.line.count"):
+        if (table.get("Parameters") or {}).get(skipped, "0") != "0":
+            raise StatementFailed(f"NOT_SUPPORTED: Inserting into Hive table with {skipped} property not supported")
     columns = [
         (row["Name"], row["Type"]) for row in [*(descriptor.get("Columns") or []), *(table.get("PartitionKeys") or [])]
     ]
