@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clary.errors import ClientError
+from clary.queries.assignment import assign, fits
 from clary.queries.errors import QueryError
 from clary.queries.spec import Target
 from clary.sql.contract import Column
-from clary.sql.typed import Typed, coerce
-from clary.sql.types import hive_to_trino, of_hive, parse_type, trino_to_hive, turns_into
+from clary.sql.types import hive_to_trino, of_hive, parse_type, trino_to_hive
 from clary.tables.bucketing import check_bucket_type
 from clary.tables.duck_types import quote, to_duck
 from clary.tables.hive_types import HiveType, parse_hive_type
@@ -146,13 +146,13 @@ def _made(columns: Sequence[Column]) -> Columns:
 
 
 def _inserted(target: Target, columns: Sequence[Column]) -> Columns:
-    """Those of the table that is inserted into, which the query's must turn into."""
+    """Those of the table that is inserted into, which the query's must fit."""
     wanted = [(name.lower(), parse_hive_type(kind)) for name, kind in target.columns]
     kinds = dict(wanted)
     theirs = [hive_to_trino(kinds[name]) for name in target.given or kinds]
     ours = [column.type for column in columns]
     fit = len(ours) == len(theirs) and all(
-        turns_into(parse_type(own), parse_type(their)) for own, their in zip(ours, theirs, strict=True)
+        fits(parse_type(own), parse_type(their)) for own, their in zip(ours, theirs, strict=True)
     )
     if not fit:
         raise QueryError(
@@ -163,15 +163,14 @@ def _inserted(target: Target, columns: Sequence[Column]) -> Columns:
 
 
 def _chosen(target: Target, columns: Sequence[Column], wanted: Columns) -> list[str]:
-    """SQL for the columns of the table that is inserted into; the fields of rows go by their place, not their name."""
+    """SQL for the columns of the table that is inserted into."""
     given = target.given or [name for name, _ in wanted]
 
     def value(name: str, hive: HiveType) -> str:
         if name not in given:
             return "NULL"
         place = given.index(name)
-        have = parse_type(columns[place].type)
-        return coerce(Typed(f"g{place}", have), of_hive(hive)) if have.children else f"g{place}"
+        return assign(f"g{place}", parse_type(columns[place].type), of_hive(hive))
 
     return [value(name, hive) for name, hive in wanted]
 

@@ -113,21 +113,20 @@ def _stream(connection: duckdb.DuckDBPyConnection, sql: str, layout: Layout) -> 
     lines = layout.format in ("TEXTFILE", "JSON")
     columns = [f"{line_of(layout)} || chr(10) AS line"] if lines else layout.typed()
     columns += [*layout.keys(), *([f"{layout.bucket_call()} AS {_BUCKET}"] if layout.buckets else [])]
-    prepare(connection, " ".join(columns))
-    reader = connection.execute(
-        f"SELECT {', '.join(columns)} FROM {layout.source(sql)}"  # noqa: S608
-    ).to_arrow_reader(_BATCH)
+    rows = f"SELECT {', '.join(columns)} FROM {layout.source(sql)}"  # noqa: S608
+    prepare(connection, rows)
+    reader = connection.execute(rows).to_arrow_reader(_BATCH)
     files: dict[Key, tuple[Path, Sink]] = {}
     counts: dict[Key, int] = {}
     for batch in reader:
-        for key, rows in _by_key(batch, len(split)):
+        for key, part in _by_key(batch, len(split)):
             if key not in files:
                 if len(files) >= _MOST and split:
                     raise _too_many()
                 path = _OUT / str(len(files))
                 files[key] = path, _sink(path, layout)
-            files[key][1].write(rows)
-            counts[key] = counts.get(key, 0) + rows.num_rows
+            files[key][1].write(part)
+            counts[key] = counts.get(key, 0) + part.num_rows
     for _, sink in files.values():
         sink.close()
     return [_Made(path, key, counts[key]) for key, (path, _) in files.items()]

@@ -191,6 +191,52 @@ def test_an_insert_puts_the_fields_of_rows_by_their_place(lake, form):
     assert lake.rows("SELECT s, l, m FROM t") == [("{a=1, b=2}", "[{a=1, b=x}, null]", "{k={a=3}}")]
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "read"),
+    [
+        ("tinyint", "3", "3"),
+        ("int", "2.5e0", "3"),
+        ("float", "0.1e0", "0.1"),
+        ("decimal(4,1)", "123.45", "123.5"),
+        ("decimal(4,1)", "7", "7.0"),
+        ("varchar(3)", "'ab   '", "ab "),
+        ("varchar(3)", "CAST(NULL AS varchar)", None),
+        ("char(3)", "'a' || 'b'", "ab "),
+        ("timestamp", "TIMESTAMP '2020-01-01 00:00:00.123500'", "2020-01-01 00:00:00.124"),
+        ("timestamp", "TIMESTAMP '2020-01-01 01:00:00 Asia/Tokyo'", "2020-01-01 01:00:00.000"),
+        ("date", "TIMESTAMP '2020-01-01 23:00:00'", "2020-01-01"),
+        ("array<tinyint>", "ARRAY[1e0, 2e0]", "[1, 2]"),
+        ("struct<a:float>", "ROW(1e0)", "{a=1.0}"),
+    ],
+)
+def test_an_insert_casts_what_has_a_type_in_common(lake, kind, value, read):
+    outcome = lake.run(f"SELECT {value}", Target(kind="insert", format="ORC", columns=[("a", kind)]))
+    assert outcome.ok, outcome.message
+    lake.put("t/1", lake.folder / "work" / outcome.written[0].path)
+    lake.add_table("t", f"a {kind}", "orc")
+    assert lake.rows("SELECT a FROM t") == [(read,)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "problem"),
+    [
+        ("varchar(3)", "'abcd'", "INVALID_CAST_ARGUMENT: Cannot truncate non-space characters when casting from "
+         "varchar(4) to varchar(3) on INSERT"),
+        ("char(3)", "'abcd'", "INVALID_CAST_ARGUMENT: Cannot truncate non-space characters when casting from "
+         "varchar(4) to char(3) on INSERT"),
+        ("int", "3e9", "INVALID_CAST_ARGUMENT: "),
+        ("decimal(4,1)", "12345", "INVALID_CAST_ARGUMENT: "),
+        ("int", "'1'", "TYPE_MISMATCH: Insert query has mismatched column types: "),
+        ("date", "'2020-01-01'", "TYPE_MISMATCH: Insert query has mismatched column types: "),
+        ("array<varchar(1)>", "ARRAY['ab']", "TYPE_MISMATCH: Insert query has mismatched column types: "),
+        ("array<timestamp>", "ARRAY[now()]", "TYPE_MISMATCH: Insert query has mismatched column types: "),
+    ],
+)  # fmt: skip
+def test_an_insert_loses_nothing(lake, kind, value, problem):
+    outcome = lake.run(f"SELECT {value}", Target(kind="insert", format="PARQUET", columns=[("a", kind)]))
+    assert outcome.message.startswith(problem)
+
+
 def test_text_of_a_table_that_has_an_escape_is_escaped(lake):
     properties = {"escape.delim": "\\", "field.delim": ",", "serialization.null.format": "-"}
     target = Target(
