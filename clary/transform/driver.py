@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, cast
 
 import msgspec
 
-from clary.durable import write_whole
+from clary.durable import sync_path, write_whole
 from clary.errors import ClientError
 from clary.hosting.spec import ContainerSpec
 from clary.jobs.journal import Journal
@@ -105,7 +105,11 @@ class Output:
             if not self.failed:
                 self._file.flush()
                 os.fsync(self._file.fileno())
-        self._draft.unlink() if self.failed else self._draft.rename(self._path)
+        if self.failed:
+            self._draft.unlink()
+            return
+        self._draft.rename(self._path)
+        sync_path(self._path.parent)
 
 
 class Driver:

@@ -19,7 +19,7 @@ from clary.services.kinesis.errors import (
 )
 from clary.services.kinesis.iterator import make_iterator, read_iterator
 from clary.services.kinesis.put import throttled
-from clary.streams import Batch, ShardLog, StreamGone
+from clary.streams import Batch, ShardLog
 from clary.streams.sequence import head_of, sequences
 from clary.wire import Call, JsonParts, operation
 
@@ -115,10 +115,7 @@ def read(rooms: Rooms, record: Record, number: int, index: int, most: int, room:
     """Records of a shard from an index on, none of them too old."""
     now = rooms.clock.now()
     held = record.body["Shards"][number]
-    try:
-        log = rooms.streams.open(record.body["Id"]).shard(number)
-    except StreamGone:
-        raise stream_record.gone(record.key) from None
+    log = stream_record.log_of(rooms, record, number)
     end = log.end  # before reading, so that nothing that comes meanwhile is passed over
     batches, size = _take(log, index, int(shard.horizon(record, now) * 1000), most, room)
     after = batches[-1].after if batches else max(index, end)

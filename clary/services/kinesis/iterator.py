@@ -87,7 +87,7 @@ def index_of(rooms: Rooms, record: Record, number: int, position: dict[str, Any]
             f"(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified {kind} and "
             + ("no StartingSequenceNumber." if wanted else "also a StartingSequenceNumber.")
         )
-    log = rooms.streams.open(record.body["Id"]).shard(number)
+    log = stream_record.log_of(rooms, record, number)
     if kind == "LATEST":
         return log.end
     if kind == "TRIM_HORIZON":

@@ -6,7 +6,8 @@ from typing import Any
 from clary.names import parse_arn
 from clary.services.kinesis.errors import InvalidArgumentException, ResourceNotFoundException
 from clary.store.records import Key, Record
-from clary.wire import Call
+from clary.streams import ShardLog, StreamGone
+from clary.wire import Call, Rooms
 
 STREAM_KIND = "kinesis-stream"
 
@@ -51,6 +52,14 @@ def not_found(call: Call, name: str) -> ResourceNotFoundException:
 def gone(key: Key) -> ResourceNotFoundException:
     """The stream of a record is no longer there."""
     return ResourceNotFoundException(f"Stream {key.name} under account {key.account} not found.")
+
+
+def log_of(rooms: Rooms, record: Record, number: int) -> ShardLog:
+    """The log of one of a stream's shards."""
+    try:
+        return rooms.streams.open(record.body["Id"]).shard(number)
+    except StreamGone:
+        raise gone(record.key) from None
 
 
 def require(call: Call, request: dict[str, Any]) -> Record:
