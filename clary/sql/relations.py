@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from clary.sql.types import BIGINT, UNKNOWN, Type, common_type, parse_type
 from clary.tables.duck_types import quote
 
 if TYPE_CHECKING:
-    from clary.sql.contract import Relation
+    from clary.sql.contract import Column, Relation
     from clary.sql.queries import QueryTranslator
 
 _QUERIES = (tree.Exists, tree.InQuery, tree.Scalar, tree.Quantified)
@@ -100,8 +100,8 @@ class RelationTranslator:
                 raise
             message = f"Failed analyzing stored view '{'.'.join(full)}': {problem}"
             raise SqlError("VIEW_IS_INVALID", message, node.place) from None
-        if len(shape.fields) != len(found.columns):
-            message = f"View '{'.'.join(full)}' is stale or in invalid state: its query gives other columns"
+        if stale := _staleness(shape.fields, found.columns):
+            message = f"View '{'.'.join(full)}' is stale or in invalid state: {stale}"
             raise SqlError("VIEW_IS_STALE", message, node.place)
         fields = []
         for one, column in zip(shape.fields, found.columns, strict=True):
@@ -294,3 +294,19 @@ def _conjuncts(node: tree.Expression) -> list[tree.Expression]:
 
 def _is_volatile(node: tree.Expression, external: Container[str]) -> bool:
     return any(isinstance(one, tree.Call) and (one.name in VOLATILE or one.name in external) for one in walk(node))
+
+
+def _staleness(fields: Sequence[Field], columns: Sequence[Column]) -> str:
+    """How the columns of a view's query differ from those that were stored with it, in Trino's words."""
+    if len(fields) != len(columns):
+        return (
+            f"stored view column count ({len(columns)}) does not match column count derived from the view query "
+            f"analysis ({len(fields)})"
+        )
+    for number, (one, column) in enumerate(zip(fields, columns, strict=True)):
+        if one.name.lower() != column.name.lower():
+            return (
+                f"column [{one.name}] of type {one.type} projected from query view at position {number} has a "
+                f"different name from column [{column.name}] of type {column.type} stored in view definition"
+            )
+    return ""

@@ -27,7 +27,9 @@ COLUMNS = {
 
 VIEWS = {
     "cheap": ("SELECT n, part FROM shop WHERE price < 5e0", [("n", "integer"), ("part", "varchar")]),
-    "wide": ("SELECT n FROM shop", [("total", "bigint")]),
+    "wide": ("SELECT n AS total FROM shop", [("total", "bigint")]),
+    "longer": ("SELECT * FROM shop", [("n", "integer")]),
+    "swapped": ("SELECT n, part FROM shop", [("part", "varchar"), ("n", "integer")]),
     "broken": ("SELECT nosuch FROM shop", [("nosuch", "integer")]),
 }
 
@@ -102,6 +104,16 @@ def test_names_and_types_of_the_columns():
         ("n", "integer"),
         ("_col4", "bigint"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("view", "told"), [("longer", "stored view column count (1)"), ("swapped", "column [n] of type integer projected")]
+)
+def test_a_view_whose_query_gives_other_columns_by_now_is_stale(view, told):
+    with pytest.raises(SqlError) as caught:
+        translate(f"SELECT * FROM {view}", Shop(), catalog_name="AwsDataCatalog", database="default")
+    stale = f"VIEW_IS_STALE: line 1:15: View 'awsdatacatalog.default.{view}' is stale or in invalid state: {told}"
+    assert str(caught.value).startswith(stale)
 
 
 @pytest.mark.parametrize("view", ["broken", "nosuch"])
