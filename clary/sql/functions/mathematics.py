@@ -13,7 +13,18 @@ from clary.sql.types import BIGINT, DOUBLE, WHOLE, decimal_of
 if TYPE_CHECKING:
     from clary.sql.expressions import ExpressionTranslator
 
-SCALARS = read_table("""
+_UP_TO = "CAST(floor(random() * clary_bound(CAST({1} AS BIGINT) - {0})) AS BIGINT)"
+_DRAWS = "".join(
+    f"""
+    {name}({kind}) {kind} = CAST(floor(random() * clary_bound({{0}})) AS {kind.upper()})
+    {name}({kind}, {kind}) {kind} = CAST({{0}} + {_UP_TO} AS {kind.upper()})
+    """
+    for name in ("random", "rand")
+    for kind in ("tinyint", "smallint", "integer", "bigint")
+)
+
+SCALARS = read_table(
+    """
     abs(tinyint) tinyint = abs({0})
     abs(smallint) smallint = abs({0})
     abs(integer) integer = abs({0})
@@ -59,11 +70,6 @@ SCALARS = read_table("""
     sign(double) double = clary_sign({0})
     random() double = random()
     rand() double = random()
-    random(tinyint) tinyint = CAST(floor(random() * clary_bound({0})) AS TINYINT)
-    random(smallint) smallint = CAST(floor(random() * clary_bound({0})) AS SMALLINT)
-    random(integer) integer = CAST(floor(random() * clary_bound({0})) AS INTEGER)
-    random(bigint) bigint = CAST(floor(random() * clary_bound({0})) AS BIGINT)
-    random(bigint, bigint) bigint = ({0} + CAST(floor(random() * clary_bound({1} - {0})) AS BIGINT))
     to_base(bigint, bigint) varchar = clary_to_base({0}, {1})
     from_base(varchar, bigint) bigint = clary_from_base({0}, {1})
     width_bucket(double, double, double, bigint) bigint = clary_width_bucket({0}, {1}, {2}, {3})
@@ -85,7 +91,9 @@ SCALARS = read_table("""
     bitwise_right_shift_arithmetic(integer, bigint) integer = CAST(clary_shift_signed({0}, {1}) AS INTEGER)
     bitwise_right_shift_arithmetic(bigint, bigint) bigint = CAST(clary_shift_signed({0}, {1}) AS BIGINT)
     bit_count(bigint, bigint) bigint = clary_bit_count({0}, {1})
-""")
+"""
+    + _DRAWS
+)
 
 _NAN = "CAST('nan' AS DOUBLE)"
 _WITHIN = "CASE WHEN x BETWEEN -1 AND 1 THEN {}(x) WHEN x IS NOT NULL THEN " + _NAN + " END"
