@@ -90,6 +90,9 @@ MACROS = {
             lambda e: list_transform(list_filter(l, lambda f: f.k = e.k), lambda f: f.v))) END""",
 }
 
+_INTERVALS = ("interval day to second", "interval year to month")
+_MONTHS = "(12 * date_part('year', {0}) + date_part('month', {0}))"
+
 Handler = Callable[[tree.Call, list[Typed], str, str, str], Typed]
 
 
@@ -101,7 +104,7 @@ def _unexpected(node: tree.Call, arguments: list[Typed], expected: str) -> SqlEr
 
 def _sum(node: tree.Call, arguments: list[Typed], distinct: str, _order: str, after: str) -> Typed:
     """Of whole numbers a bigint that may not overflow, of decimals one of 38 digits."""
-    if len(arguments) != 1 or arguments[0].type.name not in (*NUMBERS, "unknown", "interval day to second"):
+    if len(arguments) != 1 or arguments[0].type.name not in (*NUMBERS, "unknown", *_INTERVALS):
         raise _unexpected(node, arguments, "sum(bigint), sum(double), sum(decimal(p,s)), sum(real)")
     value = arguments[0]
     kind = value.type.name
@@ -112,14 +115,22 @@ def _sum(node: tree.Call, arguments: list[Typed], distinct: str, _order: str, af
         return Typed(f"CAST(sum({distinct}{value.sql}){after} AS DECIMAL(38,{value.type.sizes[1]}))", wanted)
     if kind == "interval day to second":
         return Typed(f"to_microseconds(CAST(sum({distinct}epoch_us({value.sql})){after} AS BIGINT))", value.type)
+    if kind == "interval year to month":
+        return Typed(f"to_months(CAST(sum({distinct}{_MONTHS.format(value.sql)}){after} AS INTEGER))", value.type)
     return Typed(f"CAST(sum({distinct}{value.sql}){after} AS {'FLOAT' if kind == 'real' else 'DOUBLE'})", value.type)
 
 
 def _avg(node: tree.Call, arguments: list[Typed], distinct: str, _order: str, after: str) -> Typed:
-    """Of whole numbers a double; of decimals one of the same scale, rounded half up."""
-    if len(arguments) != 1 or arguments[0].type.name not in (*NUMBERS, "unknown"):
+    """Of whole numbers a double; of decimals and intervals one of the same kind, rounded half up."""
+    if len(arguments) != 1 or arguments[0].type.name not in (*NUMBERS, "unknown", *_INTERVALS):
         raise _unexpected(node, arguments, "avg(bigint), avg(double), avg(decimal(p,s)), avg(real)")
     value = arguments[0]
+    if value.type.name == "interval day to second":  # of milliseconds, as sums of it are
+        mean = f"floor(avg({distinct}epoch_us({value.sql})){after} / 1000 + 0.5)"
+        return Typed(f"to_milliseconds(CAST({mean} AS BIGINT))", value.type)
+    if value.type.name == "interval year to month":
+        mean = f"floor(avg({distinct}{_MONTHS.format(value.sql)}){after} + 0.5)"
+        return Typed(f"to_months(CAST({mean} AS INTEGER))", value.type)
     if value.type.name == "decimal":
         total = Typed(f"sum({distinct}{value.sql}){after}", decimal_of(38, value.type.sizes[1]))
         count = f"count({distinct}{value.sql}){after}"
