@@ -138,6 +138,7 @@ def spot_training_with_checkpoints():
         use_spot_instances=True,
         max_run=600,
         max_wait=900,
+        base_job_name="spot",
         checkpoint_s3_uri=f"s3://{here.default_bucket()}/{unique_name_from_base('checkpoints')}",
         hyperparameters={"objective": "binary:logistic", "num_round": 20},
         sagemaker_session=here,
@@ -181,7 +182,12 @@ def _processed(processor, **code):
 def sklearn_processor():
     here = session()
     processor = SKLearnProcessor(
-        "1.2-1", sagemaker.get_execution_role(here), instance_type=TYPE, instance_count=1, sagemaker_session=here
+        "1.2-1",
+        sagemaker.get_execution_role(here),
+        instance_type=TYPE,
+        instance_count=1,
+        base_job_name="split",
+        sagemaker_session=here,
     )
     assert _processed(processor, code=str(_SOURCE / "split.py")) == {"train": 300, "rest": 100}
 
@@ -199,7 +205,7 @@ def script_processor():
 def framework_processor():
     here = session()
     role = sagemaker.get_execution_role(here)
-    processor = FrameworkProcessor(SKLearn, "1.2-1", role, 1, TYPE, sagemaker_session=here)
+    processor = FrameworkProcessor(SKLearn, "1.2-1", role, 1, TYPE, base_job_name="framework", sagemaker_session=here)
     assert _processed(processor, code="split.py", source_dir=str(_SOURCE)) == {"train": 300, "rest": 100}
 
 

@@ -1,5 +1,6 @@
 """What several flows of SDK v2 start from: a session, the tumours of Wisconsin in S3, and XGBoost trained on them."""
 
+import os
 import threading
 from functools import cache
 
@@ -59,6 +60,7 @@ def estimator(here, **settings):
         role=sagemaker.get_execution_role(here),
         instance_count=1,
         instance_type=TYPE,
+        base_job_name=f"tumours-{os.urandom(3).hex()}",  # the SDK's own names are of a millisecond
         sagemaker_session=here,
         hyperparameters={**SETTINGS, **settings},
     )
