@@ -15,7 +15,7 @@ def split_location(text: str, what: str = "outputLocation") -> tuple[str, str]:
     """The bucket of s3://bucket/prefix, and the prefix with a slash at its end, or "" for the whole bucket."""
     found = _S3.fullmatch(text)
     if found is None:
-        raise InvalidRequestException(f"{what} is not a valid S3 path.")
+        raise InvalidRequestException(f"{what} is not a valid S3 path: {text[:1024]!r} is no s3://bucket/prefix.")
     prefix = (found.group(2) or "").strip("/")
     if len(prefix.encode()) > _MOST_KEY - 128:
         raise InvalidRequestException(f"{what} is longer than a key may be.")

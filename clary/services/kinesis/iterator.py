@@ -66,7 +66,9 @@ def read_iterator(call: Call, text: str) -> Iterator:
     try:
         made, stream, identity, number, index = unseal(text, _SEAL, call.account, call.region)
     except (BadToken, ValueError):
-        raise InvalidArgumentException("Invalid ShardIterator.") from None
+        raise InvalidArgumentException(
+            f"Invalid ShardIterator: {text[:1024]!r} is none that GetShardIterator or GetRecords gave."
+        ) from None
     found = Iterator(int(str(made)), str(stream), str(identity), int(str(number)), int(str(index)))
     now = int(call.rooms.clock.now() * 1000)
     if now - found.made > _MILLISECONDS:

@@ -53,9 +53,12 @@ def check(call: Call, request: dict[str, Any]) -> None:
     """Refuse what can't be done; members that are left out are not looked at."""
     refuse(request, _NOT_DONE, not_done)
     for member, most in _MOST.items():
-        if request.get(member, 0) > most:
-            told = f"'{member}' value failed to satisfy constraint: Member must have value less than or equal to {most}"
-            raise InvalidParameterValueException(told)
+        value = request.get(member, 0)
+        if value > most:
+            raise InvalidParameterValueException(
+                f"'{member}' value failed to satisfy constraint: Member must have value less than or equal to {most}, "
+                f"not {value}"
+            )
     if "Runtime" in request:
         _check_runtime(request["Runtime"])
     if "Role" in request and is_refused(call.rooms, call.operation, request["Role"]):

@@ -79,7 +79,10 @@ def test_a_workgroup_is_made_changed_and_listed(athena, group, refused):
         ({"IdentityCenterConfiguration": {"EnableIdentityCenter": True}}, "IdentityCenterConfiguration"),
         ({"MonitoringConfiguration": {"ManagedLoggingConfiguration": {"Enabled": True}}}, "ManagedLoggingConfig"),
         ({"EngineVersion": {"SelectedEngineVersion": "PySpark engine version 3"}}, "PySpark engine version 3"),
-        ({"ResultConfiguration": {"OutputLocation": "bucket"}}, "outputLocation is not a valid S3 path."),
+        (
+            {"ResultConfiguration": {"OutputLocation": "bucket"}},
+            "outputLocation is not a valid S3 path: 'bucket' is no",
+        ),
         (
             {
                 "ResultConfiguration": {
@@ -117,7 +120,7 @@ def test_where_results_go(lake, athena, group):
     )
     assert lake.refuse("SHOW TABLES", ResultConfiguration={}) == nowhere
     assert lake.refuse("SHOW TABLES", ResultConfiguration={"OutputLocation": "s3:/x"}) == (
-        "outputLocation is not a valid S3 path."
+        "outputLocation is not a valid S3 path: 's3:/x' is no s3://bucket/prefix."
     )
     missing = lake.refuse("SHOW TABLES", ResultConfiguration={"OutputLocation": "s3://no-such-bucket-here/"})
     assert missing == "Unable to verify/create output bucket no-such-bucket-here"

@@ -84,7 +84,10 @@ def test_what_an_iterator_cannot_be(stream, make_stream, refused):
         f"Shard shardId-000000000007 in stream {stream.name} under account 000000000000 does not exist",
     )
     assert asked(ShardId="2.14E4", ShardIteratorType="LATEST")[1].startswith("Could not find shard 2.14E4 in stream")
-    assert refused("get_records", ShardIterator="bogus") == ("InvalidArgumentException", "Invalid ShardIterator.")
+    assert refused("get_records", ShardIterator="bogus") == (
+        "InvalidArgumentException",
+        "Invalid ShardIterator: 'bogus' is none that GetShardIterator or GetRecords gave.",
+    )
 
 
 def test_sizes_that_are_refused(kinesis, make_stream, refused):

@@ -135,7 +135,7 @@ def test_a_link_does_not_lead_out_of_the_archive(refused):
         ({"Environment": {"Variables": {"LONG": "x" * 4096}}}, "exceeded the 4KB limit"),
         (
             {"Timeout": 901},
-            "'Timeout' value failed to satisfy constraint: Member must have value less than or equal to 900",
+            "'Timeout' value failed to satisfy constraint: Member must have value less than or equal to 900, not 901",
         ),
         ({"MemorySize": 10241}, "'MemorySize' value failed to satisfy constraint: Member must have value less"),
         ({"Environment": {"Variables": {"NUL": "a\0b"}}}, "contains a null character"),
