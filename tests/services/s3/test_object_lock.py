@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 LOCKED = "Access Denied because object protected by object lock."
+NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture
@@ -15,7 +16,7 @@ def locked(s3, bucket):
 
 
 def later(days):
-    return datetime.now(UTC).replace(microsecond=0) + timedelta(days=days)
+    return NOW + timedelta(days=days)
 
 
 def put(s3, bucket, **options):
